@@ -1,0 +1,57 @@
+/** What is loaded together: a stretch of changes, cut by rows, bytes or time, and split by target table as it grows. */
+import type { Change, RowChange } from "./Change.ts"
+import type { FlushLimits } from "./config/Settings.ts"
+import * as Identifier from "./Identifier.ts"
+import type { Lsn } from "./Lsn.ts"
+
+/** Changes of one target in commit order; a segment ends where the table's shape changed. */
+export interface TableShare {
+  readonly segments: Array<Array<RowChange>>
+}
+
+/** Mutable while it grows, handed on once and then only read. */
+export class Batch {
+  /** By target, in the order of the first change. */
+  readonly tables = new Map<string, TableShare>()
+  rowCount = 0
+  /** Bytes of WAL frames in it: released from the buffer when it is done. */
+  bytes = 0
+  /** The last position in it up to which every change is in this batch or an earlier one. */
+  boundary: Lsn | undefined = undefined
+  /** Commit time of the last complete transaction, in microseconds since 1970. */
+  commitTime: bigint | undefined = undefined
+  #lastShare: TableShare | undefined = undefined
+  #lastMapping: unknown = undefined
+
+  add(change: Change): void {
+    this.bytes += change.weight
+    if (change._tag === "Boundary") {
+      this.boundary = change.position
+      if (change.commitTime !== undefined) this.commitTime = change.commitTime
+      return
+    }
+    this.rowCount += 1
+    const share = this.#shareOf(change)
+    const segment = share.segments[share.segments.length - 1]
+    if (segment !== undefined && segment[0]!.route === change.route) segment.push(change)
+    else share.segments.push([change])
+  }
+
+  isFull(limits: FlushLimits): boolean {
+    return this.rowCount >= limits.rows || this.bytes >= limits.bytes
+  }
+
+  #shareOf(change: RowChange): TableShare {
+    const mapping = change.route.mapping
+    if (this.#lastShare !== undefined && this.#lastMapping === mapping) return this.#lastShare
+    const key = Identifier.show(mapping.target)
+    let share = this.tables.get(key)
+    if (share === undefined) {
+      share = { segments: [] }
+      this.tables.set(key, share)
+    }
+    this.#lastShare = share
+    this.#lastMapping = mapping
+    return share
+  }
+}

@@ -1,0 +1,52 @@
+/** What the decoded WAL is made of, in commit order: row changes of mapped tables, and positions that may be confirmed. */
+import type { Lsn } from "./Lsn.ts"
+import type { RowEncoder } from "./RowEncoder.ts"
+import type { TableMapping } from "./Table.ts"
+
+/** A table's rows with the shape its last Relation message announced. */
+export interface TableRoute {
+  readonly mapping: TableMapping
+  readonly encoder: RowEncoder
+}
+
+/** The transaction a row belongs to: shared by its rows, not copied. */
+export interface Transaction {
+  /** LSN of the commit record: the rows' version. */
+  readonly commitLsn: Lsn
+  /** Commit time in microseconds since 1970. */
+  readonly commitTime: bigint
+}
+
+export type RowKind = "insert" | "update" | "delete"
+
+/**
+ * One row change; its values stay in the frame's bytes until they are encoded. `newTuple` is −1 for a delete, `oldTuple`
+ * −1 when the change carries no full old row. `ordinal` counts the rows of this table within the transaction, so that
+ * commit LSN and ordinal name a row change of a table for ever.
+ */
+export interface RowChange {
+  readonly _tag: "Row"
+  readonly kind: RowKind
+  readonly route: TableRoute
+  readonly transaction: Transaction
+  readonly ordinal: number
+  readonly bytes: Buffer
+  readonly oldTuple: number
+  readonly newTuple: number
+  /** Bytes of WAL frames this change accounts for in the buffer. */
+  readonly weight: number
+}
+
+/**
+ * A position up to which every change has been given: the end of a commit, or a keepalive of a server that had nothing
+ * more to send. May be confirmed once everything before it is durable.
+ */
+export interface Boundary {
+  readonly _tag: "Boundary"
+  readonly position: Lsn
+  /** Commit time in microseconds since 1970; undefined for a keepalive. */
+  readonly commitTime: bigint | undefined
+  readonly weight: number
+}
+
+export type Change = RowChange | Boundary

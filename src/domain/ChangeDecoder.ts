@@ -1,0 +1,234 @@
+/**
+ * Turns WAL frames into changes: decodes each message, keeps the relations and the open transaction, and finds each row's
+ * table. Mutable, synchronous, one per replication session: relations are announced anew in each.
+ */
+import * as Result from "effect/Result"
+import type { Boundary, Change, RowKind, TableRoute, Transaction } from "./Change.ts"
+import { PermanentError } from "./errors/PermanentError.ts"
+import * as Identifier from "./Identifier.ts"
+import * as Lsn from "./Lsn.ts"
+import { DecodeError } from "./pgoutput/DecodeError.ts"
+import * as Decoder from "./pgoutput/Decoder.ts"
+import * as Envelope from "./pgoutput/Envelope.ts"
+import type { Delete, Insert, Message, Relation, Update } from "./pgoutput/Message.ts"
+import * as RowEncoder from "./RowEncoder.ts"
+import type { TableMapping } from "./Table.ts"
+
+/** What the decoder knows of a relation; a published table that nobody asked for has no route and is skipped. */
+interface KnownRelation {
+  readonly relation: Relation
+  readonly route: TableRoute | undefined
+  transaction: Transaction | undefined
+  rowsInTransaction: number
+}
+
+/** Changes of one chunk, and the bytes of frames that became no change: they need no acknowledgement. */
+export interface Decoded {
+  readonly changes: ReadonlyArray<Change>
+  readonly skippedBytes: number
+}
+
+const sameShape = (a: Relation, b: Relation): boolean =>
+  a.schema === b.schema && a.name === b.name && a.columns.length === b.columns.length &&
+  a.columns.every((column, index) => {
+    const other = b.columns[index]!
+    return column.name === other.name && column.typeOid === other.typeOid && column.typmod === other.typmod
+  })
+
+export class ChangeDecoder {
+  readonly #mappings: ReadonlyMap<string, TableMapping>
+  readonly #relations = new Map<number, KnownRelation>()
+  #transaction: Transaction | undefined = undefined
+  #changes: Array<Change> = []
+  #skippedBytes = 0
+  #error: PermanentError | undefined = undefined
+
+  constructor(mappings: ReadonlyArray<TableMapping>) {
+    this.#mappings = new Map(mappings.map((mapping) => [Identifier.show(mapping.source), mapping]))
+  }
+
+  /** Decodes frames in order. After a failure the decoder must not be used again. */
+  decode(frames: ReadonlyArray<Envelope.WalFrame>): Result.Result<Decoded, PermanentError> {
+    this.#changes = []
+    this.#skippedBytes = 0
+    for (let index = 0; index < frames.length && this.#error === undefined; index++) this.#frame(frames[index]!)
+    return this.#error === undefined
+      ? Result.succeed({ changes: this.#changes, skippedBytes: this.#skippedBytes })
+      : Result.fail(this.#error)
+  }
+
+  #frame(frame: Envelope.WalFrame): void {
+    const weight = frame.end - frame.start
+    if (frame.bytes[frame.start] === Envelope.KEEPALIVE) {
+      // Inside a transaction the position says nothing about what was sent.
+      if (this.#transaction === undefined) this.#boundary(Envelope.keepaliveEnd(frame), undefined, weight)
+      else this.#skippedBytes += weight
+      return
+    }
+    const message = Decoder.decode(frame.bytes, frame.start + Envelope.XLOG_DATA_HEADER_BYTES, frame.end)
+    if (message._tag === "DecodeError") this.#fail(malformed(message, Envelope.walStart(frame)))
+    else this.#message(message, frame, weight)
+  }
+
+  #message(message: Message, frame: Envelope.WalFrame, weight: number): void {
+    switch (message._tag) {
+      case "Insert":
+        return this.#row("insert", message, -1, message.newTuple, frame, weight)
+      case "Update":
+        return this.#row("update", message, message.oldTuple, message.newTuple, frame, weight)
+      case "Delete":
+        return this.#row("delete", message, message.oldTuple, -1, frame, weight)
+      case "Begin":
+        if (this.#transaction !== undefined) return this.#fail(outOfOrder("Begin", frame))
+        this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }
+        this.#skippedBytes += weight
+        return
+      case "Commit":
+        if (this.#transaction?.commitLsn !== message.commitLsn) return this.#fail(outOfOrder("Commit", frame))
+        this.#transaction = undefined
+        this.#boundary(message.endLsn, message.commitTime, weight)
+        return
+      case "Relation":
+        this.#skippedBytes += weight
+        return this.#relation(message)
+      case "Truncate":
+        this.#skippedBytes += weight
+        return this.#truncate(message.relationIds, frame)
+      case "Origin":
+      case "Type":
+      case "Message":
+        this.#skippedBytes += weight
+    }
+  }
+
+  #boundary(position: Lsn.Lsn, commitTime: bigint | undefined, weight: number): void {
+    const boundary: Boundary = { _tag: "Boundary", position, commitTime, weight }
+    this.#changes.push(boundary)
+  }
+
+  #row(
+    kind: RowKind,
+    message: Insert | Update | Delete,
+    oldTuple: number,
+    newTuple: number,
+    frame: Envelope.WalFrame,
+    weight: number
+  ): void {
+    const known = this.#relations.get(message.relationId)
+    const transaction = this.#transaction
+    if (known === undefined) return this.#fail(unknownRelation(message, frame))
+    if (transaction === undefined) return this.#fail(outOfOrder(message._tag, frame))
+    const route = known.route
+    if (route === undefined) {
+      this.#skippedBytes += weight
+      return
+    }
+    const bytes = frame.bytes
+    if (
+      (newTuple >= 0 && !route.encoder.fits(bytes, newTuple)) || (oldTuple >= 0 && !route.encoder.fits(bytes, oldTuple))
+    ) {
+      const problem = "the row has another number of columns than its relation"
+      return this.#fail(
+        malformed(new DecodeError({ kind: message._tag, offset: 0, problem }), Envelope.walStart(frame))
+      )
+    }
+    const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
+    if (keyOnly) return this.#fail(notFull(known.relation, message._tag, frame))
+    if (known.transaction !== transaction) {
+      known.transaction = transaction
+      known.rowsInTransaction = 0
+    }
+    const ordinal = known.rowsInTransaction++
+    this.#changes.push({ _tag: "Row", kind, route, transaction, ordinal, bytes, oldTuple, newTuple, weight })
+  }
+
+  #relation(relation: Relation): void {
+    const known = this.#relations.get(relation.relationId)
+    if (known !== undefined && sameShape(known.relation, relation)) return
+    const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
+    const base = { relation, transaction: known?.transaction, rowsInTransaction: known?.rowsInTransaction ?? 0 }
+    if (mapping === undefined) {
+      this.#relations.set(relation.relationId, { ...base, route: undefined })
+      return
+    }
+    const encoder = RowEncoder.compile(relation, mapping)
+    if (Result.isFailure(encoder)) return this.#fail(shapeChanged(mapping, encoder.failure))
+    this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
+  }
+
+  #truncate(relationIds: ReadonlyArray<number>, frame: Envelope.WalFrame): void {
+    const mapping = relationIds.map((id) => this.#relations.get(id)?.route?.mapping).find((found) =>
+      found !== undefined
+    )
+    if (mapping === undefined) return
+    const table = Identifier.show(mapping.source)
+    this.#fail(
+      new PermanentError({
+        code: "TRUNCATE_UNSUPPORTED",
+        message: `table ${table} was truncated at ${Lsn.format(Envelope.walStart(frame))}; this version does not ` +
+          `carry TRUNCATE over`,
+        remediation:
+          `Run in StarRocks: TRUNCATE TABLE ${Identifier.quoteSrTable(mapping.target)}; then reload what was ` +
+          `written after the TRUNCATE and move the slot past it with pg_replication_slot_advance.`,
+        context: { table, lsn: Lsn.format(Envelope.walStart(frame)) }
+      })
+    )
+  }
+
+  #fail(error: PermanentError): void {
+    this.#error ??= error
+  }
+}
+
+const at = (frame: Envelope.WalFrame): string => Lsn.format(Envelope.walStart(frame))
+
+const REPORT =
+  "Keep the slot, save the server's version and the table definitions, and report this: nothing after it " +
+  "has been confirmed."
+
+const malformed = (error: DecodeError, lsn: Lsn.Lsn): PermanentError =>
+  new PermanentError({
+    code: "WAL_MALFORMED",
+    message: `at ${Lsn.format(lsn)}: ${error.message}`,
+    remediation: REPORT,
+    context: { lsn: Lsn.format(lsn), kind: error.kind },
+    cause: error
+  })
+
+const outOfOrder = (kind: string, frame: Envelope.WalFrame): PermanentError =>
+  new PermanentError({
+    code: "WAL_ORDER_BROKEN",
+    message: `at ${at(frame)}: a ${kind} message does not fit the transaction that is open`,
+    remediation: REPORT,
+    context: { lsn: at(frame), kind }
+  })
+
+const unknownRelation = (message: Insert | Update | Delete, frame: Envelope.WalFrame): PermanentError =>
+  new PermanentError({
+    code: "WAL_RELATION_UNKNOWN",
+    message: `at ${at(frame)}: ${message._tag} for relation ${message.relationId}, which was never announced`,
+    remediation: REPORT,
+    context: { lsn: at(frame), relationId: String(message.relationId) }
+  })
+
+const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): PermanentError => {
+  const table = Identifier.quotePgTable({ schema: relation.schema, name: relation.name })
+  return new PermanentError({
+    code: "REPLICA_IDENTITY_NOT_FULL",
+    message: `at ${at(frame)}: ${kind} on ${table} carries only the key of the old row`,
+    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; changes made before it need a reload of the table.`,
+    context: { table, lsn: at(frame) }
+  })
+}
+
+const shapeChanged = (mapping: TableMapping, problems: ReadonlyArray<RowEncoder.ShapeProblem>): PermanentError => {
+  const table = Identifier.show(mapping.source)
+  return new PermanentError({
+    code: "SCHEMA_CHANGED",
+    message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
+      problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
+    remediation: `Run in StarRocks, with the column's type: ALTER TABLE ${Identifier.quoteSrTable(mapping.target)} ` +
+      `ADD COLUMN …; replication then goes on where it stopped.`,
+    context: { table, columns: problems.map((each) => each.column).join(", ") }
+  })
+}

@@ -1,0 +1,64 @@
+/**
+ * Labels of Stream Loads. StarRocks commits a label at most once per database, so a label must name exactly one set of
+ * rows: it is a pure function of where they come from and which they are, and of nothing else (no clock, no counter, no
+ * attempt). Two loads of different rows never share a label; the same rows cut the same way always do.
+ */
+import * as Identifier from "./Identifier.ts"
+import type { Lsn } from "./Lsn.ts"
+
+/** What the rows' positions are relative to: LSNs of another cluster, or of another timeline, mean other rows. */
+export interface Origin {
+  readonly systemIdentifier: string
+  readonly timeline: number
+  readonly database: string
+  readonly slot: string
+}
+
+/** A row change of a table: the commit LSN of its transaction, and its number among the table's rows in it. */
+export interface RowPosition {
+  readonly commitLsn: Lsn
+  readonly ordinal: number
+}
+
+/** Rows of one table between two positions, merged by key; `from` and `to` are the part of the merged rows sent. */
+export interface LoadRange {
+  readonly first: RowPosition
+  readonly last: RowPosition
+  readonly from: number
+  readonly to: number
+}
+
+/** StarRocks accepts 128; the parts below need at most 121 with this much of the table's name. */
+const TABLE_CHARACTERS_MAX = 20
+
+const FNV_OFFSET = 0xcbf29ce484222325n
+const FNV_PRIME = 0x100000001b3n
+
+/** FNV-1a, 64 bits: tells jobs apart, protects nothing. */
+const fnv1a64 = (text: string): string => {
+  let hash = FNV_OFFSET
+  for (const byte of new TextEncoder().encode(text)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * FNV_PRIME)
+  return hash.toString(16).padStart(16, "0")
+}
+
+/** The part of a label that is the same for all loads of one source table into one target. */
+export const scope = (origin: Origin, source: Identifier.QualifiedName, target: Identifier.QualifiedName): string => {
+  const parts = [
+    origin.systemIdentifier,
+    String(origin.timeline),
+    origin.database,
+    origin.slot,
+    source.schema,
+    source.name,
+    target.schema,
+    target.name
+  ]
+  const readable = target.name.replaceAll(/[^A-Za-z0-9_]/g, "_").slice(0, TABLE_CHARACTERS_MAX)
+  return `dbmazz_${readable}_${fnv1a64(parts.map((part) => `${part.length}:${part}`).join(""))}`
+}
+
+const position = (row: RowPosition): string => `${row.commitLsn.toString(16)}-${row.ordinal.toString(16)}`
+
+/** The label of a load. */
+export const make = (scopeText: string, range: LoadRange): string =>
+  `${scopeText}_${position(range.first)}_${position(range.last)}_${range.from.toString(16)}-${range.to.toString(16)}`

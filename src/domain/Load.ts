@@ -1,0 +1,26 @@
+/** One Stream Load: the request that is sent, and sent again unchanged when its fate is unknown. */
+import type { QualifiedName } from "./Identifier.ts"
+
+/**
+ * `body` is JSON lines. The label is a pure function of what the body holds, so resending label and body is always
+ * safe: a label that StarRocks has committed is not loaded twice.
+ */
+export interface LoadRequest {
+  readonly target: QualifiedName
+  readonly label: string
+  /** Value of the `columns` header; undefined when the JSON members are the columns. */
+  readonly columns: string | undefined
+  readonly body: Uint8Array
+  readonly rowCount: number
+}
+
+/** What StarRocks acknowledged. */
+export interface LoadResult {
+  readonly label: string
+  readonly loadedRows: number
+  /** Committed but not yet visible (`Publish Timeout`): durable all the same. */
+  readonly visible: boolean
+  /** The label had been committed by an earlier attempt, so nothing was loaded by this one. */
+  readonly alreadyLoaded: boolean
+  readonly attempts: number
+}

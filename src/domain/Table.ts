@@ -1,0 +1,59 @@
+/** Tables as the two catalogues describe them, and the pairing that a row's way follows. */
+import type { QualifiedName } from "./Identifier.ts"
+
+/** A column of a PostgreSQL table, from `pg_attribute`. */
+export interface SourceColumn {
+  readonly name: string
+  readonly typeOid: number
+  /** `format_type` text, for people. */
+  readonly typeName: string
+  /** `atttypmod`, −1 when there is none. */
+  readonly typmod: number
+  readonly notNull: boolean
+  /** GENERATED ALWAYS AS … STORED: not sent by pgoutput unless the publication says so. */
+  readonly generated: boolean
+}
+
+/** A PostgreSQL table with its primary key from `pg_index`, in index order. */
+export interface SourceTable {
+  readonly name: QualifiedName
+  readonly oid: number
+  /** `relkind`: `r` is an ordinary table. */
+  readonly kind: string
+  /** `relreplident`: `f` is FULL. */
+  readonly replicaIdentity: string
+  readonly columns: ReadonlyArray<SourceColumn>
+  readonly primaryKey: ReadonlyArray<string>
+  /** The role may SELECT from it. */
+  readonly readable: boolean
+}
+
+/** A column of a StarRocks table, from `information_schema.columns`. */
+export interface TargetColumn {
+  readonly name: string
+  /** `COLUMN_TYPE`, for example `varchar(65533)`. */
+  readonly type: string
+  readonly nullable: boolean
+}
+
+/** A StarRocks table with its model and key from `information_schema.tables_config`. */
+export interface TargetTable {
+  readonly name: QualifiedName
+  /** `TABLE_MODEL`: `PRI_KEYS` is a PRIMARY KEY table. */
+  readonly model: string
+  readonly key: ReadonlyArray<string>
+  readonly columns: ReadonlyArray<TargetColumn>
+}
+
+/**
+ * The way of one table's rows, made by the setup after it has checked both sides. Columns are found by name when a
+ * Relation message arrives, so the order here means nothing.
+ */
+export interface TableMapping {
+  readonly source: QualifiedName
+  readonly target: QualifiedName
+  /** Names of the primary key's columns. */
+  readonly key: ReadonlyArray<string>
+  /** Every target column's type by name; audit columns included. */
+  readonly targetColumns: ReadonlyMap<string, TargetColumn>
+}

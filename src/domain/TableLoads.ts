@@ -1,0 +1,153 @@
+/**
+ * The loads of one table's share of a batch: the rows of a key are merged to the last one, then written as JSON lines in
+ * parts of bounded size. Synchronous; a part's body is a view of the writer, valid until the next part is asked for.
+ */
+import * as Result from "effect/Result"
+import * as AuditColumns from "./AuditColumns.ts"
+import type { ByteWriter } from "./ByteWriter.ts"
+import type { RowChange, TableRoute, Transaction } from "./Change.ts"
+import { PermanentError } from "./errors/PermanentError.ts"
+import * as Identifier from "./Identifier.ts"
+import * as Label from "./Label.ts"
+import type { LoadRequest } from "./Load.ts"
+import * as Lsn from "./Lsn.ts"
+import type { RowKey, ValueProblem } from "./RowEncoder.ts"
+
+/** The last state of one key: the change it comes from, and whether it is a (soft) delete. */
+interface FinalRow {
+  readonly change: RowChange
+  readonly deleted: boolean
+}
+
+/**
+ * Merges changes of one route, in commit order, to one final row a key, ordered by the change that made it. Replaying the
+ * result is the same as replaying the changes: full rows leave nothing of an earlier row. An update that moves a row to
+ * another key is a delete of the old key and an upsert of the new one.
+ */
+export const merge = (changes: ReadonlyArray<RowChange>): ReadonlyArray<FinalRow> => {
+  const positions = new Map<RowKey, number>()
+  const rows: Array<FinalRow | undefined> = []
+  let replaced = 0
+  const put = (key: RowKey, row: FinalRow): void => {
+    const earlier = positions.get(key)
+    if (earlier !== undefined) {
+      rows[earlier] = undefined
+      replaced += 1
+    }
+    positions.set(key, rows.length)
+    rows.push(row)
+  }
+  for (const change of changes) {
+    const { bytes, newTuple, oldTuple } = change
+    const encoder = change.route.encoder
+    const oldKey = oldTuple >= 0 ? encoder.key(bytes, oldTuple, -1) : undefined
+    if (newTuple < 0) {
+      put(oldKey!, { change, deleted: true })
+      continue
+    }
+    const newKey = encoder.key(bytes, newTuple, oldTuple)
+    if (oldKey !== undefined && oldKey !== newKey) put(oldKey, { change, deleted: true })
+    put(newKey, { change, deleted: false })
+  }
+  return replaced === 0 ? rows as Array<FinalRow> : rows.filter((row) => row !== undefined)
+}
+
+const operationOf = (row: FinalRow): AuditColumns.OpType =>
+  row.deleted
+    ? AuditColumns.OP_DELETE
+    : row.change.kind === "insert"
+    ? AuditColumns.OP_INSERT
+    : AuditColumns.OP_UPDATE
+
+/** What all loads of a batch share. */
+export interface LoadOptions {
+  readonly origin: Label.Origin
+  /** `dbmazz_synced_at` of every row. */
+  readonly syncedAt: string
+  /** A part is closed when it holds this much. */
+  readonly bytesMax: number
+}
+
+export class TableLoads {
+  readonly #route: TableRoute
+  readonly #options: LoadOptions
+  readonly #writer: ByteWriter
+  readonly #rows: ReadonlyArray<FinalRow>
+  readonly #first: RowChange
+  readonly #last: RowChange
+  readonly #scope: string
+  #next = 0
+  #tail: Buffer = Buffer.alloc(0)
+  #tailTransaction: Transaction | undefined = undefined
+  #tailOperation: AuditColumns.OpType | undefined = undefined
+
+  /** `changes` are not empty, in commit order, and all of one route. */
+  constructor(changes: ReadonlyArray<RowChange>, writer: ByteWriter, options: LoadOptions) {
+    this.#first = changes[0]!
+    this.#last = changes[changes.length - 1]!
+    this.#route = this.#first.route
+    this.#options = options
+    this.#writer = writer
+    this.#rows = merge(changes)
+    this.#scope = Label.scope(options.origin, this.#route.mapping.source, this.#route.mapping.target)
+  }
+
+  /** The next part, or undefined after the last one. The body of the part before is overwritten. */
+  next(): Result.Result<LoadRequest | undefined, PermanentError> {
+    if (this.#next >= this.#rows.length) return Result.succeed(undefined)
+    const writer = this.#writer
+    const encoder = this.#route.encoder
+    const from = this.#next
+    writer.truncate()
+    let at = from
+    while (at < this.#rows.length && writer.length < this.#options.bytesMax) {
+      const row = this.#rows[at]!
+      const { bytes, newTuple, oldTuple } = row.change
+      const tail = this.#tailOf(row)
+      const problem = row.deleted
+        ? encoder.encode(writer, bytes, oldTuple, -1, tail)
+        : encoder.encode(writer, bytes, newTuple, oldTuple, tail)
+      if (problem !== undefined) return Result.fail(unrepresentable(row.change, problem))
+      at += 1
+    }
+    this.#next = at
+    return Result.succeed({
+      target: this.#route.mapping.target,
+      label: Label.make(this.#scope, {
+        first: { commitLsn: this.#first.transaction.commitLsn, ordinal: this.#first.ordinal },
+        last: { commitLsn: this.#last.transaction.commitLsn, ordinal: this.#last.ordinal },
+        from,
+        to: at
+      }),
+      columns: encoder.columnsHeader,
+      body: writer.view(),
+      rowCount: at - from
+    })
+  }
+
+  #tailOf(row: FinalRow): Buffer {
+    const operation = operationOf(row)
+    const transaction = row.change.transaction
+    if (transaction !== this.#tailTransaction || operation !== this.#tailOperation) {
+      const version = Lsn.toBigint(transaction.commitLsn)
+      this.#tail = Buffer.from(AuditColumns.jsonTail(operation, this.#options.syncedAt, version), "latin1")
+      this.#tailTransaction = transaction
+      this.#tailOperation = operation
+    }
+    return this.#tail
+  }
+}
+
+const unrepresentable = (change: RowChange, problem: ValueProblem): PermanentError => {
+  const table = Identifier.show(change.route.mapping.source)
+  const lsn = Lsn.format(change.transaction.commitLsn)
+  return new PermanentError({
+    code: "VALUE_UNREPRESENTABLE",
+    message: `a row of ${table} committed at ${lsn} has a value in column '${problem.column}' that StarRocks cannot ` +
+      `hold: ${problem.problem}`,
+    remediation:
+      `Make column '${problem.column}' of ${Identifier.quoteSrTable(change.route.mapping.target)} a STRING, ` +
+      `which holds every value as text, and start again.`,
+    context: { table, column: problem.column, lsn }
+  })
+}

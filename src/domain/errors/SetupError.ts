@@ -1,0 +1,163 @@
+/**
+ * What can be wrong with PostgreSQL, StarRocks or the configuration before replication starts, one variant a cause.
+ *
+ * The texts of the variants that dbmazz v1 had are part of its control-plane contract (clients show `error_detail` to
+ * people and match on it), so they do not change. Every variant says what to run to mend it. No variant carries a
+ * password, a URL with user information, or a row value.
+ */
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+
+/** The causes. Field names are the nouns that the texts use. */
+export const SetupReason = Schema.TaggedUnion({
+  PgConnectionFailed: { host: Schema.String, error: Schema.String },
+  PgWalLevelNotLogical: { walLevel: Schema.String },
+  PgRoleCannotReplicate: { role: Schema.String },
+  PgPrivilegeMissing: { table: Schema.String, role: Schema.String, privilege: Schema.String },
+  PgTableNotFound: { table: Schema.String },
+  PgTableKind: { table: Schema.String, kind: Schema.String },
+  PgPrimaryKeyMissing: { table: Schema.String },
+  PgColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
+  PgReplicaIdentityFailed: { table: Schema.String, error: Schema.String },
+  PgPublicationFailed: { name: Schema.String, error: Schema.String },
+  PgSlotFailed: { name: Schema.String, error: Schema.String },
+  PgSlotNotLogical: { name: Schema.String, plugin: Schema.String },
+  PgSlotOtherDatabase: { name: Schema.String, slotDatabase: Schema.String, database: Schema.String },
+  PgSlotInvalidated: { name: Schema.String, walStatus: Schema.String },
+  PgSlotMissing: { name: Schema.String, checkpoint: Schema.String },
+  PgSlotAhead: { name: Schema.String, checkpoint: Schema.String, confirmed: Schema.String },
+  SrConnectionFailed: { host: Schema.String, error: Schema.String },
+  SrDatabaseNotFound: { database: Schema.String },
+  SrTableNotFound: { table: Schema.String },
+  SrTableNotPrimaryKey: { table: Schema.String, model: Schema.String },
+  SrKeyMismatch: { table: Schema.String, sourceKey: Schema.String, targetKey: Schema.String },
+  SrColumnMissing: { table: Schema.String, column: Schema.String, type: Schema.String },
+  SrColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
+  SrColumnRequired: { table: Schema.String, column: Schema.String, type: Schema.String },
+  SrAuditColumnsFailed: { table: Schema.String, error: Schema.String },
+  SrTargetShared: { target: Schema.String, sources: Schema.String },
+  CheckpointFailed: { error: Schema.String },
+  ConfigurationInvalid: { problems: Schema.Array(Schema.String) }
+})
+export type SetupReason = typeof SetupReason.Type
+
+/** What a person reads: what happened, and where. */
+export const describe: (reason: SetupReason) => string = SetupReason.match({
+  PgConnectionFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
+  PgWalLevelNotLogical: (r) => `PostgreSQL's wal_level is '${r.walLevel}', logical replication needs 'logical'.`,
+  PgRoleCannotReplicate: (r) => `Role '${r.role}' may not start replication.`,
+  PgPrivilegeMissing: (r) => `Role '${r.role}' lacks ${r.privilege} on '${r.table}'.`,
+  PgTableNotFound: (r) => `Table '${r.table}' not found in PostgreSQL. Verify the table exists and is accessible.`,
+  PgTableKind: (r) => `'${r.table}' is a ${r.kind}; only ordinary tables can be replicated.`,
+  PgPrimaryKeyMissing: (r) => `Table '${r.table}' has no primary key; its rows cannot be matched in StarRocks.`,
+  PgColumnTypeUnsupported: (r) =>
+    `Column '${r.column}' of table '${r.table}' has type ${r.type}, which has no mapping to StarRocks.`,
+  PgReplicaIdentityFailed: (r) => `Failed to set REPLICA IDENTITY FULL on '${r.table}': ${r.error}`,
+  PgPublicationFailed: (r) => `Failed to setup publication '${r.name}': ${r.error}`,
+  PgSlotFailed: (r) => `Failed to setup replication slot '${r.name}': ${r.error}`,
+  PgSlotNotLogical: (r) => `Replication slot '${r.name}' uses plugin '${r.plugin}', dbmazz needs 'pgoutput'.`,
+  PgSlotOtherDatabase: (r) =>
+    `Replication slot '${r.name}' belongs to database '${r.slotDatabase}', not to '${r.database}'.`,
+  PgSlotInvalidated: (r) =>
+    `Replication slot '${r.name}' is invalidated (wal_status '${r.walStatus}'): WAL it still needed was removed, ` +
+    `changes since its confirmed position are missing in StarRocks.`,
+  PgSlotMissing: (r) =>
+    `Replication slot '${r.name}' does not exist, yet a checkpoint at ${r.checkpoint} says it did: ` +
+    `changes after ${r.checkpoint} may be missing in StarRocks.`,
+  PgSlotAhead: (r) =>
+    `Replication slot '${r.name}' was confirmed up to ${r.confirmed}, past the checkpoint ${r.checkpoint}: ` +
+    `changes between the two may be missing in StarRocks.`,
+  SrConnectionFailed: (r) => `StarRocks connection failed to '${r.host}': ${r.error}`,
+  SrDatabaseNotFound: (r) => `Database '${r.database}' not found in StarRocks.`,
+  SrTableNotFound: (r) => `Table '${r.table}' not found in StarRocks. Create the table before starting CDC.`,
+  SrTableNotPrimaryKey: (r) => `StarRocks table '${r.table}' is a ${r.model} table; dbmazz needs a PRIMARY KEY table.`,
+  SrKeyMismatch: (r) =>
+    `StarRocks table '${r.table}' has the key (${r.targetKey}), the source table has the key (${r.sourceKey}).`,
+  SrColumnMissing: (r) =>
+    `StarRocks table '${r.table}' has no column '${r.column}' for the source column of that name.`,
+  SrColumnTypeUnsupported: (r) =>
+    `Column '${r.column}' of StarRocks table '${r.table}' has type ${r.type}, which cannot hold the source column.`,
+  SrColumnRequired: (r) =>
+    `Column '${r.column}' of StarRocks table '${r.table}' is NOT NULL, and no source column of that name gives it a value.`,
+  SrAuditColumnsFailed: (r) => `Failed to add audit columns to StarRocks table '${r.table}': ${r.error}`,
+  SrTargetShared: (r) => `StarRocks table '${r.target}' would be written by more than one source table: ${r.sources}.`,
+  CheckpointFailed: (r) => `Checkpoint load failed: ${r.error}`,
+  ConfigurationInvalid: (r) => `Configuration is invalid:\n${r.problems.map((problem) => `  - ${problem}`).join("\n")}`
+})
+
+/** What to do about it: a command or SQL to run, or the place to change. */
+export const remedy: (reason: SetupReason) => string = SetupReason.match({
+  PgConnectionFailed: () =>
+    "Check host, port, user, password and pg_hba.conf (the role also needs a 'replication' rule).",
+  PgWalLevelNotLogical: () => "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL.",
+  PgRoleCannotReplicate: (r) =>
+    `Run as a superuser: ALTER ROLE "${r.role}" REPLICATION; (on a managed service grant its replication role, ` +
+    `for example rds_replication).`,
+  PgPrivilegeMissing: (r) => `Run as the table's owner: GRANT ${r.privilege} ON ${r.table} TO "${r.role}";`,
+  PgTableNotFound: (r) =>
+    `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
+  PgTableKind: () => "Take it out of TABLES, or name the tables that hold its rows.",
+  PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…);`,
+  PgColumnTypeUnsupported: (r) => `Change the column's type, or take table ${r.table} out of TABLES.`,
+  PgReplicaIdentityFailed: (r) =>
+    `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
+  PgPublicationFailed: (r) =>
+    `Run as the tables' owner: CREATE PUBLICATION "${r.name}" FOR TABLE …; dbmazz uses a publication that exists.`,
+  PgSlotFailed: (r) =>
+    `Look at: SELECT * FROM pg_replication_slots; raise max_replication_slots, or run: ` +
+    `SELECT pg_create_logical_replication_slot('${r.name}', 'pgoutput');`,
+  PgSlotNotLogical: () => "Choose another SLOT_NAME.",
+  PgSlotOtherDatabase: () => "Choose another SLOT_NAME, or point DATABASE_URL at the slot's database.",
+  PgSlotInvalidated: (r) =>
+    `The missing changes cannot be read again: reload the tables, then run ` +
+    `SELECT pg_drop_replication_slot('${r.name}'); and DELETE FROM dbmazz_checkpoints WHERE slot_name = '${r.name}'; ` +
+    `and start again. Raise max_slot_wal_keep_size so that it does not happen again.`,
+  PgSlotMissing: (r) =>
+    `After a failover, restore the slot. If the gap is acceptable or the tables were reloaded, run ` +
+    `DELETE FROM dbmazz_checkpoints WHERE slot_name = '${r.name}'; and start again: a new slot is then created.`,
+  PgSlotAhead: (r) =>
+    `If the tables were reloaded or the gap is acceptable, run DELETE FROM dbmazz_checkpoints ` +
+    `WHERE slot_name = '${r.name}'; and start again: replication then goes on at ${r.confirmed}.`,
+  SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
+  SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`;`,
+  SrTableNotFound: () => "Create it as a PRIMARY KEY table with the source's key columns first.",
+  SrTableNotPrimaryKey: () => "Create it again as a PRIMARY KEY table: the model of a table cannot be changed.",
+  SrKeyMismatch: (r) => `Create it again with PRIMARY KEY (${r.sourceKey}).`,
+  SrColumnMissing: (r) => `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN \`${r.column}\` ${r.type} NULL;`,
+  SrColumnTypeUnsupported: () => "Change the column's type as docs/type-mapping.md lists it, or make it STRING.",
+  SrColumnRequired: (r) =>
+    `Run in StarRocks: ALTER TABLE ${r.table} MODIFY COLUMN \`${r.column}\` ${r.type} NULL; or drop the column ` +
+    `(rows are loaded with every column, so a DEFAULT does not help).`,
+  SrAuditColumnsFailed: (r) =>
+    `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN dbmazz_op_type TINYINT, ADD COLUMN dbmazz_is_deleted BOOLEAN, ` +
+    `ADD COLUMN dbmazz_synced_at DATETIME, ADD COLUMN dbmazz_cdc_version BIGINT;`,
+  SrTargetShared: () => "Replicate tables of the same name in separate jobs with different databases.",
+  CheckpointFailed: () =>
+    "The role needs to create and write the table dbmazz_checkpoints in the first schema of its search_path.",
+  ConfigurationInvalid: () => "Set the variables named above; docs/configuration.md lists them all."
+})
+
+/** Exit status of the process for a setup error: EX_CONFIG of sysexits. */
+export const EXIT_CODE = 78
+
+/** Setting up cannot succeed until somebody changes something. */
+export class SetupError extends Schema.TaggedError<SetupError>()("SetupError", {
+  reason: SetupReason,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override readonly [Runtime.errorExitCode] = EXIT_CODE
+  /** Stable name of the cause. */
+  get code(): SetupReason["_tag"] {
+    return this.reason._tag
+  }
+  override get message(): string {
+    return describe(this.reason)
+  }
+  get remediation(): string {
+    return remedy(this.reason)
+  }
+}
+
+/** Makes the error of a cause; `cause` is kept for logs of defects only and must not hold a secret. */
+export const make = (reason: SetupReason, cause?: unknown): SetupError =>
+  new SetupError(cause === undefined ? { reason } : { reason, cause })

@@ -1,0 +1,102 @@
+/**
+ * The messages of pgoutput, protocol version 1 (PostgreSQL: "Logical Replication Message Formats"), as typed schemas.
+ *
+ * Values of rows are not decoded here: a row message says where its tuples lie in the frame, and the row encoder copies
+ * from there. Everything else is decoded in full.
+ */
+import * as Schema from "effect/Schema"
+import { Lsn } from "../Lsn.ts"
+
+const Bytes = Schema.declare((value: unknown): value is Buffer => Buffer.isBuffer(value))
+
+/** Start of a transaction. `finalLsn` is the LSN of its commit; `commitTime` is in microseconds since 1970. */
+export const Begin = Schema.TaggedStruct("Begin", { finalLsn: Lsn, commitTime: Schema.BigInt, xid: Schema.Int })
+export type Begin = typeof Begin.Type
+
+/** End of a transaction. `endLsn` is the position after the commit record: the next transaction may start there. */
+export const Commit = Schema.TaggedStruct("Commit", { commitLsn: Lsn, endLsn: Lsn, commitTime: Schema.BigInt })
+export type Commit = typeof Commit.Type
+
+export const Origin = Schema.TaggedStruct("Origin", { originLsn: Lsn, name: Schema.String })
+export type Origin = typeof Origin.Type
+
+/** Under REPLICA IDENTITY FULL every column has `key`: the primary key is not to be read from here. */
+export const RelationColumn = Schema.Struct({
+  key: Schema.Boolean,
+  name: Schema.String,
+  typeOid: Schema.Int,
+  typmod: Schema.Int
+})
+export type RelationColumn = typeof RelationColumn.Type
+
+/** A table's shape, sent before its first row in a session and again after it changed. */
+export const Relation = Schema.TaggedStruct("Relation", {
+  relationId: Schema.Int,
+  schema: Schema.String,
+  name: Schema.String,
+  /** `d` default, `n` nothing, `f` full, `i` index. */
+  replicaIdentity: Schema.String,
+  columns: Schema.Array(RelationColumn)
+})
+export type Relation = typeof Relation.Type
+
+export const Type = Schema.TaggedStruct("Type", { typeOid: Schema.Int, schema: Schema.String, name: Schema.String })
+export type Type = typeof Type.Type
+
+/** Where a tuple starts in `bytes` (at its column count), or −1 when the message carries none. */
+const TupleStart = Schema.Int
+
+/** A new row. */
+export const Insert = Schema.TaggedStruct("Insert", { relationId: Schema.Int, bytes: Bytes, newTuple: TupleStart })
+export type Insert = typeof Insert.Type
+
+/** `full`: the old row with every value, also TOASTed ones. `key`: the replica identity's columns only. */
+export const OldTupleKind = Schema.Literals(["none", "key", "full"])
+export type OldTupleKind = typeof OldTupleKind.Type
+
+export const Update = Schema.TaggedStruct("Update", {
+  relationId: Schema.Int,
+  bytes: Bytes,
+  oldKind: OldTupleKind,
+  oldTuple: TupleStart,
+  newTuple: TupleStart
+})
+export type Update = typeof Update.Type
+
+export const Delete = Schema.TaggedStruct("Delete", {
+  relationId: Schema.Int,
+  bytes: Bytes,
+  oldKind: OldTupleKind,
+  oldTuple: TupleStart
+})
+export type Delete = typeof Delete.Type
+
+export const Truncate = Schema.TaggedStruct("Truncate", {
+  cascade: Schema.Boolean,
+  restartIdentity: Schema.Boolean,
+  relationIds: Schema.Array(Schema.Int)
+})
+export type Truncate = typeof Truncate.Type
+
+/** `pg_logical_emit_message`; only sent when asked for. */
+export const LogicalMessage = Schema.TaggedStruct("Message", {
+  transactional: Schema.Boolean,
+  lsn: Lsn,
+  prefix: Schema.String,
+  content: Bytes
+})
+export type LogicalMessage = typeof LogicalMessage.Type
+
+export const Message = Schema.Union([
+  Begin,
+  Commit,
+  Origin,
+  Relation,
+  Type,
+  Insert,
+  Update,
+  Delete,
+  Truncate,
+  LogicalMessage
+])
+export type Message = typeof Message.Type

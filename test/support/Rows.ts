@@ -1,0 +1,53 @@
+/** From pgoutput messages to loads without a server: what the pipeline does to bytes, for laws and unit tests. */
+import * as Result from "effect/Result"
+import { ByteWriter } from "../../src/domain/ByteWriter.ts"
+import type { Change, RowChange } from "../../src/domain/Change.ts"
+import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
+import type { PermanentError } from "../../src/domain/errors/PermanentError.ts"
+import type { Origin } from "../../src/domain/Label.ts"
+import type { LoadRequest } from "../../src/domain/Load.ts"
+import type { TableMapping } from "../../src/domain/Table.ts"
+import { TableLoads } from "../../src/domain/TableLoads.ts"
+import * as Bytes from "./PgoutputBytes.ts"
+
+export const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot" }
+export const SYNCED_AT = "2026-01-02 03:04:05"
+
+/** Decodes messages with the given mappings; throws what the decoder reports. */
+export const decodeAll = (
+  mappings: ReadonlyArray<TableMapping>,
+  messages: ReadonlyArray<Buffer>
+): ReadonlyArray<Change> => Result.getOrThrow(decodeResult(mappings, messages)).changes
+
+export const decodeResult = (mappings: ReadonlyArray<TableMapping>, messages: ReadonlyArray<Buffer>) =>
+  new ChangeDecoder(mappings).decode(messages.map((message, index) => Bytes.frame(message, BigInt(index + 1))))
+
+export const rowsOf = (changes: ReadonlyArray<Change>): ReadonlyArray<RowChange> =>
+  changes.filter((change) => change._tag === "Row")
+
+/** A load whose body was read back: one object a line. */
+export interface ReadLoad extends Omit<LoadRequest, "body"> {
+  readonly text: string
+  readonly rows: ReadonlyArray<Record<string, unknown>>
+}
+
+/** All loads of these changes, read back. */
+export const loadsOf = (
+  changes: ReadonlyArray<RowChange>,
+  bytesMax = 1 << 26
+): Result.Result<ReadonlyArray<ReadLoad>, PermanentError> => {
+  const loads = new TableLoads(changes, new ByteWriter(16), { origin: ORIGIN, syncedAt: SYNCED_AT, bytesMax })
+  const read: Array<ReadLoad> = []
+  while (true) {
+    const request = loads.next()
+    if (Result.isFailure(request)) return Result.fail(request.failure)
+    if (request.success === undefined) return Result.succeed(read)
+    const { body, ...rest } = request.success
+    const text = Buffer.from(body).toString("utf8")
+    read.push({
+      ...rest,
+      text,
+      rows: text.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>)
+    })
+  }
+}
