@@ -1,0 +1,44 @@
+/** What the running job has done so far, for those who show it. Updated once a batch, never per row. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Lsn } from "../domain/Lsn.ts"
+
+/** `setup`: preparing both sides; `replicating`: the pipeline runs; `waiting`: a transient failure is being waited out. */
+export type Phase = "setup" | "replicating" | "waiting"
+
+export interface ProgressState {
+  readonly phase: Phase
+  /** Why it waits, in one line; undefined otherwise. */
+  readonly reason: string | undefined
+  /** Row changes that StarRocks has acknowledged since the program started. */
+  readonly rows: number
+  readonly batches: number
+  /** The durable checkpoint; undefined before the first setup. */
+  readonly position: Lsn | undefined
+  /** Commit time of the last transaction that was acknowledged, in microseconds since 1970. */
+  readonly commitTime: bigint | undefined
+}
+
+const INITIAL: ProgressState = {
+  phase: "setup",
+  reason: undefined,
+  rows: 0,
+  batches: 0,
+  position: undefined,
+  commitTime: undefined
+}
+
+export class Progress extends Context.Service<Progress, {
+  readonly update: (change: (state: ProgressState) => ProgressState) => Effect.Effect<void>
+  readonly get: Effect.Effect<ProgressState>
+}>()("dbmazz/layers/Progress") {
+  static readonly layer: Layer.Layer<Progress> = Layer.effect(
+    Progress,
+    Effect.map(SubscriptionRef.make(INITIAL), (ref) => ({
+      update: (change) => SubscriptionRef.update(ref, change),
+      get: SubscriptionRef.get(ref)
+    }))
+  )
+}

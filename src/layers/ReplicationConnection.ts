@@ -1,0 +1,285 @@
+/**
+ * One replication connection on `pg-logical-replication`: a plain mutable object driven by the socket. Per message it
+ * copies the frame and appends it to what is waiting; everything else happens per pull.
+ *
+ * What the library does by itself is switched off: it would acknowledge what it has merely received. Flow control is
+ * ours too: the socket is paused while more than the buffer's bytes are received and not released.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Pull from "effect/Pull"
+import * as Redacted from "effect/Redacted"
+import { LogicalReplicationService } from "pg-logical-replication"
+import type { PgAddress } from "../domain/config/Settings.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import * as Lsn from "../domain/Lsn.ts"
+import * as Envelope from "../domain/pgoutput/Envelope.ts"
+import { FrameArena } from "./FrameArena.ts"
+import { FramePlugin } from "./FramePlugin.ts"
+import * as ReplicationFailure from "./ReplicationFailure.ts"
+
+/** A server that does not answer the TCP and protocol handshake within this is unreachable. */
+const CONNECT_TIMEOUT_MS = 10_000
+/** After its first frame a chunk waits this long for more: a busy server sends one message a packet. */
+const CHUNK_LINGER_MS = 1
+/** A longer chunk gains nothing and is cut again and again by the batches it falls into. */
+const CHUNK_FRAMES_MAX = 4096
+/** Reading further ahead of a pipeline that is busy gains nothing and costs memory. */
+const READ_AHEAD_BYTES_MAX = 8 * 1024 * 1024
+/** The socket's end is local work; past this the process goes on without it. */
+const CLOSE_WAIT_MS = 3_000
+
+/** Where to connect and how to behave there. */
+export interface SourceOptions {
+  readonly address: PgAddress
+  readonly slot: string
+  readonly publication: string
+  /** Bytes received and not released at which reading pauses. */
+  readonly bufferBytesMax: number
+}
+
+/** What a session looks like from outside. */
+export interface SessionState {
+  /** WAL position of the last frame received. */
+  readonly received: Lsn.Lsn
+  /** The server's own position, from its last keepalive or frame. */
+  readonly server: Lsn.Lsn
+  readonly confirmed: Lsn.Lsn
+  /** Bytes received and not released. */
+  readonly bufferedBytes: number
+  /** Reading is paused because the buffer is full. */
+  readonly paused: boolean
+}
+
+/** At least one frame. */
+export type Frames = readonly [Envelope.WalFrame, ...Array<Envelope.WalFrame>]
+export type FramePull = Pull.Pull<Frames, TransientError | SetupError>
+
+/** pg's connection, as far as it is needed to pause its socket. */
+interface Socketed {
+  readonly connection?: { readonly stream?: { pause(): unknown; resume(): unknown } }
+}
+
+export class ReplicationConnection {
+  readonly #options: SourceOptions
+  readonly #start: Lsn.Lsn
+  readonly #service: LogicalReplicationService
+  readonly #arena = new FrameArena()
+  #socket: { pause(): unknown; resume(): unknown } | undefined = undefined
+  /** What is waiting, oldest first; only the last one still grows. */
+  readonly #chunks: Array<[Envelope.WalFrame, ...Array<Envelope.WalFrame>]> = []
+  #waitingBytes = 0
+  #bufferedBytes = 0
+  #paused = false
+  #dropping = false
+  #end: FramePull | undefined = undefined
+  #wake: (() => void) | undefined = undefined
+  #wakeTimer: NodeJS.Timeout | undefined = undefined
+  #confirmed: Lsn.Lsn
+  #server: Lsn.Lsn
+  #onKeepalive: (() => void) | undefined = undefined
+  /** The receive buffer of the last message, whole: it also holds the header the library has cut off. */
+  #receive: Uint8Array = new Uint8Array(0)
+
+  constructor(options: SourceOptions, start: Lsn.Lsn) {
+    this.#options = options
+    this.#start = start
+    this.#confirmed = start
+    this.#server = start
+    this.#service = new LogicalReplicationService(
+      clientConfig(options.address),
+      { acknowledge: { auto: false, timeoutSeconds: 0 } }
+    )
+    this.#service.on("heartbeat", (lsn, _timestamp, shouldRespond) => this.#keepalive(lsn, shouldRespond))
+    this.#service.on("error", (cause) => this.#fail(cause))
+  }
+
+  /** Connects and starts replication; rejects with what pg reported. */
+  start(): Promise<void> {
+    const plugin = new FramePlugin(
+      this.#options.publication,
+      (message) => this.#message(message),
+      (client) => {
+        this.#socket = (client as Socketed).connection?.stream
+      }
+    )
+    return new Promise((resolve, reject) => {
+      this.#service.on("start", () => resolve())
+      this.#service.subscribe(plugin, this.#options.slot, Lsn.format(this.#start)).then(
+        () => {
+          const ended = new Error("the server ended the replication stream")
+          reject(ended)
+          this.#fail(ended)
+        },
+        (cause: unknown) => {
+          reject(cause instanceof Error ? cause : new Error(String(cause)))
+          this.#fail(cause)
+        }
+      )
+    })
+  }
+
+  /** The frames that are waiting, or the next ones when there are none; ends after a drain, fails after a loss. */
+  readonly pull: FramePull = Effect.suspend((): FramePull => {
+    const chunk = this.#chunks.shift()
+    if (chunk === undefined) return this.#end ?? this.#arrival
+    for (let index = 0; index < chunk.length; index++) this.#waitingBytes -= chunk[index]!.end - chunk[index]!.start
+    if (this.#hasRoom()) this.#resume()
+    return Effect.succeed(chunk)
+  })
+
+  readonly #arrival: FramePull = Effect.callback((resume) => {
+    this.#wake = () => resume(this.pull)
+    return Effect.sync(() => {
+      this.#wake = undefined
+    })
+  })
+
+  release(bytes: number): void {
+    this.#bufferedBytes -= bytes
+    if (this.#hasRoom()) this.#resume()
+  }
+
+  confirm(position: Lsn.Lsn): void {
+    this.#confirmed = Lsn.max(this.#confirmed, position)
+    this.#acknowledge(false)
+  }
+
+  /** The regular sign of life: repeats the confirmed position. */
+  readonly sendStatus: Effect.Effect<void> = Effect.sync(() => this.#acknowledge(false))
+
+  /** Confirms again and asks for an answer; calls back at the next keepalive. */
+  ping(onAnswer: () => void): void {
+    this.#onKeepalive = onAnswer
+    this.#acknowledge(true)
+  }
+
+  drain(): void {
+    this.#finish(Cause.done())
+  }
+
+  state(): SessionState {
+    const received = this.#service.lastLsn()
+    return {
+      received: Lsn.max(this.#start, parseLsn(received)),
+      server: this.#server,
+      confirmed: this.#confirmed,
+      bufferedBytes: this.#bufferedBytes,
+      paused: this.#paused
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#finish(Cause.done())
+    let timer: NodeJS.Timeout | undefined = undefined
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSE_WAIT_MS)
+    })
+    await Promise.race([this.#service.destroy().then(() => undefined, () => undefined), deadline])
+    clearTimeout(timer)
+  }
+
+  /** The typed form of what pg or the socket reported. */
+  classify(cause: unknown): TransientError | SetupError {
+    return ReplicationFailure.classify(cause, {
+      host: `${this.#options.address.host}:${this.#options.address.port}`,
+      slot: this.#options.slot,
+      role: this.#options.address.user
+    })
+  }
+
+  #message(message: Buffer): void {
+    if (this.#dropping) return
+    if (this.#receive.buffer !== message.buffer) this.#receive = new Uint8Array(message.buffer)
+    const start = message.byteOffset - Envelope.XLOG_DATA_HEADER_BYTES
+    if (this.#receive[start] !== Envelope.XLOG_DATA) {
+      return this.#fail(new Error("the replication library no longer leaves the message's header in place"))
+    }
+    this.#append(this.#arena.keep(this.#receive, start, Envelope.XLOG_DATA_HEADER_BYTES, message))
+  }
+
+  #append(frame: Envelope.WalFrame): void {
+    const growing = this.#chunks[this.#chunks.length - 1]
+    if (growing !== undefined && growing.length < CHUNK_FRAMES_MAX) growing.push(frame)
+    else this.#chunks.push([frame])
+    this.#bufferedBytes += frame.end - frame.start
+    this.#waitingBytes += frame.end - frame.start
+    if (!this.#paused && !this.#hasRoom()) {
+      this.#paused = true
+      this.#socket?.pause()
+    }
+    if (this.#wake !== undefined && this.#wakeTimer === undefined) {
+      this.#wakeTimer = setTimeout(() => this.#wakeNow(), CHUNK_LINGER_MS)
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.#bufferedBytes < this.#options.bufferBytesMax && this.#waitingBytes < READ_AHEAD_BYTES_MAX
+  }
+
+  #wakeNow(): void {
+    clearTimeout(this.#wakeTimer)
+    this.#wakeTimer = undefined
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  #keepalive(text: string, shouldRespond: boolean): void {
+    const position = parseLsn(text)
+    this.#server = Lsn.max(this.#server, position)
+    if (shouldRespond) this.#acknowledge(false)
+    const onKeepalive = this.#onKeepalive
+    this.#onKeepalive = undefined
+    onKeepalive?.()
+    if (!this.#dropping) this.#append(keepaliveFrame(position))
+  }
+
+  #acknowledge(ping: boolean): void {
+    // The library confirms the position after the one it is given.
+    const last = Lsn.format(Lsn.minus(this.#confirmed, 1n))
+    this.#service.acknowledge(last, ping).catch((cause: unknown) => this.#fail(cause))
+  }
+
+  #fail(cause: unknown): void {
+    this.#finish(Effect.fail(this.classify(cause)))
+  }
+
+  #finish(end: FramePull): void {
+    this.#end ??= end
+    this.#dropping = true
+    this.#resume()
+    this.#wakeNow()
+  }
+
+  #resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#socket?.resume()
+  }
+}
+
+const parseLsn = (text: string): Lsn.Lsn => {
+  const [high = "0", low = "0"] = text.split("/")
+  return Lsn.fromHalves(Number.parseInt(high, 16), Number.parseInt(low, 16))
+}
+
+const keepaliveFrame = (position: Lsn.Lsn): Envelope.WalFrame => {
+  const bytes = Buffer.alloc(Envelope.KEEPALIVE_BYTES)
+  bytes[0] = Envelope.KEEPALIVE
+  bytes.writeBigUInt64BE(position, 1)
+  return { bytes, start: 0, end: bytes.length }
+}
+
+const clientConfig = (address: PgAddress) => ({
+  host: address.host,
+  port: address.port,
+  user: address.user,
+  password: Redacted.value(address.password),
+  database: address.database,
+  application_name: "dbmazz",
+  keepAlive: true,
+  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  ...(address.tls === undefined ? {} : { ssl: { rejectUnauthorized: address.tls.verify } })
+})

@@ -1,0 +1,93 @@
+/**
+ * The replication connection: frames of one slot from one position on, and the confirmations that flow back.
+ *
+ * Delivery: frames arrive in the order the server sends them, each once per session; after a reconnect the server sends
+ * everything after the slot's confirmed position again. Nothing is confirmed but what `confirm` is given.
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import type { Lsn } from "../domain/Lsn.ts"
+import {
+  type FramePull,
+  ReplicationConnection,
+  type SessionState,
+  type SourceOptions
+} from "./ReplicationConnection.ts"
+
+/** An open session. Everything ends with the scope it was opened in. */
+export interface ReplicationSession {
+  /** All frames that are waiting, at least one. Ends after `drain`, fails when the connection is lost. */
+  readonly pull: FramePull
+  /** Tells the server that everything before this position is durable. Never moves back. */
+  readonly confirm: (position: Lsn) => Effect.Effect<void>
+  /** Gives bytes of frames back to the buffer; reading goes on when there is room again. */
+  readonly release: (bytes: number) => Effect.Effect<void>
+  /** Stops reading: the frames already received are still given, then the stream ends. */
+  readonly drain: Effect.Effect<void>
+  /** Waits until the server has received the last confirmation; bounded, because a dead server answers nothing. */
+  readonly flushConfirmations: Effect.Effect<void>
+  readonly state: Effect.Effect<SessionState>
+}
+
+/** Standby status messages within one `wal_sender_timeout`: two may be late or lost. */
+const STATUS_PER_TIMEOUT = 4
+/** Interval of status messages to a server whose `wal_sender_timeout` is 0 (off). */
+const STATUS_EVERY_MS_DEFAULT = 10_000
+const STATUS_EVERY_MS_MIN = 100
+/** How long the end of a session waits for the server to take the last confirmation. */
+const FLUSH_WAIT = "2 seconds"
+
+export class ReplicationSource extends Context.Service<ReplicationSource, {
+  /**
+   * Starts replication at `start` (the checkpoint; the server itself never goes back behind its confirmed position).
+   * `walSenderTimeoutMs` as the server has it, 0 when it is off. Fails with a `TransientError` when the server cannot be
+   * reached or the slot is in use, with a `SetupError` when the server refuses for good.
+   */
+  readonly open: (
+    start: Lsn,
+    walSenderTimeoutMs: number
+  ) => Effect.Effect<ReplicationSession, TransientError | SetupError, Scope.Scope>
+}>()("dbmazz/layers/ReplicationSource") {
+  static readonly layer = (options: SourceOptions): Layer.Layer<ReplicationSource> =>
+    Layer.succeed(ReplicationSource, {
+      open: Effect.fn("ReplicationSource.open")(function*(start: Lsn, walSenderTimeoutMs: number) {
+        const connection = yield* Effect.acquireRelease(
+          Effect.sync(() => new ReplicationConnection(options, start)),
+          (connection) => Effect.promise(() => connection.close())
+        )
+        yield* Effect.tryPromise({
+          try: () => connection.start(),
+          catch: (cause) => connection.classify(cause)
+        })
+        yield* connection.sendStatus.pipe(
+          Effect.repeat(Schedule.spaced(statusEveryMs(walSenderTimeoutMs))),
+          Effect.forkScoped
+        )
+        return session(connection)
+      })
+    })
+}
+
+const statusEveryMs = (walSenderTimeoutMs: number): number =>
+  walSenderTimeoutMs === 0
+    ? STATUS_EVERY_MS_DEFAULT
+    : Math.max(STATUS_EVERY_MS_MIN, Math.min(STATUS_EVERY_MS_DEFAULT, walSenderTimeoutMs / STATUS_PER_TIMEOUT))
+
+const session = (connection: ReplicationConnection): ReplicationSession => ({
+  pull: connection.pull,
+  confirm: (position) => Effect.sync(() => connection.confirm(position)),
+  release: (bytes) => Effect.sync(() => connection.release(bytes)),
+  drain: Effect.sync(() => connection.drain()),
+  flushConfirmations: Effect.gen(function*() {
+    const answered = yield* Deferred.make<void>()
+    connection.ping(() => Deferred.doneUnsafe(answered, Effect.void))
+    yield* Deferred.await(answered)
+  }).pipe(Effect.timeoutOrElse({ duration: FLUSH_WAIT, orElse: () => Effect.void })),
+  state: Effect.sync(() => connection.state())
+})

@@ -1,0 +1,30 @@
+/** Frames decoded into changes: rows of mapped tables and the boundaries between transactions, in commit order. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { Change } from "../domain/Change.ts"
+import { ChangeDecoder } from "../domain/ChangeDecoder.ts"
+import type { PermanentError } from "../domain/errors/PermanentError.ts"
+import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
+import type { TableMapping } from "../domain/Table.ts"
+
+/**
+ * Decodes chunk by chunk. Frames that become no change (another table's rows, relations) are given back to the buffer at
+ * once through `release`. Fails at the first message that cannot be decoded; nothing after it is given.
+ */
+export const decode = (
+  tables: ReadonlyArray<TableMapping>,
+  release: (bytes: number) => Effect.Effect<void>
+) =>
+<E, R>(frames: Stream.Stream<WalFrame, E, R>): Stream.Stream<Change, E | PermanentError, R> =>
+  frames.pipe(
+    Stream.mapAccumArrayEffect(
+      () => new ChangeDecoder(tables),
+      (decoder, chunk): Effect.Effect<readonly [ChangeDecoder, ReadonlyArray<Change>], PermanentError> => {
+        const decoded = decoder.decode(chunk)
+        if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
+        const { changes, skippedBytes } = decoded.success
+        return Effect.as(release(skippedBytes), [decoder, changes] as const)
+      }
+    )
+  )

@@ -1,0 +1,66 @@
+/**
+ * The way of the data, in one direction: frames become changes, changes become batches, batches become loads, and a
+ * finished batch becomes a checkpoint. Only the confirmed position flows back.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Batch } from "../domain/Batch.ts"
+import type { FlushLimits } from "../domain/config/Settings.ts"
+import type { Origin } from "../domain/Label.ts"
+import type { Lsn } from "../domain/Lsn.ts"
+import type { TableMapping } from "../domain/Table.ts"
+import { Progress } from "../layers/Progress.ts"
+import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import * as Batches from "./Batches.ts"
+import * as Changes from "./Changes.ts"
+import * as Checkpoints from "./Checkpoints.ts"
+import * as Loads from "./Loads.ts"
+import * as Wal from "./Wal.ts"
+
+/** Everything one run of the pipeline needs to know. */
+export interface Job {
+  readonly start: Lsn
+  readonly tables: ReadonlyArray<TableMapping>
+  readonly origin: Origin
+  readonly flush: FlushLimits
+  readonly walSenderTimeoutMs: number
+}
+
+/** Batches read ahead while one is being loaded. */
+const BATCHES_AHEAD = 1
+
+/**
+ * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. Fails with a
+ * `TransientError` when the connection or the checkpoint store is lost: nothing of this run survives, and a new one
+ * starts at the stored checkpoint.
+ */
+export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.Deferred<void>) {
+  const session = yield* (yield* ReplicationSource).open(job.start, job.walSenderTimeoutMs)
+  const loads = yield* Loads.make({ origin: job.origin, bytesMax: job.flush.bytes })
+  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.start, session)
+  const progress = yield* Progress
+
+  const finish = Effect.fnUntraced(function*(batch: Batch) {
+    const position = yield* checkpoints.commit(batch)
+    yield* session.release(batch.bytes)
+    yield* progress.update((state) => ({
+      ...state,
+      rows: state.rows + batch.rowCount,
+      batches: state.batches + (batch.rowCount > 0 ? 1 : 0),
+      position,
+      commitTime: batch.commitTime ?? state.commitTime
+    }))
+  })
+
+  yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
+  yield* progress.update((state) => ({ ...state, phase: "replicating", reason: undefined, position: job.start }))
+  yield* Wal.frames(session).pipe(
+    Changes.decode(job.tables, session.release),
+    Batches.groupedWithin(job.flush),
+    Stream.buffer({ capacity: BATCHES_AHEAD }),
+    Stream.mapEffect(loads.load),
+    Stream.runForEach(finish)
+  )
+  yield* session.flushConfirmations
+}, Effect.scoped)

@@ -1,0 +1,60 @@
+/**
+ * One replication job for as long as it runs: setup, pipeline, and again from the checkpoint after whatever time can mend.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Result from "effect/Result"
+import type { Settings } from "../domain/config/Settings.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import * as Lsn from "../domain/Lsn.ts"
+import * as Backoff from "../domain/streamload/Backoff.ts"
+import { Progress } from "../layers/Progress.ts"
+import * as Pipeline from "./Pipeline.ts"
+import * as Setup from "./Setup.ts"
+
+const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
+  const progress = yield* Progress
+  yield* progress.update((state) => ({ ...state, phase: "setup" }))
+  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings))
+  yield* Effect.logInfo("replicating", {
+    slot: settings.slot,
+    start: Lsn.format(job.start),
+    tables: job.tables.map((table) => `${table.source.schema}.${table.source.name}`)
+  })
+  yield* Pipeline.run(job, stop)
+})
+
+const wait = Effect.fnUntraced(function*(
+  settings: Settings,
+  stop: Deferred.Deferred<void>,
+  error: TransientError,
+  failures: number
+) {
+  const delayMs = Backoff.delayMs(settings.retry, failures, error.retryAfterMs, yield* Random.next)
+  const progress = yield* Progress
+  yield* progress.update((state) => ({ ...state, phase: "waiting", reason: error.message }))
+  yield* Effect.logWarning(error.message, { code: error.code, retryInMs: delayMs, remediation: error.remediation })
+  yield* Effect.raceFirst(Effect.sleep(delayMs), Deferred.await(stop))
+})
+
+/**
+ * Replicates until `stop` is done, then loads and confirms what was received and returns. Transient failures are waited
+ * out for ever, with a line in the log each time; every attempt starts at the stored checkpoint and leaves nothing behind.
+ * A `SetupError` or a `PermanentError` ends it; the slot stays.
+ */
+export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
+  const progress = yield* Progress
+  let failures = 0
+  while (true) {
+    const before = (yield* progress.get).batches
+    const result = yield* Effect.result(attempt(settings, stop))
+    if (Result.isSuccess(result)) return
+    const error = result.failure
+    if (error._tag !== "TransientError") return yield* error
+    const progressed = (yield* progress.get).batches > before
+    failures = progressed ? 1 : failures + 1
+    yield* wait(settings, stop, error, failures)
+    if (yield* Deferred.isDone(stop)) return
+  }
+})

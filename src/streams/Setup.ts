@@ -1,0 +1,45 @@
+/** Both sides made ready, PostgreSQL first: nothing is changed on either before both have been found in order. */
+import * as Effect from "effect/Effect"
+import type { Settings } from "../domain/config/Settings.ts"
+import type * as PostgresPlan from "../domain/PostgresSetup.ts"
+import type * as StarRocksPlan from "../domain/StarRocksSetup.ts"
+import * as PostgresSetup from "../layers/PostgresSetup.ts"
+import * as StarRocksSetup from "../layers/StarRocksSetup.ts"
+import type { Job } from "./Pipeline.ts"
+
+/** What was found and what is to be done. */
+export interface Plan {
+  readonly source: PostgresPlan.Plan
+  readonly target: StarRocksPlan.Plan
+}
+
+/** Looks at both sides; changes nothing. */
+export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings) {
+  const source = yield* PostgresSetup.inspect(settings)
+  const target = yield* StarRocksSetup.inspect(source.facts.tables, settings.sink.database)
+  return { source, target }
+})
+
+/**
+ * Carries the plan out, and gives the pipeline its job. With problems on either side it changes nothing and fails with the
+ * first, in the order of the setup.
+ */
+export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan: Plan) {
+  // Each refuses a plan with problems before it changes anything, so the other side's problems come before its steps.
+  if (plan.source.problems.length === 0 && plan.target.problems.length > 0) yield* StarRocksSetup.apply(plan.target)
+  const ready = yield* PostgresSetup.apply(plan.source)
+  const tables = yield* StarRocksSetup.apply(plan.target)
+  const job: Job = {
+    start: ready.start,
+    tables,
+    origin: {
+      systemIdentifier: ready.systemIdentifier,
+      timeline: ready.timeline,
+      database: settings.source.database,
+      slot: settings.slot
+    },
+    flush: settings.flush,
+    walSenderTimeoutMs: ready.walSenderTimeoutMs
+  }
+  return job
+})
