@@ -1,0 +1,13 @@
+/** `npm run bench -- <name>`: each benchmark prints a table and, on its last line, the same figures as JSON. */
+import * as E2e from "./e2e/E2e.ts"
+
+const BENCHMARKS: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = { e2e: E2e.main }
+
+const [name = "", ...args] = process.argv.slice(2)
+const benchmark = BENCHMARKS[name]
+if (benchmark === undefined) {
+  console.error(`usage: npm run bench -- ${Object.keys(BENCHMARKS).join(" | ")}`)
+  process.exitCode = 2
+} else {
+  await benchmark(args)
+}

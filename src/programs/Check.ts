@@ -1,0 +1,41 @@
+/** `dbmazz check`: looks at both sides, says what `run` would do, and changes nothing. */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import * as PostgresPlan from "../domain/PostgresSetup.ts"
+import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
+import * as Setup from "../streams/Setup.ts"
+import * as Configuration from "./Configuration.ts"
+import * as JobLayers from "./JobLayers.ts"
+import * as Logging from "./Logging.ts"
+
+const report = (plan: Setup.Plan): ReadonlyArray<string> => {
+  const problems = [...plan.source.problems, ...plan.target.problems]
+  if (problems.length > 0) {
+    return problems.flatMap((
+      reason
+    ) => [`problem: ${SetupError.describe(reason)}`, `  to do: ${SetupError.remedy(reason)}`])
+  }
+  const steps = [
+    ...plan.source.steps.map((step) => `PostgreSQL: ${PostgresPlan.sql(step)};`),
+    ...plan.target.steps.map((step) => `StarRocks:  ${StarRocksPlan.sql(step)};`)
+  ]
+  const ready = steps.length === 0 ? ["both sides are ready; run would change nothing"] : ["run would do:"]
+  return [...ready, ...steps.map((step) => `  ${step}`)]
+}
+
+export const command = Command.make(
+  "check",
+  Configuration.flags,
+  Effect.fnUntraced(function*(flags) {
+    const settings = yield* Configuration.settings(flags, process.env)
+    const plan = yield* Setup.inspect(settings).pipe(
+      Effect.provide(JobLayers.layer(settings)),
+      Effect.provide(Logging.fromSettings(settings))
+    )
+    for (const line of report(plan)) yield* Console.log(line)
+    const problem = plan.source.problems[0] ?? plan.target.problems[0]
+    if (problem !== undefined) process.exitCode = SetupError.EXIT_CODE
+  })
+).pipe(Command.withDescription("say what run would do, and change nothing"))

@@ -1,0 +1,26 @@
+/** The live layers of one replication job. */
+import * as Layer from "effect/Layer"
+import type { Settings } from "../domain/config/Settings.ts"
+import * as CheckpointStore from "../layers/CheckpointStore.ts"
+import * as PostgresSql from "../layers/PostgresSql.ts"
+import { Progress } from "../layers/Progress.ts"
+import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import { StarRocksSql } from "../layers/StarRocksSql.ts"
+import { StreamLoadClient } from "../layers/StreamLoadClient.ts"
+import { StreamLoader } from "../layers/StreamLoader.ts"
+
+const APPLICATION_NAME = "dbmazz"
+
+export const layer = (settings: Settings) =>
+  Layer.mergeAll(
+    Progress.layer,
+    ReplicationSource.layer({
+      address: settings.source,
+      slot: settings.slot,
+      publication: settings.publication,
+      bufferBytesMax: settings.bufferBytesMax
+    }),
+    CheckpointStore.layer.pipe(Layer.provideMerge(PostgresSql.layer(settings.source, APPLICATION_NAME))),
+    StarRocksSql.layer(settings.sink),
+    StreamLoader.layer(settings.retry).pipe(Layer.provideMerge(StreamLoadClient.layer(settings.sink)))
+  )
