@@ -78,7 +78,7 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   SrColumnTypeUnsupported: (r) =>
     `Column '${r.column}' of StarRocks table '${r.table}' has type ${r.type}, which cannot hold the source column.`,
   SrColumnRequired: (r) =>
-    `Column '${r.column}' of StarRocks table '${r.table}' is NOT NULL, and no source column of that name gives it a value.`,
+    `Column '${r.column}' of StarRocks table '${r.table}' is NOT NULL, and no source column of that name fills it.`,
   SrAuditColumnsFailed: (r) => `Failed to add audit columns to StarRocks table '${r.table}': ${r.error}`,
   SrTargetShared: (r) => `StarRocks table '${r.target}' would be written by more than one source table: ${r.sources}.`,
   CheckpointFailed: (r) => `Checkpoint load failed: ${r.error}`,

@@ -1,0 +1,179 @@
+/**
+ * What must be true of StarRocks before replication starts, and what is still to be done: pure, from the facts that the
+ * catalogue gave to every problem at once, to the steps, and to the way each table's rows will take.
+ */
+import * as AuditColumns from "./AuditColumns.ts"
+import type { SetupReason } from "./errors/SetupError.ts"
+import * as Identifier from "./Identifier.ts"
+import * as PgType from "./PgType.ts"
+import { familyOf, type StarRocksFamily } from "./StarRocksType.ts"
+import type { SourceColumn, SourceTable, TableMapping, TargetColumn, TargetTable } from "./Table.ts"
+import * as TypeMapping from "./TypeMapping.ts"
+
+/** A column with what decides whether a row may leave it out. */
+export interface ColumnFacts extends TargetColumn {
+  /** Computed by StarRocks from other columns. */
+  readonly generated: boolean
+}
+
+export interface TableFacts extends TargetTable {
+  readonly columns: ReadonlyArray<ColumnFacts>
+}
+
+export interface Facts {
+  readonly database: string
+  readonly databaseExists: boolean
+  /** The job's target tables that exist, by name. */
+  readonly tables: ReadonlyMap<string, TableFacts>
+}
+
+/** What is to be done, in the order it is done. */
+export type Step = {
+  readonly _tag: "AddAuditColumns"
+  readonly table: Identifier.QualifiedName
+  readonly columns: ReadonlyArray<string>
+}
+
+export interface Plan {
+  /** Empty: the steps can be taken. Otherwise everything that is wrong, in the order of the tables. */
+  readonly problems: ReadonlyArray<SetupReason>
+  readonly steps: ReadonlyArray<Step>
+  /** The tables that have no problem. */
+  readonly mappings: ReadonlyArray<TableMapping>
+}
+
+const PRIMARY_KEY_MODEL = "PRI_KEYS"
+
+/** Read by StarRocks as the operation of a row, so a source column of this name would delete rows. */
+const OPERATION_MEMBER = "__op"
+
+/** What the audit columns' values may be loaded into; the first is what we add. */
+const AUDIT_FAMILIES: ReadonlyMap<string, ReadonlyArray<StarRocksFamily>> = new Map([
+  ["dbmazz_op_type", ["integer"]],
+  ["dbmazz_is_deleted", ["boolean", "integer"]],
+  ["dbmazz_synced_at", ["datetime", "string"]],
+  ["dbmazz_cdc_version", ["integer"]]
+])
+
+/** The statement of a step. StarRocks takes all columns at once, and refuses IF NOT EXISTS here. */
+export const sql = (step: Step): string => {
+  const added = AuditColumns.COLUMNS.filter((column) => step.columns.includes(column.name))
+  const clauses = added.map((column) => `ADD COLUMN ${Identifier.quoteSr(column.name)} ${column.ddl}`)
+  return `ALTER TABLE ${Identifier.quoteSrTable(step.table)} ${clauses.join(", ")}`
+}
+
+/** A table keeps its bare name in StarRocks. */
+const targetOf = (source: SourceTable, database: string): Identifier.QualifiedName => ({
+  schema: database,
+  name: source.name.name
+})
+
+const sameSet = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
+  left.length === right.length && left.every((name) => right.includes(name))
+
+const isReserved = (column: string): boolean => column === OPERATION_MEMBER || AuditColumns.NAMES.includes(column)
+
+/** Whether a source column's values can travel at all. */
+const sourceProblem = (source: SourceTable, column: SourceColumn): SetupReason | undefined => {
+  const unsupported = (type: string): SetupReason => ({
+    _tag: "PgColumnTypeUnsupported",
+    table: Identifier.show(source.name),
+    column: column.name,
+    type
+  })
+  if (column.generated) {
+    return source.primaryKey.includes(column.name)
+      ? unsupported(`${column.typeName} GENERATED ALWAYS (not sent by PostgreSQL, yet part of the key)`)
+      : undefined
+  }
+  if (isReserved(column.name)) return unsupported(`${column.typeName} under a name that is reserved`)
+  return PgType.kindOf(column.typeOid) === undefined ? unsupported(column.typeName) : undefined
+}
+
+/** Whether a source column's values fit the target; names must agree to the letter, as JSON members do. */
+const pairProblem = (source: SourceColumn, target: TableFacts): SetupReason | undefined => {
+  const kind = PgType.kindOf(source.typeOid)
+  if (source.generated || isReserved(source.name) || kind === undefined) return undefined
+  const table = Identifier.show(target.name)
+  const column = target.columns.find((candidate) => candidate.name === source.name)
+  if (column === undefined) {
+    const type = TypeMapping.suggest(source.typeOid, source.typmod)
+    return { _tag: "SrColumnMissing", table, column: source.name, type }
+  }
+  const family = familyOf(column.type)
+  return family === undefined || TypeMapping.literalFor(kind, family) === undefined
+    ? { _tag: "SrColumnTypeUnsupported", table, column: column.name, type: column.type }
+    : undefined
+}
+
+/** Target columns that no row of ours fills well: NOT NULL without a source, or an audit column of another type. */
+const targetProblem = (source: SourceTable, table: TableFacts, column: ColumnFacts): SetupReason | undefined => {
+  const where = { table: Identifier.show(table.name), column: column.name, type: column.type }
+  const audit = AUDIT_FAMILIES.get(column.name)
+  if (audit !== undefined) {
+    const family = familyOf(column.type)
+    return family !== undefined && audit.includes(family) ? undefined : { _tag: "SrColumnTypeUnsupported", ...where }
+  }
+  const sent = source.columns.some((candidate) => candidate.name === column.name && !candidate.generated)
+  return sent || column.nullable || column.generated ? undefined : { _tag: "SrColumnRequired", ...where }
+}
+
+const isReason = (reason: SetupReason | undefined): reason is SetupReason => reason !== undefined
+
+const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<SetupReason> => {
+  const table = Identifier.show(target.name)
+  if (target.model !== PRIMARY_KEY_MODEL) return [{ _tag: "SrTableNotPrimaryKey", table, model: target.model }]
+  const key: SetupReason | undefined = sameSet(source.primaryKey, target.key) ? undefined : {
+    _tag: "SrKeyMismatch",
+    table,
+    sourceKey: source.primaryKey.join(", "),
+    targetKey: target.key.join(", ")
+  }
+  return [
+    key,
+    ...source.columns.map((column) => pairProblem(column, target)),
+    ...target.columns.map((column) => targetProblem(source, target, column))
+  ].filter(isReason)
+}
+
+/** The mapping as it will be after the step: a column still to be added is listed with the type it will get. */
+const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
+  const columns = new Map(target.columns.map(({ name, nullable, type }) => [name, { name, nullable, type }]))
+  for (const { ddl, name } of AuditColumns.COLUMNS) {
+    if (!columns.has(name)) columns.set(name, { name, type: ddl.split(" ", 1)[0]!.toLowerCase(), nullable: true })
+  }
+  return { source: source.name, target: target.name, key: source.primaryKey, targetColumns: columns }
+}
+
+const sharedTargets = (sources: ReadonlyArray<SourceTable>, database: string): ReadonlyArray<SetupReason> =>
+  [...Map.groupBy(sources, (source) => source.name.name).values()]
+    .filter((group) => group.length > 1)
+    .map((group) => ({
+      _tag: "SrTargetShared",
+      target: Identifier.show(targetOf(group[0]!, database)),
+      sources: group.map((source) => Identifier.show(source.name)).join(", ")
+    }))
+
+/** Derives everything that is wrong and everything that is to be done. */
+export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts): Plan => {
+  const problems = [...sharedTargets(sources, facts.database)]
+  const steps: Array<Step> = []
+  const mappings: Array<TableMapping> = []
+  if (!facts.databaseExists) problems.push({ _tag: "SrDatabaseNotFound", database: facts.database })
+  for (const source of sources) {
+    const before = problems.length
+    problems.push(...source.columns.map((column) => sourceProblem(source, column)).filter(isReason))
+    if (!facts.databaseExists) continue
+    const target = facts.tables.get(source.name.name)
+    if (target === undefined) {
+      problems.push({ _tag: "SrTableNotFound", table: Identifier.show(targetOf(source, facts.database)) })
+      continue
+    }
+    problems.push(...tableProblems(source, target))
+    if (problems.length > before) continue
+    const columns = AuditColumns.NAMES.filter((name) => !target.columns.some((column) => column.name === name))
+    if (columns.length > 0) steps.push({ _tag: "AddAuditColumns", table: target.name, columns })
+    mappings.push(mappingOf(source, target))
+  }
+  return { problems, steps, mappings }
+}

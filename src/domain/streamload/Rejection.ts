@@ -1,0 +1,42 @@
+/** The error of a load that StarRocks will never take: where, why, and what to do. */
+import { type PermanentCode, PermanentError } from "../errors/PermanentError.ts"
+import * as Identifier from "../Identifier.ts"
+import type { LoadRequest } from "../Load.ts"
+import type { Permanent } from "./Outcome.ts"
+
+/** The codes that a load can end with. */
+type LoadCode = Extract<PermanentCode, "SR_REJECTED_ROWS" | "SR_REJECTED_LOAD" | "SR_ACCESS_DENIED" | "SR_ROWS_MISSING">
+
+const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent) => string>> = {
+  SR_REJECTED_ROWS: (table, outcome) =>
+    `A value does not fit its column (too long, out of range, or NULL where none may be). ` +
+    `${outcome.errorUrl === undefined ? "" : `The back end's samples: ${outcome.errorUrl} . `}` +
+    `Widen the column (ALTER TABLE ${table} MODIFY COLUMN …), then start dbmazz again: it goes on where it stopped.`,
+  SR_REJECTED_LOAD: (table) =>
+    `Check that STARROCKS_URL is a StarRocks address and that ${table} still has the columns it had at the start, ` +
+    `then start dbmazz again: it goes on where it stopped.`,
+  SR_ACCESS_DENIED: (table) =>
+    `Check user and password, and run in StarRocks: GRANT INSERT ON TABLE ${table} TO USER …;`,
+  SR_ROWS_MISSING: (table) =>
+    `StarRocks committed fewer rows than it was sent. Compare with dbmazz verify, and look for a load filter or a ` +
+    `session setting on ${table}.`
+}
+
+const isLoadCode = (code: PermanentCode): code is LoadCode => code in REMEDIATIONS
+
+/** Makes the error. Its context names table, label and attempts; nothing of it is a row value. */
+export const make = (outcome: Permanent, request: LoadRequest, attempts: number): PermanentError => {
+  const table = Identifier.show(request.target)
+  return new PermanentError({
+    code: outcome.code,
+    message: `StarRocks refused load ${request.label} of table '${table}': ${outcome.why}`,
+    remediation: REMEDIATIONS[isLoadCode(outcome.code) ? outcome.code : "SR_REJECTED_LOAD"](table, outcome),
+    context: {
+      table,
+      label: request.label,
+      attempts: String(attempts),
+      rows: String(request.rowCount),
+      ...(outcome.errorUrl === undefined ? {} : { errorUrl: outcome.errorUrl })
+    }
+  })
+}

@@ -1,0 +1,150 @@
+/** Prepares StarRocks for a job: reads the facts, and carries out the steps that `domain/StarRocksSetup` derives. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import * as SrSqlError from "../domain/errors/SrSqlError.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
+import * as Identifier from "../domain/Identifier.ts"
+import * as Plan from "../domain/StarRocksSetup.ts"
+import type { SourceTable, TableMapping } from "../domain/Table.ts"
+import * as StarRocksCatalog from "./StarRocksCatalog.ts"
+import { StarRocksSql } from "./StarRocksSql.ts"
+import { StreamLoadClient } from "./StreamLoadClient.ts"
+
+type Failure = SetupError.SetupError | TransientError
+
+/** Between two looks at a schema change, in ms: with fast schema evolution it is over in less, otherwise in minutes. */
+const POLL_EVERY_MS = 500
+
+/** How long a schema change is awaited, in ms. It waits for transactions that were open, at most for their timeout. */
+const SCHEMA_CHANGE_MS_MAX = 660_000
+
+const DUPLICATE_COLUMN = 1060
+const TABLE_STATE_NOT_NORMAL = 5014
+
+/** One schema change a table at a time: another one is under way. */
+const isBusy = (error: SrSqlError.SrSqlError): boolean =>
+  error.code === TABLE_STATE_NOT_NORMAL ||
+  /state is not normal|schema change (?:job )?.*(?:running|in progress|not finished)|is doing schema change/i
+    .test(error.message)
+
+/** Somebody added the columns between our look and our statement. */
+const isDuplicate = (error: SrSqlError.SrSqlError): boolean =>
+  error.code === DUPLICATE_COLUMN || /duplicate column|already exists/i.test(error.message)
+
+const catalogueFailed = (error: SrSqlError.SrSqlError | Failure): Failure =>
+  error._tag === "SrSqlError"
+    ? new TransientError({
+      code: "SR_SQL_FAILED",
+      message: `StarRocks refused to show its catalogue (${error.code}): ${error.message}`,
+      remediation: "Check that the user may read information_schema and has SELECT on the target tables.",
+      context: { code: String(error.code) }
+    })
+    : error
+
+const unfinished = (step: Plan.Step, why: string): TransientError => {
+  const table = Identifier.show(step.table)
+  return new TransientError({
+    code: "SR_BUSY",
+    message: `The audit columns of StarRocks table '${table}' are not there yet: ${why}`,
+    remediation: `Look at SHOW ALTER TABLE COLUMN FROM ${Identifier.quoteSr(step.table.schema)}; dbmazz tries again.`,
+    context: { table }
+  })
+}
+
+/**
+ * Connects both ways, reads the catalogue and says what is wrong and what is to be done. Changes nothing. An address
+ * that does not answer is a `TransientError`, everything a person must mend is in the plan.
+ */
+export const inspect: (
+  sources: ReadonlyArray<SourceTable>,
+  database: string
+) => Effect.Effect<Plan.Plan, Failure, StarRocksSql | StreamLoadClient> = Effect.fn("StarRocksSetup.inspect")(
+  function*(sources: ReadonlyArray<SourceTable>, database: string) {
+    const { query } = yield* StarRocksSql
+    yield* query("SELECT 1").pipe(Effect.mapError(catalogueFailed))
+    yield* (yield* StreamLoadClient).probe
+    yield* StarRocksCatalog.warnOfDeadBackEnds
+    const names = [...new Set(sources.map((source) => source.name.name))]
+    const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(catalogueFailed))
+    return Plan.plan(sources, facts)
+  }
+)
+
+/** Sends the ALTER, waiting while another schema change of the table runs. True: this statement added the columns. */
+const startChange = Effect.fnUntraced(function*(step: Plan.Step, deadline: number) {
+  const { query } = yield* StarRocksSql
+  const table = Identifier.show(step.table)
+  while (true) {
+    const refusal = yield* query(Plan.sql(step)).pipe(
+      Effect.as(undefined),
+      Effect.catchTag("SrSqlError", (error) => Effect.succeed(error))
+    )
+    if (refusal === undefined) return true
+    if (isDuplicate(refusal)) return false
+    if (!isBusy(refusal)) {
+      return yield* SetupError.make({ _tag: "SrAuditColumnsFailed", table, error: refusal.message })
+    }
+    if ((yield* Clock.currentTimeMillis) >= deadline) return yield* unfinished(step, refusal.message)
+    yield* Effect.sleep(POLL_EVERY_MS)
+  }
+})
+
+/**
+ * Waits until the newest schema change is over and the columns are listed: rows loaded earlier would leave the new
+ * columns empty without an error.
+ */
+const awaitChange = Effect.fnUntraced(function*(
+  step: Plan.Step,
+  jobBefore: string | undefined,
+  added: boolean,
+  deadline: number
+) {
+  const table = Identifier.show(step.table)
+  while (true) {
+    const job = yield* StarRocksCatalog.readNewestChange(step.table).pipe(Effect.mapError(catalogueFailed))
+    const ours = job !== undefined && job.id !== jobBefore
+    if (ours && job.state === "CANCELLED") {
+      const error = job.message === "" ? "the schema change was cancelled" : job.message
+      return yield* SetupError.make({ _tag: "SrAuditColumnsFailed", table, error })
+    }
+    // A server that lists no job for a change of metadata alone shows the columns at once.
+    if (job === undefined || job.state === "FINISHED" || (!ours && job.state === "CANCELLED")) {
+      const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(Effect.mapError(catalogueFailed))
+      if (step.columns.every((name) => columns.includes(name))) return
+      if (!added) return yield* unfinished(step, "somebody else changed the table at the same moment")
+    }
+    if ((yield* Clock.currentTimeMillis) >= deadline) {
+      return yield* unfinished(step, `the schema change is ${job?.state ?? "not listed"}`)
+    }
+    yield* Effect.sleep(POLL_EVERY_MS)
+  }
+})
+
+const addAuditColumns = Effect.fnUntraced(function*(step: Plan.Step) {
+  const deadline = (yield* Clock.currentTimeMillis) + SCHEMA_CHANGE_MS_MAX
+  const before = yield* StarRocksCatalog.readNewestChange(step.table).pipe(Effect.mapError(catalogueFailed))
+  const added = yield* startChange(step, deadline)
+  yield* awaitChange(step, before?.id, added, deadline)
+})
+
+/**
+ * Takes the plan's steps in their order; a second run finds nothing left to do. With problems in the plan it changes
+ * nothing and fails with the first, the others are logged.
+ */
+export const apply: (
+  plan: Plan.Plan
+) => Effect.Effect<ReadonlyArray<TableMapping>, Failure, StarRocksSql> = Effect.fn("StarRocksSetup.apply")(
+  function*(plan: Plan.Plan) {
+    const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
+    if (first !== undefined) {
+      for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
+      return yield* first
+    }
+    for (const step of plan.steps) {
+      yield* Effect.logInfo("setting up StarRocks", { step: Plan.sql(step) })
+      yield* addAuditColumns(step)
+    }
+    return plan.mappings
+  }
+)

@@ -1,0 +1,163 @@
+/** The Stream Load transport: one HTTP exchange (front end, redirect, back end) and one question about a label. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as http from "node:http"
+import * as https from "node:https"
+import type { SrAddress } from "../domain/config/Settings.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
+import type { LoadRequest } from "../domain/Load.ts"
+import * as Outcome from "../domain/streamload/Outcome.ts"
+import * as Reply from "../domain/streamload/Reply.ts"
+import * as Target from "../domain/streamload/Target.ts"
+import * as HttpExchange from "./HttpExchange.ts"
+
+/** Limits of a load; the reasons stand beside the fields. `totalMs` is the load's own timeout and a minute more. */
+export const LOAD_LIMITS: HttpExchange.Limits = {
+  connectMs: 5_000,
+  continueMs: 10_000,
+  silenceMs: 120_000,
+  totalMs: (Target.LOAD_TIMEOUT_SECONDS + 60) * 1000
+}
+
+/** Limits of a question, in ms: a front end answers from memory. */
+export const QUESTION_LIMITS: HttpExchange.Limits = {
+  connectMs: 5_000,
+  continueMs: 10_000,
+  silenceMs: 10_000,
+  totalMs: 10_000
+}
+
+/** Redirects followed in one exchange: follower to leader to back end, and one more. */
+const REDIRECTS_MAX = 3
+
+/** Connections kept to one back end: one load a table is in flight, and a back end serves few at a time well. */
+const BACK_END_SOCKETS_MAX = 16
+
+/** Statuses from here on say that the server cannot serve; below it, it is there. */
+const HTTP_SERVER_ERROR = 500
+
+export interface Limits {
+  readonly load: HttpExchange.Limits
+  readonly question: HttpExchange.Limits
+}
+
+export class StreamLoadClient extends Context.Service<StreamLoadClient, {
+  /**
+   * Sends one load once, redirects followed with the same headers and bytes, and says what came of it. Never fails:
+   * a connection that was refused is a `Transient` outcome, one that broke after the body was on its way `Uncertain`.
+   * Interruption closes the connection and leaves the outcome to the label.
+   */
+  readonly load: (request: LoadRequest) => Effect.Effect<Outcome.Outcome>
+  /** Asks a front end how far the transaction of a label has come. Never fails: `Unanswered` says why. */
+  readonly labelState: (database: string, label: string) => Effect.Effect<Reply.LabelAnswer>
+  /** Succeeds when the configured address answers HTTP with a status below 500. */
+  readonly probe: Effect.Effect<void, TransientError>
+}>()("dbmazz/layers/StreamLoadClient") {
+  /** The client of one StarRocks; its pooled connections close with the scope. */
+  static readonly layer = (
+    sink: SrAddress,
+    limits: Limits = { load: LOAD_LIMITS, question: QUESTION_LIMITS }
+  ): Layer.Layer<StreamLoadClient> => Layer.effect(StreamLoadClient, make(sink, limits))
+}
+
+interface Agents {
+  readonly http: http.Agent
+  readonly https: https.Agent
+}
+
+const acquireAgents = Effect.acquireRelease(
+  Effect.sync((): Agents => {
+    const options: http.AgentOptions = { keepAlive: true, maxSockets: BACK_END_SOCKETS_MAX }
+    return { http: new http.Agent(options), https: new https.Agent(options) }
+  }),
+  (agents) =>
+    Effect.sync(() => {
+      agents.http.destroy()
+      agents.https.destroy()
+    })
+)
+
+/** Where an exchange ended, for the reader of a message: `host:port`, and who had sent us there. */
+const place = (first: URL, last: URL): string =>
+  first.host === last.host ? last.host : `${last.host}, to which ${first.host} redirected`
+
+const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
+  const agents = yield* acquireAgents
+  const configured = new URL(sink.url)
+  const authorization = Redacted.make(
+    `Basic ${Buffer.from(`${sink.user}:${Redacted.value(sink.password)}`, "utf8").toString("base64")}`
+  )
+
+  /** One request on a redirected address may use the pool; the first address may be a front end, which closes. */
+  const ask = Effect.fnUntraced(function*(call: HttpExchange.Call, callLimits: HttpExchange.Limits) {
+    const answer = yield* HttpExchange.exchange(call, callLimits)
+    // The server had closed the pooled connection meanwhile: nothing was sent, a fresh one is not another attempt.
+    if (answer._tag === "Lost" && answer.pooled && !answer.bodySent) {
+      return yield* HttpExchange.exchange({ ...call, agent: false }, callLimits)
+    }
+    return answer
+  })
+
+  const follow = Effect.fnUntraced(function*(call: HttpExchange.Call, callLimits: HttpExchange.Limits) {
+    let url = call.url
+    let answer = yield* ask(call, callLimits)
+    for (let redirects = 0; redirects < REDIRECTS_MAX; redirects++) {
+      if (answer._tag !== "Answered" || (answer.httpStatus !== 307 && answer.httpStatus !== 308)) break
+      const next = Target.redirectTarget(configured, url, answer.location)
+      if (next === undefined) break
+      url = next
+      const agent = url.protocol === "https:" ? agents.https : agents.http
+      answer = yield* ask({ ...call, url, agent }, callLimits)
+    }
+    return { answer, at: place(call.url, url) }
+  })
+
+  const load = Effect.fnUntraced(function*(request: LoadRequest) {
+    const { answer, at } = yield* follow({
+      method: "PUT",
+      url: new URL(Target.loadPath(request), configured),
+      headers: Target.loadHeaders(request, Redacted.value(authorization)),
+      body: request.body,
+      agent: false
+    }, limits.load)
+    if (answer._tag !== "Lost") return Outcome.classify(answer, request.rowCount)
+    return Outcome.classify({ ...answer, why: `${answer.why} at ${at}` }, request.rowCount)
+  })
+
+  const labelState = Effect.fnUntraced(function*(database: string, label: string) {
+    const { answer, at } = yield* follow({
+      method: "GET",
+      url: new URL(Target.labelStatePath(database, label), configured),
+      headers: { Authorization: Redacted.value(authorization) },
+      body: undefined,
+      agent: false
+    }, limits.question)
+    return answer._tag === "Answered"
+      ? Reply.decodeLabelAnswer(answer.httpStatus, answer.body)
+      : { _tag: "Unanswered" as const, why: `${answer.why} at ${at}` }
+  })
+
+  const probe = Effect.gen(function*() {
+    const call: HttpExchange.Call = {
+      method: "GET",
+      url: new URL("/api/health", configured),
+      headers: {},
+      body: undefined,
+      agent: false
+    }
+    const answer = yield* ask(call, limits.question)
+    if (answer._tag === "Answered" && answer.httpStatus < HTTP_SERVER_ERROR) return
+    return yield* new TransientError({
+      code: "SR_UNREACHABLE",
+      message: `StarRocks HTTP connection failed: ${
+        answer._tag === "Answered" ? `HTTP ${answer.httpStatus}` : answer.why
+      }`,
+      remediation: "Check STARROCKS_URL, and that the front end or back end at that address is alive.",
+      context: { host: configured.host }
+    })
+  })
+
+  return { load, labelState, probe }
+})

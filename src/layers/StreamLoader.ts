@@ -1,0 +1,153 @@
+/** The retrying sink: a load is over when StarRocks acknowledged every row of it, or said that it never will. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Semaphore from "effect/Semaphore"
+import type { RetryLimits } from "../domain/config/Settings.ts"
+import type { PermanentError } from "../domain/errors/PermanentError.ts"
+import type { TransientCode } from "../domain/errors/TransientError.ts"
+import * as Identifier from "../domain/Identifier.ts"
+import type { LoadRequest, LoadResult } from "../domain/Load.ts"
+import * as Backoff from "../domain/streamload/Backoff.ts"
+import * as Outcome from "../domain/streamload/Outcome.ts"
+import * as Rejection from "../domain/streamload/Rejection.ts"
+import { StreamLoadClient } from "./StreamLoadClient.ts"
+
+/** Pause between two questions for the state of a label whose transaction still runs, in ms. */
+const POLL_EVERY_MS = 1_000
+
+/**
+ * How long such a label is asked for, in ms. A back end that lost the transaction leaves the label running until the
+ * load's timeout; resending then is safe, because the server refuses a label that is held.
+ */
+export const POLL_MS_MAX = 60_000
+
+/** Why a table's load is being sent again. `table` is the target. */
+export interface Retrying {
+  readonly table: string
+  readonly label: string
+  readonly attempt: number
+  readonly code: TransientCode
+  readonly why: string
+}
+
+export interface Options {
+  /** Called when a load is to be sent again, and with undefined when it is over. For those who show the state. */
+  readonly onRetrying?: (table: string, retrying: Retrying | undefined) => Effect.Effect<void>
+}
+
+export class StreamLoader extends Context.Service<StreamLoader, {
+  /**
+   * Sends the load until it is acknowledged: transient failures are retried for ever with jittered exponential backoff,
+   * an uncertain outcome is settled by asking for the label's state, and every retry is the same label and bytes.
+   * Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one table
+   * run one after the other, in the order in which they were asked for.
+   */
+  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, PermanentError>
+}>()("dbmazz/layers/StreamLoader") {
+  static readonly layer = (
+    retry: RetryLimits,
+    options: Options = {}
+  ): Layer.Layer<StreamLoader, never, StreamLoadClient> => Layer.effect(StreamLoader, make(retry, options))
+}
+
+/** What the label's state says: committed, or to be sent again and why. */
+type Settlement =
+  | { readonly _tag: "Committed"; readonly visible: boolean }
+  | Outcome.Transient
+
+const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
+
+const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
+  const client = yield* StreamLoadClient
+  const onRetrying = options.onRetrying ?? (() => Effect.void)
+
+  /** Settles an outcome that only the label knows. `cause` is what a resend is then blamed on. */
+  const settle = Effect.fnUntraced(function*(request: LoadRequest, cause: Outcome.Transient) {
+    const deadline = (yield* Clock.currentTimeMillis) + POLL_MS_MAX
+    while (true) {
+      const answer = yield* client.labelState(request.target.schema, request.label)
+      if (answer._tag === "Unanswered") return unsettled(`${cause.why}; state of the label: ${answer.why}`)
+      switch (answer.state) {
+        case "VISIBLE":
+        case "COMMITTED":
+          return { _tag: "Committed", visible: answer.state === "VISIBLE" } satisfies Settlement
+        case "ABORTED":
+        case "UNKNOWN":
+          return { ...cause, why: `${cause.why}; state of the label: ${answer.state}` } satisfies Settlement
+        case "PREPARE":
+        case "PREPARED":
+          if ((yield* Clock.currentTimeMillis) >= deadline) {
+            return unsettled(`${cause.why}; the label is still ${answer.state} after ${POLL_MS_MAX} ms`)
+          }
+          yield* Effect.sleep(POLL_EVERY_MS)
+      }
+    }
+  })
+
+  /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
+  const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
+    const outcome = yield* client.load(request)
+    if (outcome._tag === "InUse") {
+      if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
+      return yield* settle(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
+    }
+    if (outcome._tag !== "Uncertain") return outcome
+    return yield* settle(request, { _tag: "Transient", code: outcome.code, why: outcome.why })
+  })
+
+  const wait = Effect.fnUntraced(function*(request: LoadRequest, attempts: number, failure: Outcome.Transient) {
+    const table = Identifier.show(request.target)
+    const waitMs = Backoff.delayMs(retry, attempts, failure.retryAfterMs, yield* Random.next)
+    yield* Effect.logWarning("stream load will be sent again", {
+      label: request.label,
+      table,
+      attempt: attempts,
+      code: failure.code,
+      reason: failure.why,
+      waitMs
+    })
+    yield* onRetrying(table, { table, label: request.label, attempt: attempts, code: failure.code, why: failure.why })
+    yield* Effect.sleep(waitMs)
+  })
+
+  const untilOver = Effect.fnUntraced(function*(request: LoadRequest) {
+    // Refusals that are tried a bounded number of times count by code; other failures between them do not excuse them.
+    const refusals = new Map<TransientCode, number>()
+    for (let attempts = 1;; attempts++) {
+      const outcome = yield* attempt(request)
+      if (outcome._tag === "Loaded") {
+        const { loadedRows, visible } = outcome
+        return { label: request.label, loadedRows, visible, alreadyLoaded: false, attempts } satisfies LoadResult
+      }
+      if (outcome._tag === "Committed") {
+        const { label, rowCount: loadedRows } = request
+        return { label, loadedRows, visible: outcome.visible, alreadyLoaded: true, attempts } satisfies LoadResult
+      }
+      if (outcome._tag === "Permanent") return yield* Rejection.make(outcome, request, attempts)
+      const tries = (refusals.get(outcome.code) ?? 0) + 1
+      refusals.set(outcome.code, tries)
+      const failure = Outcome.afterTries(outcome, tries)
+      if (failure._tag === "Permanent") return yield* Rejection.make(failure, request, attempts)
+      yield* wait(request, attempts, failure)
+    }
+  })
+
+  /** One turn a table: a label whose state is unknown may be resent only while nothing newer of its keys was sent. */
+  const turns = new Map<string, Semaphore.Semaphore>()
+  const turnOf = (table: string): Semaphore.Semaphore => {
+    const turn = turns.get(table) ?? Semaphore.makeUnsafe(1)
+    turns.set(table, turn)
+    return turn
+  }
+
+  const load = Effect.fn("StreamLoader.load")(function*(request: LoadRequest) {
+    const table = Identifier.show(request.target)
+    const over = onRetrying(table, undefined)
+    return yield* turnOf(table).withPermit(untilOver(request).pipe(Effect.ensuring(over)))
+  })
+
+  return { load }
+})

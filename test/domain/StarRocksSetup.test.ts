@@ -1,0 +1,213 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as AuditColumns from "../../src/domain/AuditColumns.ts"
+import * as Setup from "../../src/domain/StarRocksSetup.ts"
+import type { SourceColumn, SourceTable } from "../../src/domain/Table.ts"
+
+const INT8 = 20
+const TEXT = 25
+const INTERVAL = 1186
+
+const sourceColumn = (name: string, members: Partial<SourceColumn> = {}): SourceColumn => ({
+  name,
+  typeOid: TEXT,
+  typeName: "text",
+  typmod: -1,
+  notNull: false,
+  generated: false,
+  ...members
+})
+
+const orders = (members: Partial<SourceTable> = {}): SourceTable => ({
+  name: { schema: "public", name: "orders" },
+  oid: 1,
+  kind: "r",
+  replicaIdentity: "f",
+  columns: [sourceColumn("id", { typeOid: INT8, typeName: "bigint", notNull: true }), sourceColumn("name")],
+  primaryKey: ["id"],
+  readable: true,
+  ...members
+})
+
+const targetColumn = (
+  name: string,
+  type = "varchar(65533)",
+  nullable = true,
+  generated = false
+): Setup.ColumnFacts => ({
+  name,
+  type,
+  nullable,
+  generated
+})
+
+const AUDIT = [
+  targetColumn("dbmazz_op_type", "tinyint(4)"),
+  targetColumn("dbmazz_is_deleted", "tinyint(1)"),
+  targetColumn("dbmazz_synced_at", "datetime"),
+  targetColumn("dbmazz_cdc_version", "bigint(20)")
+]
+
+const target = (
+  columns: ReadonlyArray<Setup.ColumnFacts>,
+  members: Partial<Setup.TableFacts> = {}
+): Setup.TableFacts => ({
+  name: { schema: "shop", name: "orders" },
+  model: "PRI_KEYS",
+  key: ["id"],
+  columns,
+  ...members
+})
+
+const ID = targetColumn("id", "bigint(20)", false)
+const NAME = targetColumn("name")
+
+const plan = (tables: ReadonlyArray<Setup.TableFacts>, sources = [orders()]) =>
+  Setup.plan(sources, {
+    database: "shop",
+    databaseExists: true,
+    tables: new Map(tables.map((table) => [table.name.name, table]))
+  })
+
+describe("a pair of tables that fits", () => {
+  it("is mapped, and nothing is changed when nothing is missing", () => {
+    const { mappings, problems, steps } = plan([target([ID, NAME, ...AUDIT])])
+    assert.deepStrictEqual([problems, steps], [[], []])
+    assert.deepStrictEqual(mappings[0]!.key, ["id"])
+    assert.deepStrictEqual(mappings[0]!.source, { schema: "public", name: "orders" })
+    assert.deepStrictEqual(mappings[0]!.target, { schema: "shop", name: "orders" })
+    assert.deepStrictEqual(mappings[0]!.targetColumns.get("id"), { name: "id", type: "bigint(20)", nullable: false })
+  })
+
+  it("gets the audit columns it lacks, in one statement that StarRocks takes", () => {
+    const { mappings, steps } = plan([target([ID, NAME, AUDIT[0]!])])
+    assert.strictEqual(steps.length, 1)
+    assert.strictEqual(
+      Setup.sql(steps[0]!),
+      "ALTER TABLE `shop`.`orders` ADD COLUMN `dbmazz_is_deleted` BOOLEAN, ADD COLUMN `dbmazz_synced_at` DATETIME, " +
+        "ADD COLUMN `dbmazz_cdc_version` BIGINT"
+    )
+    assert.notInclude(Setup.sql(steps[0]!), "IF NOT EXISTS")
+    for (const name of AuditColumns.NAMES) assert.isTrue(mappings[0]!.targetColumns.has(name))
+  })
+
+  it("may have nullable and computed columns of its own, and source columns that PostgreSQL computes", () => {
+    const columns = [...orders().columns, sourceColumn("total", { generated: true })]
+    const own = [targetColumn("note", "json", true), targetColumn("day", "date", false, true)]
+    assert.deepStrictEqual(plan([target([ID, NAME, ...own, ...AUDIT])], [orders({ columns })]).problems, [])
+  })
+})
+
+describe("what would lose or refuse rows later is said before replication starts", () => {
+  const only = (tables: ReadonlyArray<Setup.TableFacts>, sources = [orders()]) => {
+    const { mappings, problems, steps } = plan(tables, sources)
+    assert.strictEqual(problems.length, 1, JSON.stringify(problems))
+    assert.deepStrictEqual(steps, [])
+    assert.isAtMost(mappings.length, sources.length - 1 + (problems[0]!._tag === "SrTargetShared" ? 1 : 0))
+    return problems[0]!
+  }
+
+  it("no database", () => {
+    const { problems } = Setup.plan([orders()], { database: "shop", databaseExists: false, tables: new Map() })
+    assert.deepStrictEqual(problems, [{ _tag: "SrDatabaseNotFound", database: "shop" }])
+  })
+
+  it("no table", () => {
+    assert.deepStrictEqual(only([]), { _tag: "SrTableNotFound", table: "shop.orders" })
+  })
+
+  it("a table that keeps every version of a row", () => {
+    const problem = only([target([ID, NAME, ...AUDIT], { model: "DUP_KEYS" })])
+    assert.deepStrictEqual(problem, { _tag: "SrTableNotPrimaryKey", table: "shop.orders", model: "DUP_KEYS" })
+  })
+
+  it("another key, which would merge rows or keep old ones", () => {
+    for (const key of [["name"], ["id", "name"], []]) {
+      assert.strictEqual(only([target([ID, NAME, ...AUDIT], { key })])._tag, "SrKeyMismatch")
+    }
+    const both = orders({ primaryKey: ["name", "id"] })
+    assert.deepStrictEqual(plan([target([ID, NAME, ...AUDIT], { key: ["id", "name"] })], [both]).problems, [])
+  })
+
+  it("a source column without a place, also when only its case differs", () => {
+    const missing = { _tag: "SrColumnMissing", table: "shop.orders", column: "name", type: "STRING" } as const
+    assert.deepStrictEqual(only([target([ID, ...AUDIT])]), missing)
+    assert.deepStrictEqual(only([target([ID, targetColumn("NAME"), ...AUDIT])]), missing)
+  })
+
+  it("a target column that cannot hold the source's values", () => {
+    const expected = { _tag: "SrColumnTypeUnsupported", table: "shop.orders", column: "name" } as const
+    assert.deepStrictEqual(only([target([ID, targetColumn("name", "int(11)"), ...AUDIT])]), {
+      ...expected,
+      type: "int(11)"
+    })
+    const complex = only([target([ID, targetColumn("name", "array<int(11)>"), ...AUDIT])])
+    assert.deepStrictEqual(complex, { ...expected, type: "array<int(11)>" })
+  })
+
+  it("a source type without a mapping", () => {
+    const columns = [...orders().columns, sourceColumn("took", { typeOid: INTERVAL, typeName: "interval" })]
+    const problem = only([target([ID, NAME, targetColumn("took"), ...AUDIT])], [orders({ columns })])
+    assert.deepStrictEqual(problem, {
+      _tag: "PgColumnTypeUnsupported",
+      table: "public.orders",
+      column: "took",
+      type: "interval"
+    })
+  })
+
+  it("a source column named like the row's operation or like an audit column", () => {
+    for (const name of ["__op", "dbmazz_cdc_version"]) {
+      const columns = [...orders().columns, sourceColumn(name, { typeOid: INT8 })]
+      const problem = only([target([ID, NAME, ...AUDIT])], [orders({ columns })])
+      assert.isTrue(problem._tag === "PgColumnTypeUnsupported" && problem.column === name)
+    }
+  })
+
+  it("a key that PostgreSQL computes and does not send", () => {
+    const columns = [sourceColumn("id", { typeOid: INT8, generated: true }), sourceColumn("name")]
+    const problems = plan([target([ID, NAME, ...AUDIT])], [orders({ columns })]).problems
+    assert.include(problems.map((problem) => problem._tag), "PgColumnTypeUnsupported")
+  })
+
+  it("a column that must have a value and gets none", () => {
+    const problem = only([target([ID, NAME, targetColumn("region", "varchar(8)", false), ...AUDIT])])
+    assert.deepStrictEqual(problem, {
+      _tag: "SrColumnRequired",
+      table: "shop.orders",
+      column: "region",
+      type: "varchar(8)"
+    })
+    const columns = [...orders().columns, sourceColumn("region", { generated: true })]
+    const computed = plan([target([ID, NAME, targetColumn("region", "varchar(8)", false), ...AUDIT])], [
+      orders({ columns })
+    ])
+    assert.strictEqual(computed.problems[0]?._tag, "SrColumnRequired")
+  })
+
+  it("an audit column of another type", () => {
+    const audit = AUDIT.map((column) =>
+      column.name === "dbmazz_cdc_version" ? targetColumn(column.name, "json") : column
+    )
+    assert.strictEqual(only([target([ID, NAME, ...audit])])._tag, "SrColumnTypeUnsupported")
+  })
+
+  it("two sources of one name, which would overwrite each other", () => {
+    const sales = orders({ name: { schema: "sales", name: "orders" } })
+    const { problems } = plan([target([ID, NAME, ...AUDIT])], [orders(), sales])
+    assert.deepStrictEqual(problems, [
+      { _tag: "SrTargetShared", target: "shop.orders", sources: "public.orders, sales.orders" }
+    ])
+  })
+
+  it("everything at once, so that nobody mends one thing a start", () => {
+    const items = orders({ name: { schema: "public", name: "items" } })
+    const columns = [ID, targetColumn("name", "int(11)"), targetColumn("region", "varchar(8)", false)]
+    const { problems } = plan([target(columns, { key: ["name"] })], [orders(), items])
+    assert.deepStrictEqual(problems.map((problem) => problem._tag), [
+      "SrKeyMismatch",
+      "SrColumnTypeUnsupported",
+      "SrColumnRequired",
+      "SrTableNotFound"
+    ])
+  })
+})

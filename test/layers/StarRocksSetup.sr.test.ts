@@ -1,0 +1,223 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as AuditColumns from "../../src/domain/AuditColumns.ts"
+import type { SrAddress } from "../../src/domain/config/Settings.ts"
+import type { SourceTable } from "../../src/domain/Table.ts"
+import * as StarRocksSetup from "../../src/layers/StarRocksSetup.ts"
+import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
+import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
+import * as HttpStage from "../support/HttpStage.ts"
+import * as StarRocksEndpoint from "../support/StarRocksEndpoint.ts"
+
+const column = (name: string, typeOid: number, typeName: string, notNull = false) => ({
+  name,
+  typeOid,
+  typeName,
+  typmod: -1,
+  notNull,
+  generated: false
+})
+
+const source = (name: string, schema = "public"): SourceTable => ({
+  name: { schema, name },
+  oid: 1,
+  kind: "r",
+  replicaIdentity: "f",
+  columns: [column("id", 20, "bigint", true), column("name", 25, "text"), column("doc", 3802, "jsonb")],
+  primaryKey: ["id"],
+  readable: true
+})
+
+const PROPERTIES = "PROPERTIES (\"replication_num\" = \"1\")"
+const create = (
+  name: string,
+  columns = "id BIGINT NOT NULL, name STRING, doc JSON",
+  model = "PRIMARY KEY (id)"
+): string => `CREATE TABLE shop.${name} (${columns}) ${model} DISTRIBUTED BY HASH(id) BUCKETS 1 ${PROPERTIES}`
+
+const query = (statement: string) => StarRocksSql.use((sql) => sql.query(statement))
+
+const connected = (sink: SrAddress) =>
+  Effect.provide(Layer.mergeAll(StarRocksSql.layer(sink), StreamLoadClient.layer(sink), Logger.layer([])))
+
+const inspect = (...sources: ReadonlyArray<SourceTable>) => StarRocksSetup.inspect(sources, "shop")
+const setUp = (...sources: ReadonlyArray<SourceTable>) => Effect.flatMap(inspect(...sources), StarRocksSetup.apply)
+
+/** Everything a catalogue shows, to see that nothing changed. */
+const catalogue = Effect.gen(function*() {
+  const tables = yield* query("SELECT * FROM information_schema.tables ORDER BY TABLE_SCHEMA, TABLE_NAME")
+  const columns = yield* query("SELECT * FROM information_schema.columns ORDER BY TABLE_NAME, ORDINAL_POSITION")
+  const jobs = yield* query("SHOW ALTER TABLE COLUMN FROM shop")
+  return JSON.stringify({ tables, columns, jobs })
+})
+
+const columnsOf = (table: string) =>
+  Effect.map(
+    query(`SELECT COLUMN_NAME FROM information_schema.columns WHERE TABLE_SCHEMA = 'shop' AND TABLE_NAME = '${table}'`),
+    (rows) => rows.map((row) => row["COLUMN_NAME"] ?? "")
+  )
+
+const tags = (plan: { readonly problems: ReadonlyArray<{ readonly _tag: string }> }) =>
+  plan.problems.map((problem) => problem._tag)
+
+describe("setting up", () => {
+  it.live("119 123 adds the audit columns and returns only when they take values", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        const [mapping] = yield* setUp(source("orders"))
+        assert.includeMembers([...(yield* columnsOf("orders"))], [...AuditColumns.NAMES])
+        const [job] = yield* query(
+          "SHOW ALTER TABLE COLUMN FROM shop WHERE TableName = 'orders' ORDER BY CreateTime DESC LIMIT 1"
+        )
+        assert.strictEqual(job?.["State"], "FINISHED")
+        assert.deepStrictEqual(mapping?.target, { schema: "shop", name: "orders" })
+        assert.deepStrictEqual(mapping?.key, ["id"])
+      }).pipe(connected(sink))
+    }))
+
+  it.live("a second time changes nothing", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        const first = yield* setUp(source("orders"))
+        const before = yield* catalogue
+        const plan = yield* inspect(source("orders"))
+        assert.deepStrictEqual([plan.problems, plan.steps], [[], []])
+        const second = yield* StarRocksSetup.apply(plan)
+        assert.strictEqual(yield* catalogue, before)
+        assert.sameMembers([...second[0]!.targetColumns.keys()], [...first[0]!.targetColumns.keys()])
+      }).pipe(connected(sink))
+    }))
+
+  it.live("looking changes nothing, whatever it finds", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        const before = yield* catalogue
+        const plan = yield* inspect(source("orders"), source("missing"))
+        assert.deepStrictEqual(plan.steps.map((step) => step.columns), [AuditColumns.NAMES])
+        assert.strictEqual(yield* catalogue, before)
+      }).pipe(connected(sink))
+    }))
+
+  it.live("waits for a schema change that takes its time, and does not load into columns that are not there", () =>
+    Effect.gen(function*() {
+      const { faults, sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        faults.on("schema-change-running")
+        const fiber = yield* Effect.forkChild(setUp(source("orders")))
+        yield* HttpStage.until(() => faults.hits("schema-change-running") > 20)
+        assert.isUndefined(fiber.pollUnsafe())
+        faults.off()
+        assert.strictEqual((yield* Fiber.join(fiber)).length, 1)
+        assert.includeMembers([...(yield* columnsOf("orders"))], [...AuditColumns.NAMES])
+      }).pipe(connected(sink))
+    }))
+
+  it.live("120 waits while somebody else's schema change of the table runs, then adds its own", () =>
+    Effect.gen(function*() {
+      const { faults, sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        faults.on("schema-change-running")
+        yield* query("ALTER TABLE shop.orders ADD COLUMN note STRING")
+        const fiber = yield* Effect.forkChild(setUp(source("orders")))
+        yield* HttpStage.until(() => faults.hits("schema-change-running") > 20)
+        faults.off()
+        yield* Fiber.join(fiber)
+        assert.includeMembers([...(yield* columnsOf("orders"))], ["note", ...AuditColumns.NAMES])
+      }).pipe(connected(sink))
+    }))
+})
+
+describe("what stops the setup", () => {
+  it.live("113 a database that does not exist", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      const plan = yield* StarRocksSetup.inspect([source("orders")], "nope").pipe(connected(sink))
+      assert.deepStrictEqual(plan.problems, [{ _tag: "SrDatabaseNotFound", database: "nope" }])
+    }))
+
+  it.live("every problem of every table is said at once, and nothing is changed", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("fine"))
+        yield* query(create("versions", undefined, "DUPLICATE KEY (id)"))
+        yield* query(create("wide", "id BIGINT NOT NULL, name STRING NOT NULL, doc JSON", "PRIMARY KEY (id, name)"))
+        yield* query(create("narrow", "id BIGINT NOT NULL, name INT, region STRING NOT NULL DEFAULT 'eu'"))
+        const before = yield* catalogue
+        const plan = yield* inspect(
+          ...["fine", "versions", "wide", "narrow", "missing"].map((name) => source(name)),
+          source("fine", "sales")
+        )
+        assert.deepStrictEqual(tags(plan), [
+          "SrTargetShared",
+          "SrTableNotPrimaryKey",
+          "SrKeyMismatch",
+          "SrColumnTypeUnsupported",
+          "SrColumnMissing",
+          "SrColumnRequired",
+          "SrTableNotFound"
+        ])
+        const error = yield* Effect.flip(StarRocksSetup.apply(plan))
+        assert.isTrue(error._tag === "SetupError" && error.code === "SrTargetShared")
+        assert.strictEqual(yield* catalogue, before)
+      }).pipe(connected(sink))
+    }))
+
+  it.live("a schema change that StarRocks refuses or cancels is told with its words", () =>
+    Effect.gen(function*() {
+      const { faults, sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        const plan = yield* inspect(source("orders"))
+        faults.on("schema-change-running")
+        const fiber = yield* Effect.forkChild(Effect.flip(StarRocksSetup.apply(plan)))
+        yield* HttpStage.until(() => faults.hits("schema-change-running") > 0)
+        yield* query("DROP TABLE shop.orders")
+        faults.off()
+        const cancelled = yield* Fiber.join(fiber)
+        assert.isTrue(cancelled._tag === "SetupError" && cancelled.code === "SrAuditColumnsFailed")
+        assert.include(cancelled.message, "dropped")
+        const refused = yield* Effect.flip(StarRocksSetup.apply(plan))
+        assert.isTrue(refused._tag === "SetupError" && refused.code === "SrAuditColumnsFailed")
+        assert.include(refused.message, "Unknown table")
+      }).pipe(connected(sink))
+    }))
+
+  it.live("columns that somebody adds at the same moment are no failure", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        const plan = yield* inspect(source("orders"))
+        yield* setUp(source("orders"))
+        assert.strictEqual((yield* StarRocksSetup.apply(plan)).length, 1)
+      }).pipe(connected(sink))
+    }))
+
+  it.live("an HTTP address that does not serve, though SQL does", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      const url = `http://127.0.0.1:${yield* HttpStage.deadPort}`
+      const error = yield* Effect.flip(inspect(source("orders"))).pipe(connected({ ...sink, url }))
+      assert.isTrue(error._tag === "TransientError" && error.message.startsWith("StarRocks HTTP connection failed"))
+    }))
+
+  it.live("an SQL address that does not answer is tried again, not given up", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      const sqlPort = yield* HttpStage.deadPort
+      const error = yield* Effect.flip(inspect(source("orders"))).pipe(connected({ ...sink, sqlPort }))
+      assert.strictEqual(error._tag, "TransientError")
+    }))
+})
