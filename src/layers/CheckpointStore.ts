@@ -1,0 +1,83 @@
+/** The durable checkpoint: the end LSN of the last commit whose every row StarRocks has acknowledged. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import * as Lsn from "../domain/Lsn.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
+import { PostgresSql } from "./PostgresSql.ts"
+
+export class CheckpointStore extends Context.Service<CheckpointStore, {
+  /** Creates `dbmazz_checkpoints` when it is missing. */
+  readonly prepare: Effect.Effect<void, SetupError.SetupError | TransientError>
+  /** The stored position of this slot; none before the first start. Does not need `prepare` and creates nothing. */
+  readonly load: (slot: string) => Effect.Effect<Option.Option<Lsn.Lsn>, SetupError.SetupError | TransientError>
+  /** Durable when it returns (committed with synchronous_commit on). Never moves a stored position backwards. */
+  readonly save: (slot: string, lsn: Lsn.Lsn) => Effect.Effect<void, SetupError.SetupError | TransientError>
+}>()("dbmazz/layers/CheckpointStore") {}
+
+/** The table's name; it is found and created by search_path, as dbmazz v1 did. */
+export const TABLE = "dbmazz_checkpoints"
+
+const UNDEFINED_TABLE = "42P01"
+
+const failed = (error: PgSqlError | TransientError | SetupError.SetupError) =>
+  error._tag === "PgSqlError"
+    ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
+    : error
+
+const storedLsn = (value: unknown): Effect.Effect<Lsn.Lsn, SetupError.SetupError> =>
+  typeof value === "string" && /^-?\d+$/.test(value)
+    ? Effect.succeed(Lsn.fromBigint(BigInt(value)))
+    : Effect.fail(SetupError.make({ _tag: "CheckpointFailed", error: `column lsn of ${TABLE} is not a bigint` }))
+
+const make = Effect.gen(function*() {
+  const { query } = yield* PostgresSql
+
+  // CREATE TABLE IF NOT EXISTS asks for the right to create before it looks, which a role may lack by then.
+  const prepare = query(`select to_regclass('${TABLE}') is not null as exists`).pipe(
+    Effect.flatMap((rows) =>
+      rows[0]?.["exists"] === true ? Effect.void : query(
+        `create table if not exists ${TABLE} (
+           slot_name text primary key,
+           lsn bigint not null,
+           updated_at timestamp with time zone default now()
+         )`
+      )
+    ),
+    Effect.mapError(failed),
+    Effect.asVoid
+  )
+
+  const load = Effect.fnUntraced(function*(slot: string) {
+    const rows = yield* query(`select lsn::text as lsn from ${TABLE} where slot_name = $1`, [slot]).pipe(
+      Effect.catchIf(
+        (error) => error._tag === "PgSqlError" && error.sqlState === UNDEFINED_TABLE,
+        () => Effect.succeed([])
+      ),
+      Effect.mapError(failed)
+    )
+    const row = rows[0]
+    return row === undefined ? Option.none() : Option.some(yield* storedLsn(row["lsn"]))
+  })
+
+  // The comparison is unsigned, as positions are: XOR with the sign bit maps their order to the signed one. The setting
+  // is made inside the statement, so it holds on whichever connection and whatever the role's default is.
+  const save = (slot: string, lsn: Lsn.Lsn) =>
+    query(
+      `with durable as (select set_config('synchronous_commit', 'on', true) as value)
+       insert into ${TABLE} as stored (slot_name, lsn, updated_at)
+       select $1::text, $2::bigint, now() from durable where durable.value = 'on'
+       on conflict (slot_name) do update set lsn = excluded.lsn, updated_at = now()
+       where (excluded.lsn # '-9223372036854775808'::bigint) > (stored.lsn # '-9223372036854775808'::bigint)`,
+      [slot, Lsn.toBigint(lsn).toString()]
+    ).pipe(Effect.mapError(failed), Effect.asVoid)
+
+  return CheckpointStore.of({ prepare, load, save })
+})
+
+/** The store in the source database, on the connection of `PostgresSql`. */
+export const layer: Layer.Layer<CheckpointStore, never, PostgresSql> = Layer.effect(CheckpointStore, make)

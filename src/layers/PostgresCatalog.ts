@@ -1,0 +1,241 @@
+/** What PostgreSQL's catalogue says about a job: read-only, exact names, by OID and never by pattern. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import type * as Identifier from "../domain/Identifier.ts"
+import * as Lsn from "../domain/Lsn.ts"
+import type { CheckpointTable, PublicationFacts, SlotFacts, TableFacts } from "../domain/PostgresSetup.ts"
+import { PostgresSql, type Row } from "./PostgresSql.ts"
+
+type Failure = PgSqlError | TransientError | SetupError
+
+const Column = Schema.Struct({
+  name: Schema.String,
+  typeOid: Schema.Int,
+  typeName: Schema.String,
+  typmod: Schema.Int,
+  notNull: Schema.Boolean,
+  generated: Schema.Boolean
+})
+
+const TableRow = Schema.Struct({
+  schema: Schema.String,
+  name: Schema.String,
+  oid: Schema.FiniteFromString,
+  kind: Schema.String,
+  replicaIdentity: Schema.String,
+  persistence: Schema.String,
+  readable: Schema.Boolean,
+  owned: Schema.Boolean,
+  columns: Schema.Array(Column),
+  primaryKey: Schema.Array(Schema.String)
+})
+
+const ServerRow = Schema.Struct({
+  database: Schema.String,
+  role: Schema.String,
+  mayReplicate: Schema.Boolean,
+  mayCreateInDatabase: Schema.Boolean,
+  serverVersion: Schema.FiniteFromString,
+  walLevel: Schema.String,
+  inRecovery: Schema.Boolean,
+  walEnd: Lsn.FromText,
+  walSenderTimeoutMs: Schema.FiniteFromString,
+  timeline: Schema.Int,
+  checkpointTable: Schema.Literals(["usable", "forbidden", "missing", "uncreatable"] satisfies Array<CheckpointTable>)
+})
+/** Everything about the server but its system identifier, which may need another way. */
+export type ServerFacts = typeof ServerRow.Type
+
+const PublicationRow = Schema.Struct({
+  allTables: Schema.Boolean,
+  owned: Schema.Boolean,
+  insert: Schema.Boolean,
+  update: Schema.Boolean,
+  delete: Schema.Boolean,
+  tables: Schema.Array(Schema.Struct({
+    schemaname: Schema.String,
+    tablename: Schema.String,
+    attnames: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
+  }))
+})
+
+/** Columns that a version of the server does not have are absent, so one query serves them all. */
+const SlotRow = Schema.Struct({
+  plugin: Schema.NullOr(Schema.String),
+  database: Schema.NullOr(Schema.String),
+  active_pid: Schema.NullOr(Schema.Int),
+  wal_status: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  invalidation_reason: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  conflicting: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
+  confirmed_flush_lsn: Schema.NullOr(Lsn.FromText)
+})
+
+// A catalogue row of another shape is our mistake, not the server's: a defect.
+const decodeTables = Schema.decodeUnknownSync(Schema.Array(TableRow))
+const decodeServer = Schema.decodeUnknownSync(ServerRow)
+const decodePublication = Schema.decodeUnknownSync(PublicationRow)
+const decodeSlot = Schema.decodeUnknownSync(SlotRow)
+
+const namesOf = (tables: ReadonlyArray<Identifier.QualifiedName>): ReadonlyArray<ReadonlyArray<string>> => [
+  tables.map((table) => table.schema),
+  tables.map((table) => table.name)
+]
+
+/** Reads the tables that exist among these, with columns and primary key. */
+export const readTables = Effect.fnUntraced(function*(
+  tables: ReadonlyArray<Identifier.QualifiedName>
+): Effect.fn.Return<ReadonlyArray<TableFacts>, Failure, PostgresSql> {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select n.nspname as schema, c.relname as name, c.oid::text as oid, c.relkind as kind,
+            c.relreplident as "replicaIdentity", c.relpersistence as persistence,
+            has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
+            pg_has_role(c.relowner, 'usage') as owned,
+            (select coalesce(json_agg(json_build_object(
+                      'name', a.attname,
+                      'typeOid', a.atttypid::bigint,
+                      'typeName', format_type(a.atttypid, a.atttypmod),
+                      'typmod', a.atttypmod,
+                      'notNull', a.attnotnull,
+                      'generated', a.attgenerated <> ''
+                    ) order by a.attnum), '[]')
+               from pg_attribute a
+              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+            (select coalesce(json_agg(a.attname order by k.position), '[]')
+               from pg_index i
+              cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, position)
+               join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+              where i.indrelid = c.oid and i.indisprimary and k.position <= i.indnkeyatts) as "primaryKey"
+       from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
+       join pg_namespace n on n.nspname = wanted.schema
+       join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+      order by wanted.position`,
+    namesOf(tables)
+  )
+  return decodeTables(rows).map(({ name, schema, ...rest }) => ({ ...rest, name: { schema, name } }))
+})
+
+/** Reads what the server and the role are. */
+export const readServer: Effect.Effect<ServerFacts, Failure, PostgresSql> = Effect.gen(function*() {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select current_database() as database, current_user as role,
+            exists (select from pg_roles r
+                     where r.rolname = current_user and (r.rolsuper or r.rolreplication)
+                        or r.rolname = 'rds_replication' and pg_has_role(r.oid, 'member')) as "mayReplicate",
+            has_database_privilege(current_database(), 'create') as "mayCreateInDatabase",
+            current_setting('server_version_num') as "serverVersion",
+            current_setting('wal_level') as "walLevel",
+            pg_is_in_recovery() as "inRecovery",
+            case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text
+              as "walEnd",
+            (select setting from pg_settings where name = 'wal_sender_timeout') as "walSenderTimeoutMs",
+            case when pg_is_in_recovery() then 0
+                 else ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int end as timeline,
+            case when to_regclass('dbmazz_checkpoints') is not null then
+                   case when has_table_privilege('dbmazz_checkpoints', 'select')
+                         and has_table_privilege('dbmazz_checkpoints', 'insert')
+                         and has_table_privilege('dbmazz_checkpoints', 'update') then 'usable' else 'forbidden' end
+                 when has_schema_privilege(current_schema(), 'create') then 'missing'
+                 else 'uncreatable' end as "checkpointTable"`
+  )
+  return decodeServer(rows[0])
+})
+
+const INSUFFICIENT_PRIVILEGE = "42501"
+
+/** The cluster's identifier; undefined when the role may not ask for it in SQL. */
+export const readSystemIdentifier: Effect.Effect<string | undefined, Failure, PostgresSql> = Effect.gen(function*() {
+  const { query } = yield* PostgresSql
+  const rows = yield* query("select system_identifier::text as identifier from pg_control_system()").pipe(
+    Effect.catchIf(
+      (error) => error._tag === "PgSqlError" && error.sqlState === INSUFFICIENT_PRIVILEGE,
+      () => Effect.succeed([])
+    )
+  )
+  const identifier = rows[0]?.["identifier"]
+  return typeof identifier === "string" ? identifier : undefined
+})
+
+/** Reads the publication and which of these tables it publishes; undefined when there is none of that name. */
+export const readPublication = Effect.fnUntraced(function*(
+  name: string,
+  tables: ReadonlyArray<Identifier.QualifiedName>
+): Effect.fn.Return<PublicationFacts | undefined, Failure, PostgresSql> {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select p.puballtables as "allTables", pg_has_role(p.pubowner, 'usage') as owned,
+            p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete,
+            (select coalesce(json_agg(to_jsonb(t)), '[]')
+               from pg_publication_tables t
+               join unnest($2::text[], $3::text[]) as wanted (schema, name)
+                 on t.schemaname = wanted.schema and t.tablename = wanted.name
+              where t.pubname = p.pubname) as tables
+       from pg_publication p
+      where p.pubname = $1`,
+    [name, ...namesOf(tables)]
+  )
+  if (rows.length === 0) return undefined
+  const { tables: published, ...rest } = decodePublication(rows[0])
+  return {
+    ...rest,
+    tables: new Map(published.map((table) => [`${table.schemaname}.${table.tablename}`, table.attnames ?? undefined]))
+  }
+})
+
+/** Reads the slot's row; undefined when there is none of that name. */
+export const readSlot = Effect.fnUntraced(function*(
+  name: string
+): Effect.fn.Return<SlotFacts | undefined, Failure, PostgresSql> {
+  const { query } = yield* PostgresSql
+  const rows = yield* query("select to_jsonb(s) as slot from pg_replication_slots s where s.slot_name = $1", [name])
+  if (rows.length === 0) return undefined
+  const slot = decodeSlot(rows[0]?.["slot"])
+  return {
+    plugin: slot.plugin ?? undefined,
+    database: slot.database ?? undefined,
+    activePid: slot.active_pid ?? undefined,
+    walStatus: slot.wal_status ?? undefined,
+    invalidation: slot.invalidation_reason ?? (slot.conflicting === true ? "conflict with recovery" : undefined),
+    confirmed: slot.confirmed_flush_lsn ?? undefined
+  }
+})
+
+const describeHolders = `coalesce(string_agg(distinct
+  format('pid %s (%s, %s)', l.pid, coalesce(nullif(a.application_name, ''), 'no application name'),
+         coalesce(a.state, 'state hidden')), ', '), '')`
+
+const textOf = (rows: ReadonlyArray<Row>, column: string): string => {
+  const value = rows[0]?.[column]
+  return typeof value === "string" ? value : ""
+}
+
+/** Who holds a lock on the table at this moment, for a person; empty when nobody does. */
+export const lockHolders = Effect.fnUntraced(function*(oid: number): Effect.fn.Return<string, Failure, PostgresSql> {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select ${describeHolders} as holders
+       from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+      where l.locktype = 'relation' and l.relation = $1::oid and l.granted and l.pid <> pg_backend_pid()
+        and l.database = (select oid from pg_database where datname = current_database())`,
+    [oid]
+  )
+  return textOf(rows, "holders")
+})
+
+/** Who has a writing transaction open, in any database: a new slot waits for each of them. Empty when nobody has. */
+export const openTransactions: Effect.Effect<string, Failure, PostgresSql> = Effect.gen(function*() {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select ${describeHolders} as holders,
+            (select coalesce(string_agg(format('prepared transaction %L', gid), ', '), '') from pg_prepared_xacts)
+              as prepared
+       from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+      where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
+        and l.pid is not null and l.pid <> pg_backend_pid()`
+  )
+  return [textOf(rows, "holders"), textOf(rows, "prepared")].filter((text) => text !== "").join(", ")
+})

@@ -1,0 +1,245 @@
+/** Prepares PostgreSQL for a job: reads the facts, and carries out the steps that `domain/PostgresSetup` derives. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import { Client } from "pg"
+import type { PgAddress, Settings } from "../domain/config/Settings.ts"
+import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
+import * as Identifier from "../domain/Identifier.ts"
+import * as Lsn from "../domain/Lsn.ts"
+import * as Plan from "../domain/PostgresSetup.ts"
+import type { SourceTable } from "../domain/Table.ts"
+import { CheckpointStore } from "./CheckpointStore.ts"
+import * as PostgresCatalog from "./PostgresCatalog.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
+import { PostgresSql } from "./PostgresSql.ts"
+
+type Failure = SetupError.SetupError | TransientError
+
+/** PostgreSQL as replication finds it. */
+export interface SourceReady {
+  readonly tables: ReadonlyArray<SourceTable>
+  /** Where to start: the stored checkpoint. PostgreSQL itself never sends from before the slot's confirmed position. */
+  readonly start: Lsn.Lsn
+  readonly slotCreated: boolean
+  readonly systemIdentifier: string
+  readonly timeline: number
+  /** 0: the server never gives up on a silent client. */
+  readonly walSenderTimeoutMs: number
+}
+
+/** The settings that the setup reads. */
+export type Job = Pick<Settings, "source" | "slot" | "publication" | "tables">
+
+/** While we wait for ACCESS EXCLUSIVE, everybody who comes later waits behind us: wait briefly, and more than once. */
+const LOCK_MS_MAX = 2_000
+const LOCK_ATTEMPTS_MAX = 3
+/** Lets the traffic that queued behind us pass. */
+const LOCK_PAUSE_MS = 1_000
+/** A new slot waits for every writing transaction that was open when it began; nobody waits behind it. */
+const SLOT_LOCK_MS_MAX = 5_000
+const SLOT_STATEMENT_MS_MAX = 20_000
+/** The fallback for the system identifier is one command on a new connection. */
+const IDENTIFY_MS_MAX = 10_000
+
+const DUPLICATE_OBJECT = "42710"
+const LOCK_NOT_AVAILABLE = "55P03"
+const DEADLOCK = "40P01"
+const QUERY_CANCELED = "57014"
+
+/** IDENTIFY_SYSTEM is allowed to every role that may replicate. */
+const identifySystem = (source: PgAddress): Effect.Effect<string, Failure> =>
+  Effect.tryPromise({
+    try: async () => {
+      const config = {
+        host: source.host,
+        port: source.port,
+        user: source.user,
+        password: Redacted.value(source.password),
+        database: source.database,
+        ssl: source.tls === undefined ? false : { rejectUnauthorized: source.tls.verify },
+        connectionTimeoutMillis: IDENTIFY_MS_MAX,
+        query_timeout: IDENTIFY_MS_MAX,
+        replication: "database"
+      }
+      const client = new Client(config)
+      client.on("error", () => {}) // the command in flight fails with it
+      try {
+        await client.connect()
+        const { rows } = await client.query<{ systemid: string }>("IDENTIFY_SYSTEM")
+        return rows[0]?.systemid ?? ""
+      } finally {
+        void client.end().catch(() => {})
+      }
+    },
+    catch: (error) => catalogueFailed(source)(PostgresFailure.classify(error, source, "connecting"))
+  })
+
+const catalogueFailed = (source: PgAddress) => (error: PgSqlError | Failure): Failure =>
+  error._tag === "PgSqlError"
+    ? PostgresFailure.orReason(error, {
+      _tag: "PgConnectionFailed",
+      host: PostgresFailure.place(source),
+      error: `reading the catalogue: ${error.message}`
+    })
+    : error
+
+/** Reads the facts, compares them with the job and says what is wrong and what is to be done. Changes nothing. */
+export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSql | CheckpointStore> = Effect.fn(
+  "PostgresSetup.inspect"
+)(function*(job: Job) {
+  const failed = Effect.mapError(catalogueFailed(job.source))
+  const server = yield* failed(PostgresCatalog.readServer)
+  const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
+    (server.mayReplicate ? yield* identifySystem(job.source) : "")
+  const tables = yield* failed(PostgresCatalog.readTables(job.tables))
+  const publication = yield* failed(PostgresCatalog.readPublication(job.publication, job.tables))
+  const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
+  const checkpoint = server.checkpointTable === "usable"
+    ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
+    : undefined
+  return Plan.plan(job, { ...server, systemIdentifier, tables, publication, slot, checkpoint })
+})
+
+const lockTimedOut = (what: string, holders: string, context: Record<string, string>) =>
+  new TransientError({
+    code: "PG_LOCK_TIMEOUT",
+    message: `${what} waited too long for ${holders === "" ? "transactions that have ended since" : holders}`,
+    remediation: "Let the transactions named end, or end them: SELECT pg_terminate_backend(pid); dbmazz tries again.",
+    context
+  })
+
+/** Another process that sets up the same job was faster: look again. */
+const overtaken = (what: string) =>
+  new TransientError({
+    code: "PG_SQL_FAILED",
+    message: `${what} was created by somebody else at the same moment`,
+    remediation: "Nothing to do: dbmazz looks again. Run one dbmazz for each slot.",
+    context: {}
+  })
+
+const isRefusedWith = (error: PgSqlError | Failure, sqlStates: ReadonlyArray<string>): boolean =>
+  error._tag === "PgSqlError" && sqlStates.includes(error.sqlState)
+
+const setReplicaIdentity = Effect.fnUntraced(function*(
+  step: Extract<Plan.Step, { _tag: "SetReplicaIdentityFull" }>
+) {
+  const { query } = yield* PostgresSql
+  const table = Identifier.show(step.table)
+  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`).pipe(
+    // Asked at once after each attempt: only then are the holders those we waited for.
+    Effect.catchIf(
+      (error) => isRefusedWith(error, [LOCK_NOT_AVAILABLE, DEADLOCK]),
+      () =>
+        PostgresCatalog.lockHolders(step.oid).pipe(
+          Effect.flatMap((holders) => lockTimedOut(`Setting REPLICA IDENTITY FULL on '${table}'`, holders, { table }))
+        )
+    ),
+    Effect.retry({
+      schedule: Schedule.spaced(LOCK_PAUSE_MS),
+      times: LOCK_ATTEMPTS_MAX - 1,
+      while: (error) => error._tag === "TransientError" && error.code === "PG_LOCK_TIMEOUT"
+    }),
+    Effect.catchTag(
+      "PgSqlError",
+      (error) =>
+        Effect.fail(PostgresFailure.orReason(error, { _tag: "PgReplicaIdentityFailed", table, error: error.message }))
+    )
+  )
+})
+
+const changePublication = Effect.fnUntraced(function*(
+  step: Extract<Plan.Step, { _tag: "CreatePublication" | "AddTablesToPublication" }>
+) {
+  const { query } = yield* PostgresSql
+  const { name } = step
+  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`).pipe(
+    Effect.catchTag("PgSqlError", (error) =>
+      Effect.fail(
+        error.sqlState === DUPLICATE_OBJECT
+          ? overtaken(`Publication '${name}'`)
+          : PostgresFailure.orReason(error, { _tag: "PgPublicationFailed", name, error: error.message })
+      ))
+  )
+})
+
+/** Creates the slot and returns its consistent point: every transaction that commits after it will be sent. */
+const createSlot = Effect.fnUntraced(function*(step: Extract<Plan.Step, { _tag: "CreateSlot" }>) {
+  const { query } = yield* PostgresSql
+  const { name } = step
+  const timeouts =
+    `set local lock_timeout = ${SLOT_LOCK_MS_MAX}; set local statement_timeout = ${SLOT_STATEMENT_MS_MAX}`
+  const rows = yield* query(`${timeouts}; ${Plan.sql(step)}`).pipe(
+    Effect.catchIf(
+      (error) => isRefusedWith(error, [LOCK_NOT_AVAILABLE, DEADLOCK, QUERY_CANCELED]),
+      () =>
+        PostgresCatalog.openTransactions.pipe(
+          Effect.flatMap((holders) => lockTimedOut(`Creating replication slot '${name}'`, holders, { slot: name }))
+        )
+    ),
+    Effect.catchTag("PgSqlError", (error) =>
+      Effect.fail(
+        error.sqlState === DUPLICATE_OBJECT
+          ? overtaken(`Replication slot '${name}'`)
+          : PostgresFailure.orReason(error, { _tag: "PgSlotFailed", name, error: error.message })
+      ))
+  )
+  return yield* Effect.fromResult(Lsn.fromText(String(rows[0]?.["lsn"]))).pipe(
+    Effect.mapError((error) => SetupError.make({ _tag: "PgSlotFailed", name, error }))
+  )
+})
+
+/**
+ * Takes the plan's steps in their order; a second run of the same plan's job finds nothing left to do. With problems in
+ * the plan it changes nothing and fails with the first, the others are logged.
+ */
+export const apply: (plan: Plan.Plan) => Effect.Effect<SourceReady, Failure, PostgresSql | CheckpointStore> = Effect.fn(
+  "PostgresSetup.apply"
+)(
+  function*(plan: Plan.Plan) {
+    const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
+    if (first !== undefined) {
+      for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
+      return yield* first
+    }
+    const checkpoints = yield* CheckpointStore
+    let start = plan.facts.checkpoint
+    let slotCreated = false
+    for (const step of plan.steps) {
+      yield* Effect.logInfo("setting up PostgreSQL", { step: Plan.sql(step) })
+      switch (step._tag) {
+        case "CreateCheckpointTable":
+          yield* checkpoints.prepare
+          break
+        case "SetReplicaIdentityFull":
+          yield* setReplicaIdentity(step)
+          break
+        case "CreatePublication":
+        case "AddTablesToPublication":
+          yield* changePublication(step)
+          break
+        case "CreateSlot":
+          start = yield* createSlot(step)
+          slotCreated = true
+          break
+        case "StoreCheckpoint":
+          start = step.lsn ?? start
+          if (start !== undefined) yield* checkpoints.save(step.slot, start)
+          break
+      }
+    }
+    if (start === undefined) return yield* Effect.die(new Error("a plan without problems gives a start position"))
+    const { systemIdentifier, tables, timeline, walSenderTimeoutMs } = plan.facts
+    return {
+      tables: tables.map((table) => ({ ...table, replicaIdentity: "f" })),
+      start,
+      slotCreated,
+      systemIdentifier,
+      timeline,
+      walSenderTimeoutMs
+    }
+  }
+)

@@ -1,0 +1,249 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as SetupError from "../../src/domain/errors/SetupError.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import * as PostgresSetup from "../../src/domain/PostgresSetup.ts"
+
+const lsn = (value: bigint) => Lsn.Lsn.make(value)
+
+const job: PostgresSetup.Job = {
+  slot: "dbmazz_slot",
+  publication: "dbmazz_pub",
+  tables: [{ schema: "public", name: "orders" }, { schema: "public", name: "order_items" }]
+}
+
+const table = (name: string, changes: Partial<PostgresSetup.TableFacts> = {}): PostgresSetup.TableFacts => ({
+  name: { schema: "public", name },
+  oid: 16_384,
+  kind: "r",
+  persistence: "p",
+  replicaIdentity: "d",
+  columns: [
+    { name: "id", typeOid: 20, typeName: "bigint", typmod: -1, notNull: true, generated: false },
+    { name: "note", typeOid: 25, typeName: "text", typmod: -1, notNull: false, generated: false }
+  ],
+  primaryKey: ["id"],
+  readable: true,
+  owned: true,
+  ...changes
+})
+
+const publication = (changes: Partial<PostgresSetup.PublicationFacts> = {}): PostgresSetup.PublicationFacts => ({
+  allTables: false,
+  owned: true,
+  insert: true,
+  update: true,
+  delete: true,
+  tables: new Map([["public.orders", ["id", "note"]], ["public.order_items", ["id", "note"]]]),
+  ...changes
+})
+
+const slot = (changes: Partial<PostgresSetup.SlotFacts> = {}): PostgresSetup.SlotFacts => ({
+  plugin: "pgoutput",
+  database: "shop",
+  activePid: undefined,
+  walStatus: "reserved",
+  invalidation: undefined,
+  confirmed: lsn(1_000n),
+  ...changes
+})
+
+/** A fresh system that could be set up. */
+const facts = (changes: Partial<PostgresSetup.Facts> = {}): PostgresSetup.Facts => ({
+  database: "shop",
+  role: "cdc",
+  mayReplicate: true,
+  mayCreateInDatabase: true,
+  serverVersion: 180_004,
+  walLevel: "logical",
+  inRecovery: false,
+  walEnd: lsn(5_000n),
+  walSenderTimeoutMs: 60_000,
+  systemIdentifier: "7",
+  timeline: 1,
+  tables: [table("orders"), table("order_items")],
+  publication: undefined,
+  slot: undefined,
+  checkpointTable: "missing",
+  checkpoint: undefined,
+  ...changes
+})
+
+/** A system where everything is in place. */
+const settled = (changes: Partial<PostgresSetup.Facts> = {}) =>
+  facts({
+    tables: [table("orders", { replicaIdentity: "f" }), table("order_items", { replicaIdentity: "f" })],
+    publication: publication(),
+    slot: slot(),
+    checkpointTable: "usable",
+    checkpoint: lsn(1_000n),
+    ...changes
+  })
+
+const plan = (changes: PostgresSetup.Facts) => PostgresSetup.plan(job, changes)
+const steps = (changes: PostgresSetup.Facts) => plan(changes).steps.map((step) => step._tag)
+const texts = (changes: PostgresSetup.Facts) => plan(changes).problems.map(SetupError.describe)
+
+describe("steps", () => {
+  it("a fresh system gets identity before publication before slot, so the first decoded change has its old row", () => {
+    assert.deepStrictEqual(plan(facts()).problems, [])
+    assert.deepStrictEqual(steps(facts()), [
+      "CreateCheckpointTable",
+      "SetReplicaIdentityFull",
+      "SetReplicaIdentityFull",
+      "CreatePublication",
+      "CreateSlot",
+      "StoreCheckpoint"
+    ])
+  })
+
+  it("a second start has nothing to do", () => {
+    assert.deepStrictEqual(plan(settled()).problems, [])
+    assert.deepStrictEqual(steps(settled()), [])
+  })
+
+  it("a table that is new in TABLES is added to the publication, and none is taken out of it", () => {
+    const some = publication({ tables: new Map([["public.orders", undefined], ["public.kept", undefined]]) })
+    const [step, ...rest] = plan(settled({ publication: some })).steps
+    assert.deepStrictEqual(rest, [])
+    assert.deepStrictEqual(step, {
+      _tag: "AddTablesToPublication",
+      name: "dbmazz_pub",
+      tables: [{ schema: "public", name: "order_items" }]
+    })
+  })
+
+  it("a publication FOR ALL TABLES is used as it is", () => {
+    assert.deepStrictEqual(steps(settled({ publication: publication({ allTables: true, owned: false }) })), [])
+  })
+
+  it("a slot without a checkpoint is adopted where it stands, never recreated", () => {
+    const adopted = plan(settled({ checkpoint: undefined }))
+    assert.deepStrictEqual(adopted.problems, [])
+    assert.deepStrictEqual(adopted.steps, [{ _tag: "StoreCheckpoint", slot: "dbmazz_slot", lsn: lsn(1_000n) }])
+  })
+
+  it("T33 a mixed-case or quoted name reaches the SQL quoted", () => {
+    const name = { schema: "Sales", name: "we\"ird" }
+    assert.strictEqual(
+      PostgresSetup.sql({ _tag: "SetReplicaIdentityFull", table: name, oid: 1 }),
+      "alter table \"Sales\".\"we\"\"ird\" replica identity full"
+    )
+    assert.strictEqual(
+      PostgresSetup.sql({ _tag: "CreatePublication", name: "Pub", tables: [name, job.tables[0]!] }),
+      "create publication \"Pub\" for table \"Sales\".\"we\"\"ird\", \"public\".\"orders\""
+    )
+  })
+})
+
+describe("problems", () => {
+  it("everything that is wrong is said at once, in the order of the setup", () => {
+    const wrong = facts({
+      walLevel: "replica",
+      mayReplicate: false,
+      checkpointTable: "uncreatable",
+      tables: [table("orders", { primaryKey: [], readable: false })],
+      publication: publication({ delete: false }),
+      slot: slot({ plugin: "wal2json" })
+    })
+    assert.deepStrictEqual(plan(wrong).problems.map((problem) => problem._tag), [
+      "PgWalLevelNotLogical",
+      "PgRoleCannotReplicate",
+      "CheckpointFailed",
+      "PgPrimaryKeyMissing",
+      "PgPrivilegeMissing",
+      "PgTableNotFound",
+      "PgPublicationFailed",
+      "PgSlotNotLogical"
+    ])
+  })
+
+  it("the texts that v1 clients match on are unchanged", () => {
+    assert.deepStrictEqual(texts(facts({ tables: [table("orders")] })), [
+      "Table 'public.order_items' not found in PostgreSQL. Verify the table exists and is accessible."
+    ])
+    const publishesInsertsOnly = publication({ update: false, delete: false })
+    assert.match(
+      texts(settled({ publication: publishesInsertsOnly })).join(),
+      /^Failed to setup publication 'dbmazz_pub': it does not publish update and delete; run: ALTER PUBLICATION/
+    )
+  })
+
+  it("our own checkpoint table is never replicated", () => {
+    const tables = [{ schema: "public", name: "dbmazz_checkpoints" }]
+    const { problems } = PostgresSetup.plan({ ...job, tables }, facts({ tables: [table("dbmazz_checkpoints")] }))
+    assert.deepStrictEqual(problems.map((problem) => problem._tag), ["ConfigurationInvalid"])
+  })
+
+  it.each([
+    [{ kind: "p" }, "partitioned table"],
+    [{ kind: "v" }, "view"],
+    [{ kind: "f" }, "foreign table"],
+    [{ persistence: "u" }, "unlogged table"]
+  ])("a relation that sends no changes of its own is refused before anything is promised: %j", (changes, kind) => {
+    const { problems } = plan(facts({ tables: [table("orders", changes), table("order_items")] }))
+    assert.deepStrictEqual(problems, [{ _tag: "PgTableKind", table: "public.orders", kind }])
+  })
+
+  it("a column whose type has no mapping names table, column and type; a generated one is not sent and does not count", () => {
+    const columns = [
+      { name: "at", typeOid: 600, typeName: "point", typmod: -1, notNull: false, generated: false },
+      { name: "sum", typeOid: 600, typeName: "point", typmod: -1, notNull: false, generated: true }
+    ]
+    assert.deepStrictEqual(plan(facts({ tables: [table("orders", { columns }), table("order_items")] })).problems, [
+      { _tag: "PgColumnTypeUnsupported", table: "public.orders", column: "at", type: "point" }
+    ])
+  })
+
+  it("a role that does not own the tables hears it before anything is half done", () => {
+    const tables = [table("orders", { owned: false }), table("order_items")]
+    assert.deepStrictEqual(texts(facts({ tables })), [
+      "Failed to set REPLICA IDENTITY FULL on 'public.orders': role 'cdc' does not own the table",
+      "Failed to setup publication 'dbmazz_pub': role 'cdc' does not own table 'public.orders'"
+    ])
+    const prepared = settled().tables.map((each) => ({ ...each, owned: false }))
+    assert.deepStrictEqual(texts(settled({ tables: prepared })), [], "an owner has prepared them: no right is needed")
+  })
+
+  it("a column list is refused: with full identity it would make PostgreSQL refuse the application's updates", () => {
+    const listed = publication({ tables: new Map([["public.orders", ["id"]], ["public.order_items", undefined]]) })
+    assert.deepStrictEqual(texts(settled({ publication: listed })), [
+      "Failed to setup publication 'dbmazz_pub': its column list for 'public.orders' lacks 'note'"
+    ])
+  })
+
+  it("T55 a FOR ALL TABLES publication that hides a table (publish_via_partition_root) is not trusted", () => {
+    const hidden = publication({ allTables: true, tables: new Map([["public.orders", undefined]]) })
+    assert.include(texts(settled({ publication: hidden })).join(), "does not publish 'public.order_items'")
+  })
+})
+
+describe("slot and checkpoint", () => {
+  const tag = (changes: Partial<PostgresSetup.Facts>) => plan(settled(changes)).problems.map((problem) => problem._tag)
+
+  it("T13 a missing slot with a checkpoint is a gap to be told, never a new slot", () => {
+    assert.deepStrictEqual(tag({ slot: undefined }), ["PgSlotMissing"])
+  })
+
+  it("T05 an invalidated slot is one typed error, whichever version says it how", () => {
+    assert.deepStrictEqual(tag({ slot: slot({ walStatus: "lost" }) }), ["PgSlotInvalidated"])
+    assert.deepStrictEqual(tag({ slot: slot({ invalidation: "wal_removed" }) }), ["PgSlotInvalidated"])
+    assert.deepStrictEqual(tag({ slot: slot({ walStatus: "unreserved" }) }), [], "in danger, yet alive")
+  })
+
+  it("T08 a slot that was confirmed past the checkpoint is refused, not skipped in silence", () => {
+    assert.deepStrictEqual(tag({ slot: slot({ confirmed: lsn(1_001n) }) }), ["PgSlotAhead"])
+    assert.deepStrictEqual(tag({ slot: slot({ confirmed: lsn(1_000n) }) }), [])
+    assert.deepStrictEqual(tag({ slot: slot({ confirmed: lsn(1n) }) }), [], "confirming lags behind the checkpoint")
+  })
+
+  it("T07 a checkpoint past the end of the server's WAL belongs to another server, or to one before a restore", () => {
+    assert.deepStrictEqual(tag({ checkpoint: lsn(5_001n) }), ["PgSlotFailed"])
+    assert.deepStrictEqual(tag({ checkpoint: lsn(5_000n) }), [])
+  })
+
+  it("a slot of another plugin, kind or database is refused by name", () => {
+    assert.deepStrictEqual(tag({ slot: slot({ plugin: "wal2json" }) }), ["PgSlotNotLogical"])
+    assert.deepStrictEqual(tag({ slot: slot({ plugin: undefined, database: undefined }) }), ["PgSlotNotLogical"])
+    assert.deepStrictEqual(tag({ slot: slot({ database: "other" }) }), ["PgSlotOtherDatabase"])
+  })
+})

@@ -1,0 +1,408 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as References from "effect/References"
+import type { PgAddress } from "../../src/domain/config/Settings.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
+import * as PostgresSetup from "../../src/layers/PostgresSetup.ts"
+import * as PostgresSql from "../../src/layers/PostgresSql.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+
+const on = (address: PgAddress) =>
+  Effect.provide(CheckpointStore.layer.pipe(Layer.provideMerge(PostgresSql.layer(address, "dbmazz setup"))))
+
+const ORDERS = { schema: "public", name: "orders" }
+
+const jobOf = (source: PgAddress, changes: Partial<PostgresSetup.Job> = {}): PostgresSetup.Job => ({
+  source,
+  slot: `slot_of_${source.database}`,
+  publication: "dbmazz_pub",
+  tables: [ORDERS],
+  ...changes
+})
+
+const setUp = (job: PostgresSetup.Job) =>
+  PostgresSetup.inspect(job).pipe(
+    Effect.flatMap(PostgresSetup.apply),
+    on(job.source),
+    Effect.provideService(References.MinimumLogLevel, "Fatal")
+  )
+const problemsOf = (job: PostgresSetup.Job) =>
+  PostgresSetup.inspect(job).pipe(Effect.map((plan) => plan.problems), on(job.source))
+
+const freshShop = Effect.gen(function*() {
+  const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+  yield* PostgresServer.run(address, "create table orders (id bigint primary key, note text)")
+  return address
+})
+
+/** Everything the setup could touch. */
+const catalogue = (address: PgAddress) =>
+  PostgresServer.run(
+    address,
+    `select (select json_agg(row_to_json(c) order by c.oid) from
+              (select oid, relname, relreplident, relnatts from pg_class where oid >= 16384) c) as classes,
+            (select json_agg(row_to_json(p)) from pg_publication p) as publications,
+            (select json_agg(row_to_json(r)) from pg_publication_rel r) as published,
+            (select json_agg(s.slot_name) from pg_replication_slots s where s.database = current_database()) as slots`
+  )
+
+const slotOf = (job: PostgresSetup.Job) =>
+  PostgresServer.run(
+    job.source,
+    "select confirmed_flush_lsn::text as confirmed, plugin from pg_replication_slots where slot_name = $1",
+    [job.slot]
+  ).pipe(Effect.map((rows) => rows[0]))
+
+const storedCheckpoint = (job: PostgresSetup.Job) =>
+  PostgresServer.run(job.source, "select lsn::text as lsn from dbmazz_checkpoints where slot_name = $1", [job.slot])
+    .pipe(
+      Effect.map((rows) => rows[0]?.["lsn"])
+    )
+
+layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout: "7s" }), {
+  excludeTestServices: true
+})("PostgresSetup", (it) => {
+  it.effect("a stranger's database is ready after one start: identity, publication, slot, checkpoint", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      const ready = yield* setUp(job)
+      assert.isTrue(ready.slotCreated)
+      assert.strictEqual(ready.walSenderTimeoutMs, 7_000)
+      assert.strictEqual(ready.timeline, 1)
+      const identity = yield* PostgresServer.run(
+        address,
+        "select relreplident as i from pg_class where relname = 'orders'"
+      )
+      assert.deepStrictEqual(identity, [{ i: "f" }])
+      const published = yield* PostgresServer.run(address, "select tablename from pg_publication_tables")
+      assert.deepStrictEqual(published, [{ tablename: "orders" }])
+      const slot = yield* slotOf(job)
+      assert.strictEqual(slot?.["plugin"], "pgoutput")
+      assert.strictEqual(
+        slot?.["confirmed"],
+        Lsn.format(ready.start),
+        "a later start can tell that the slot is this one"
+      )
+      assert.strictEqual(yield* storedCheckpoint(job), String(ready.start))
+      const [control] = yield* PostgresServer.run(
+        address,
+        "select system_identifier::text as id from pg_control_system()"
+      )
+      assert.strictEqual(ready.systemIdentifier, control?.["id"])
+      assert.deepStrictEqual(ready.tables.map((table) => [table.replicaIdentity, table.primaryKey]), [["f", ["id"]]])
+    }))
+
+  it.effect("a second start changes nothing and goes on at the checkpoint: existing resources are recovery, not an error", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      const first = yield* setUp(job)
+      const before = yield* catalogue(address)
+      yield* PostgresServer.run(address, "insert into orders values (1, 'x')")
+      const plan = yield* PostgresSetup.inspect(job).pipe(on(address))
+      assert.deepStrictEqual(plan.steps, [])
+      assert.deepStrictEqual(plan.problems, [])
+      const second = yield* setUp(job)
+      assert.isFalse(second.slotCreated)
+      assert.strictEqual(second.start, first.start, "the change made meanwhile is still to come")
+      assert.deepStrictEqual(yield* catalogue(address), before)
+    }))
+
+  it.effect("check changes nothing, neither on a fresh database nor with problems", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const before = yield* catalogue(address)
+      const plan = yield* PostgresSetup.inspect(jobOf(address)).pipe(on(address))
+      assert.isNotEmpty(plan.steps)
+      const broken = yield* PostgresSetup.inspect(jobOf(address, { tables: [{ schema: "public", name: "absent" }] }))
+        .pipe(
+          on(address)
+        )
+      const refused = yield* Effect.flip(PostgresSetup.apply(broken)).pipe(on(address))
+      assert.strictEqual(refused._tag === "SetupError" && refused.code, "PgTableNotFound")
+      assert.deepStrictEqual(yield* catalogue(address), before)
+    }))
+
+  it.effect("T27 a name with _ or % is that table, not a pattern that matches another", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        "create table order_items (id int primary key); create table \"orderXitems\" ()"
+      )
+      const tables = [{ schema: "public", name: "order%" }, { schema: "public", name: "order_item_" }]
+      assert.deepStrictEqual((yield* problemsOf(jobOf(address, { tables }))).map((problem) => problem._tag), [
+        "PgTableNotFound",
+        "PgTableNotFound"
+      ])
+    }))
+
+  it.effect("T47 T33 mixed-case names with quotes, dots and spaces are set up like any other", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        "create schema \"Sales Q1\"; create table \"Sales Q1\".\"We\"\"ird.Näme\" (\"Id\" int primary key, \"id\" text)"
+      )
+      const name = { schema: "Sales Q1", name: "We\"ird.Näme" }
+      const ready = yield* setUp(jobOf(address, { tables: [name], publication: "My \"Pub\"" }))
+      assert.deepStrictEqual(ready.tables.map((table) => [table.name, table.primaryKey]), [[name, ["Id"]]])
+      assert.deepStrictEqual(
+        (yield* setUp(jobOf(address, { tables: [name], publication: "My \"Pub\"" }))).slotCreated,
+        false
+      )
+    }))
+
+  it.effect("T49 T46 the key is the primary index's columns in its order; dropped, included and generated columns are told apart", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        `create table keyed (a int, gone int, b int not null, c int not null, extra int,
+           doubled int generated always as (a * 2) stored, amount numeric(12, 2));
+         alter table keyed add primary key (c, b) include (extra);
+         create unique index on keyed (a);
+         alter table keyed drop column gone`
+      )
+      const ready = yield* setUp(jobOf(address, { tables: [{ schema: "public", name: "keyed" }] }))
+      const [table] = ready.tables
+      assert.deepStrictEqual(table?.primaryKey, ["c", "b"])
+      assert.deepStrictEqual(
+        table?.columns.map((column) => [column.name, column.typeName, column.notNull, column.generated]),
+        [
+          ["a", "integer", false, false],
+          ["b", "integer", true, false],
+          ["c", "integer", true, false],
+          ["extra", "integer", false, false],
+          ["doubled", "integer", false, true],
+          ["amount", "numeric(12,2)", false, false]
+        ]
+      )
+    }))
+
+  it.effect("a publication somebody made is extended by what is missing and never reduced", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        "create table theirs (id int primary key); create publication dbmazz_pub for table theirs"
+      )
+      yield* setUp(jobOf(address))
+      const published = yield* PostgresServer.run(address, "select tablename from pg_publication_tables order by 1")
+      assert.deepStrictEqual(published, [{ tablename: "orders" }, { tablename: "theirs" }])
+    }))
+
+  it.effect("a publication FOR ALL TABLES is used as it is, though it also publishes our checkpoints", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(address, "create publication dbmazz_pub for all tables")
+      const ready = yield* setUp(jobOf(address))
+      assert.isTrue(ready.slotCreated)
+      assert.deepStrictEqual((yield* PostgresSetup.inspect(jobOf(address)).pipe(on(address))).steps, [])
+    }))
+
+  it.effect("a publication without deletes would keep deleted rows alive in StarRocks: refused with the statement to run", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        "create publication dbmazz_pub for table orders with (publish = 'insert, update')"
+      )
+      const error = yield* Effect.flip(setUp(jobOf(address)))
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgPublicationFailed")
+      assert.include(error.message, "does not publish delete")
+    }))
+
+  it.effect("a column list is refused before FULL identity makes the application's own updates fail", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(address, "create publication dbmazz_pub for table orders (id)")
+      const error = yield* Effect.flip(setUp(jobOf(address)))
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgPublicationFailed")
+      yield* PostgresServer.run(address, "insert into orders values (1, 'a'); update orders set note = 'b'")
+    }))
+
+  it.effect("T05 a slot whose WAL was removed is told as such, not recreated", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      yield* setUp(job)
+      yield* PostgresServer.run(address, "alter system set max_slot_wal_keep_size = '1MB'")
+      yield* PostgresServer.run(address, "select pg_reload_conf()")
+      yield* PostgresServer.until(address, "current_setting('max_slot_wal_keep_size') = '1MB'")
+      for (let segment = 0; segment < 4; segment++) {
+        yield* PostgresServer.run(address, "insert into orders values (-1, ''); delete from orders where id = -1")
+        yield* PostgresServer.run(address, "select pg_switch_wal()")
+      }
+      yield* PostgresServer.run(address, "checkpoint")
+      yield* PostgresServer.run(address, "alter system reset max_slot_wal_keep_size")
+      yield* PostgresServer.run(address, "select pg_reload_conf()")
+      yield* PostgresServer.until(address, "current_setting('max_slot_wal_keep_size') = '-1'")
+      const problems = yield* problemsOf(job)
+      assert.deepStrictEqual(problems.map((problem) => problem._tag), ["PgSlotInvalidated"])
+    }))
+
+  it.effect("T13 a slot that vanished (failover) stops the start; deleting the checkpoint is the way to go on", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      yield* setUp(job)
+      yield* PostgresServer.run(address, "select pg_drop_replication_slot($1)", [job.slot])
+      const error = yield* Effect.flip(setUp(job))
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgSlotMissing")
+      yield* PostgresServer.run(address, `delete from dbmazz_checkpoints where slot_name = '${job.slot}'`)
+      assert.isTrue((yield* setUp(job)).slotCreated)
+    }))
+
+  it.effect("T08 a slot moved past the checkpoint is refused: the changes between would be lost in silence", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      yield* setUp(job)
+      yield* PostgresServer.run(address, "insert into orders values (1, 'skipped')")
+      yield* PostgresServer.run(address, "select pg_replication_slot_advance($1, pg_current_wal_lsn())", [job.slot])
+      const error = yield* Effect.flip(setUp(job))
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgSlotAhead")
+    }))
+
+  it.effect("a slot made by hand is adopted where it stands, with its position stored at once", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      yield* PostgresServer.run(address, "select pg_create_logical_replication_slot($1, 'pgoutput')", [job.slot])
+      const ready = yield* setUp(job)
+      assert.isFalse(ready.slotCreated)
+      assert.strictEqual((yield* slotOf(job))?.["confirmed"], Lsn.format(ready.start))
+      assert.strictEqual(yield* storedCheckpoint(job), String(ready.start))
+    }))
+
+  it.effect("a slot of another database or without pgoutput is refused by name", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const other = yield* freshShop
+      const job = jobOf(address)
+      yield* PostgresServer.run(other, "select pg_create_logical_replication_slot($1, 'pgoutput')", [job.slot])
+      assert.deepStrictEqual((yield* problemsOf(job)).map((problem) => problem._tag), ["PgSlotOtherDatabase"])
+      const physical = jobOf(address, { slot: "physical_slot" })
+      yield* Effect.acquireRelease(
+        PostgresServer.run(address, "select pg_create_physical_replication_slot('physical_slot')"),
+        () => PostgresServer.run(address, "select pg_drop_replication_slot('physical_slot')")
+      )
+      assert.deepStrictEqual((yield* problemsOf(physical)).map((problem) => problem._tag), ["PgSlotNotLogical"])
+    }))
+
+  it.effect("a table that is in use blocks nobody for long, and the error names who holds it", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const reader = yield* PostgresServer.connect(address)
+      const pid = yield* Effect.promise(async () => {
+        await reader.query("begin")
+        await reader.query("select * from orders")
+        return (await reader.query<{ pid: number }>("select pg_backend_pid() as pid")).rows[0]!.pid
+      })
+      const error = yield* Effect.flip(setUp(jobOf(address)))
+      assert.strictEqual(error._tag === "TransientError" && error.code, "PG_LOCK_TIMEOUT")
+      assert.include(error.message, "'public.orders'")
+      assert.include(error.message, `pid ${pid} `)
+      yield* Effect.promise(() => reader.query("commit"))
+      assert.isTrue((yield* setUp(jobOf(address))).slotCreated)
+    }))
+
+  it.effect("T10 a new slot does not hang on an old transaction: it gives up in time and names the pid", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(address, "alter table orders replica identity full")
+      const writer = yield* PostgresServer.connect(address)
+      const pid = yield* Effect.promise(async () => {
+        await writer.query("begin")
+        await writer.query("select pg_current_xact_id()")
+        return (await writer.query<{ pid: number }>("select pg_backend_pid() as pid")).rows[0]!.pid
+      })
+      yield* PostgresServer.run(
+        address,
+        "begin; create table prepared (); prepare transaction 'left over'"
+      )
+      const error = yield* Effect.flip(setUp(jobOf(address)))
+      assert.strictEqual(error._tag === "TransientError" && error.code, "PG_LOCK_TIMEOUT")
+      assert.include(error.message, `pid ${pid} (no application name, idle in transaction)`)
+      assert.include(error.message, "prepared transaction 'left over'")
+      assert.isUndefined(yield* slotOf(jobOf(address)), "no half-made slot is left to keep WAL (T12)")
+      yield* Effect.promise(() => writer.query("rollback"))
+      yield* PostgresServer.run(address, "rollback prepared 'left over'")
+      assert.isTrue((yield* setUp(jobOf(address))).slotCreated)
+    }))
+
+  it.effect("T80 a role without rights hears all that is missing at once", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const role = yield* PostgresServer.freshRole(address)
+      const problems = yield* problemsOf(jobOf(role))
+      assert.deepStrictEqual(problems.map((problem) => problem._tag), [
+        "PgRoleCannotReplicate",
+        "CheckpointFailed",
+        "PgPrivilegeMissing",
+        "PgReplicaIdentityFailed",
+        "PgPublicationFailed",
+        "PgPublicationFailed"
+      ])
+    }))
+
+  it.effect("a role that is no superuser, owns its tables and may replicate is enough", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const role = yield* PostgresServer.freshRole(address, "replication")
+      yield* PostgresServer.run(
+        address,
+        `grant create on database ${address.database} to ${role.user};
+         grant create on schema public to ${role.user};
+         alter table orders owner to ${role.user};
+         revoke execute on function pg_control_system() from public`
+      )
+      const ready = yield* setUp(jobOf(role))
+      assert.isTrue(ready.slotCreated)
+      assert.match(ready.systemIdentifier, /^\d+$/, "asked over the replication protocol when SQL is not allowed to")
+    }))
+
+  it.effect("a table without a primary key, a view and a partitioned table are refused, each by name", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        `create table keyless (id int); create view seen as select 1 as id;
+         create table parted (id int primary key) partition by range (id); create unlogged table fast (id int primary key)`
+      )
+      const tables = ["keyless", "seen", "parted", "fast"].map((name) => ({ schema: "public", name }))
+      assert.deepStrictEqual(yield* problemsOf(jobOf(address, { tables })), [
+        { _tag: "PgPrimaryKeyMissing", table: "public.keyless" },
+        { _tag: "PgTableKind", table: "public.seen", kind: "view" },
+        { _tag: "PgTableKind", table: "public.parted", kind: "partitioned table" },
+        { _tag: "PgTableKind", table: "public.fast", kind: "unlogged table" }
+      ])
+    }))
+
+  it.effect("all slots in use is told with PostgreSQL's own hint, once", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      yield* PostgresServer.run(
+        address,
+        `select pg_create_logical_replication_slot(format('full_%s_%s', current_database(), i), 'pgoutput')
+           from generate_series(1, current_setting('max_replication_slots')::int
+                                   - (select count(*)::int from pg_replication_slots)) i`
+      )
+      const error = yield* Effect.flip(setUp(jobOf(address)))
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgSlotFailed")
+      assert.include(error.message, "all replication slots are in use HINT:")
+    }))
+})
+
+layer(PostgresServer.layer({ wal_level: "replica" }), { excludeTestServices: true })("wal_level", (it) => {
+  it.effect("a server without logical WAL is told what to run", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(setUp(jobOf(yield* freshShop)))
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgWalLevelNotLogical")
+      assert.include(error._tag === "SetupError" ? error.remediation : "", "ALTER SYSTEM SET wal_level = 'logical'")
+    }))
+})

@@ -1,0 +1,115 @@
+/** A real PostgreSQL server for a test file, and a fresh database on it for each test. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { Client, type ClientConfig } from "pg"
+import type { PgAddress } from "../../src/domain/config/Settings.ts"
+import * as EmbeddedPostgres from "../../src/layers/embedded/EmbeddedPostgres.ts"
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** How often a condition is asked for again. */
+export const pollEvery = Schedule.spaced("20 millis")
+
+/** `layer(PostgresServer.layer(), { excludeTestServices: true })("…", (it) => …)`: one server for the block. */
+export class PostgresServer extends Context.Service<PostgresServer, {
+  readonly server: EmbeddedPostgres.Server
+  /** A database of its own for one test, dropped with its slots and its connections when the test's scope closes. */
+  readonly freshDatabase: Effect.Effect<PgAddress, never, Scope.Scope>
+}>()("dbmazz/test/support/PostgresServer") {}
+
+/** What a `pg` client needs to reach this address. */
+export const clientConfig = (address: PgAddress): ClientConfig => ({
+  host: address.host,
+  port: address.port,
+  user: address.user,
+  password: Redacted.value(address.password),
+  database: address.database
+})
+
+/** Runs statements on a connection of their own; the rows of the last one. A refusal is a defect: the test is wrong. */
+export const run = (
+  address: PgAddress,
+  statement: string,
+  parameters?: ReadonlyArray<unknown>
+): Effect.Effect<ReadonlyArray<Row>> =>
+  Effect.promise(async () => {
+    const client = new Client(clientConfig(address))
+    client.on("error", () => {})
+    await client.connect()
+    try {
+      const results = parameters === undefined
+        ? await client.query<Row>(statement)
+        : await client.query<Row>(statement, [...parameters])
+      return (Array.isArray(results) ? results.at(-1) : results)?.rows ?? []
+    } finally {
+      await client.end()
+    }
+  })
+
+/** A connection that stays open until the scope closes: for transactions that outlive a statement. */
+export const connect = (address: PgAddress): Effect.Effect<Client, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = new Client(clientConfig(address))
+      client.on("error", () => {})
+      await client.connect()
+      return client
+    }),
+    (client) => Effect.promise(() => client.end().catch(() => {}))
+  )
+
+/** Asks again until the condition holds; the test's own timeout ends it. */
+export const until = (address: PgAddress, condition: string): Effect.Effect<void> =>
+  run(address, `select (${condition}) as holds`).pipe(
+    Effect.repeat({ until: (rows) => rows[0]?.["holds"] === true, schedule: pollEvery }),
+    Effect.asVoid
+  )
+
+/** A role that may log in and nothing else, on the same database. */
+export const freshRole = Effect.fnUntraced(function*(address: PgAddress, attributes = ""): Effect.fn.Return<PgAddress> {
+  const user = nextName("role")
+  yield* run(address, `create role ${user} login password 'secret' ${attributes}`)
+  return { ...address, user, password: Redacted.make("secret") }
+})
+
+let counter = 0
+const nextName = (kind: string): string => `test_${kind}_${process.pid}_${++counter}`
+
+const drop = async (admin: PgAddress, name: string): Promise<void> => {
+  const client = new Client(clientConfig(admin))
+  client.on("error", () => {})
+  try {
+    await client.connect()
+    await client.query("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", [name])
+    await client.query("select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = $1", [
+      name
+    ])
+    await client.query(`drop database if exists ${name} with (force)`)
+  } catch {
+    // the test has stopped the server; it goes with its data
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** One server with these settings. */
+export const layer = (
+  settings: Readonly<Record<string, string>> = {}
+): Layer.Layer<PostgresServer, EmbeddedPostgres.EmbeddedPostgresError> =>
+  Layer.effect(
+    PostgresServer,
+    EmbeddedPostgres.make({ settings }).pipe(Effect.map((server) => ({
+      server,
+      freshDatabase: Effect.acquireRelease(
+        Effect.suspend(() => {
+          const name = nextName("database")
+          return Effect.as(run(server.address, `create database ${name}`), { ...server.address, database: name })
+        }),
+        (address) => Effect.promise(() => drop(server.address, address.database))
+      )
+    })))
+  )
