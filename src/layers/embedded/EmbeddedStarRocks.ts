@@ -1,0 +1,102 @@
+/**
+ * The embedded StarRocks-compatible endpoint: an FE port, a BE port and a MySQL port in this process, with the rows in
+ * a DuckDB file. It is not StarRocks; docs/embedded-starrocks.md says what it answers and what it does not.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as AlterJobs from "./starrocks/AlterJobs.ts"
+import * as BackEnd from "./starrocks/BackEnd.ts"
+import * as Catalogue from "./starrocks/Catalogue.ts"
+import * as ErrorLog from "./starrocks/ErrorLog.ts"
+import * as Faults from "./starrocks/Faults.ts"
+import * as FrontEnd from "./starrocks/FrontEnd.ts"
+import * as Labels from "./starrocks/Labels.ts"
+import { listen } from "./starrocks/Listening.ts"
+import * as LoadEngine from "./starrocks/LoadEngine.ts"
+import * as MysqlServer from "./starrocks/MysqlServer.ts"
+import * as Storage from "./starrocks/Storage.ts"
+import { EmbeddedStartError } from "./starrocks/Storage.ts"
+import { macros } from "./starrocks/Translate.ts"
+import * as Users from "./starrocks/Users.ts"
+
+export { EmbeddedStartError } from "./starrocks/Storage.ts"
+
+/** How to start an endpoint. A port of 0, the default, is a free one. */
+export interface Options {
+  readonly fePort?: number | undefined
+  readonly bePort?: number | undefined
+  readonly mysqlPort?: number | undefined
+  /** The directory of the DuckDB file; created when missing, read again at the next start. */
+  readonly dataDir: string
+  readonly user?: string | undefined
+  readonly password?: Redacted.Redacted | undefined
+  /** A database to create when it does not exist. */
+  readonly database?: string | undefined
+  readonly host?: "127.0.0.1" | undefined
+}
+
+/** A running endpoint. */
+export interface Endpoint {
+  readonly host: string
+  readonly fePort: number
+  readonly bePort: number
+  readonly mysqlPort: number
+  readonly faults: Faults.Faults
+}
+
+const asStartError = (error: { readonly message: string }): EmbeddedStartError =>
+  error instanceof EmbeddedStartError ? error : new EmbeddedStartError({
+    message: `the endpoint's data cannot be prepared: ${error.message}`,
+    remediation: "use an empty data directory",
+    cause: error
+  })
+
+/** Starts an endpoint; it stops, in bounded time, when the scope closes. */
+export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const host = options.host ?? "127.0.0.1"
+    const ports = { fe: 0, be: 0, mysql: 0 }
+    const faults = Faults.make()
+    const users = Users.single(options.user ?? "root", options.password ?? Redacted.make(""))
+    const storage = yield* Storage.open(options.dataDir)
+    // Requests end before the file closes: finalizers run in reverse.
+    const run = yield* FiberSet.makeRuntime<never>()
+    const inBackground = (effect: Effect.Effect<void>): void => {
+      run(effect)
+    }
+    yield* storage.write((session) => Effect.forEach(macros, (macro) => session.run(macro), { discard: true }))
+    const catalogue = yield* Catalogue.make(storage)
+    const labels = yield* Labels.make(storage)
+    const jobs = yield* AlterJobs.make({ storage, catalogue, faults, run: inBackground })
+    if (options.database !== undefined) yield* catalogue.createDatabase(options.database, true)
+    const errorLogs = ErrorLog.make()
+    const engine = LoadEngine.make({
+      storage,
+      catalogue,
+      labels,
+      faults,
+      errorLogs,
+      errorLogUrl: (file) => `http://${host}:${ports.be}/api/_load_error_log?file=${file}`
+    })
+    const backend = BackEnd.make({ engine, errorLogs, faults, users, run: inBackground })
+    ports.be = yield* listen(backend, "BE HTTP", host, options.bePort ?? 0)
+    const frontend = FrontEnd.make({ catalogue, labels, engine, faults, users, backend: () => `${host}:${ports.be}` })
+    ports.fe = yield* listen(frontend, "FE HTTP", host, options.fePort ?? 0)
+    const sessions = { storage, catalogue, labels, jobs, host, ports: () => ports, startedAtMs: Date.now() }
+    const mysql = MysqlServer.make({ sessions, faults, users, run: inBackground })
+    ports.mysql = yield* listen(mysql, "MySQL", host, options.mysqlPort ?? 0)
+    return { host, fePort: ports.fe, bePort: ports.be, mysqlPort: ports.mysql, faults }
+  }).pipe(Effect.mapError(asStartError))
+
+/** The endpoint as a service. */
+export class EmbeddedStarRocks extends Context.Service<EmbeddedStarRocks, Endpoint>()(
+  "dbmazz/layers/embedded/EmbeddedStarRocks"
+) {}
+
+/** An endpoint that lives as long as the layer. */
+export const layer = (options: Options): Layer.Layer<EmbeddedStarRocks, EmbeddedStartError> =>
+  Layer.effect(EmbeddedStarRocks, make(options))

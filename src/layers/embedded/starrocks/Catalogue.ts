@@ -1,0 +1,197 @@
+/** Databases and tables: what exists, in memory for every request and in the DuckDB file for the next start. */
+import * as Effect from "effect/Effect"
+import * as ColumnType from "./ColumnType.ts"
+import type { CreateTable } from "./CreateTable.ts"
+import * as InformationSchema from "./InformationSchema.ts"
+import { databaseExists, detail, type SqlError, tableExists, unknownDatabase, unknownTable } from "./SqlError.ts"
+import type { Session, Storage, StorageError } from "./Storage.ts"
+import * as TableOf from "./Table.ts"
+import { literal, quoted, type Table } from "./Table.ts"
+
+/** The DuckDB schema of the endpoint's own tables. */
+export const schema = "endpoint_catalogue"
+
+type Refusal = SqlError | StorageError
+
+/** The catalogue. Names of databases and tables are case-sensitive. */
+export interface Catalogue {
+  readonly databases: () => ReadonlyArray<string>
+  readonly hasDatabase: (name: string) => boolean
+  readonly tables: (database: string) => ReadonlyArray<Table>
+  readonly find: (database: string, name: string) => Table | undefined
+  readonly createDatabase: (name: string, ifNotExists: boolean) => Effect.Effect<void, Refusal>
+  readonly dropDatabase: (name: string, ifExists: boolean) => Effect.Effect<void, Refusal>
+  readonly createTable: (database: string, create: CreateTable) => Effect.Effect<void, Refusal>
+  readonly dropTable: (database: string, name: string, ifExists: boolean) => Effect.Effect<void, Refusal>
+  readonly truncateTable: (database: string, name: string) => Effect.Effect<void, Refusal>
+  /** Replaces a table's definition after running the statements that change its storage, all in one transaction. */
+  readonly changeTable: (
+    next: Table,
+    statements: ReadonlyArray<string>
+  ) => Effect.Effect<void, Refusal>
+}
+
+const databaseName = /^[A-Za-z_]\w{0,255}$/
+
+const defaultSql = (column: TableOf.Column): string => {
+  const value = column.default
+  if (value.kind === "now") return " default current_localtimestamp()"
+  if (value.kind === "none" || value.text === null) return ""
+  return ` default ${literal(value.text)}::${ColumnType.stored(column.type)}`
+}
+
+/** A column as DuckDB's DDL writes it. NOT NULL is checked when rows are loaded, so that ALTER stays simple. */
+export const storedColumn = (column: TableOf.Column): string =>
+  `${quoted(column.name)} ${ColumnType.stored(column.type)}${defaultSql(column)}`
+
+const runAll = (session: Session, statements: ReadonlyArray<string>): Effect.Effect<void, StorageError> =>
+  Effect.forEach(statements, (statement) => session.run(statement), { discard: true })
+
+const setup: ReadonlyArray<string> = [
+  `create schema if not exists ${schema}`,
+  `create table if not exists ${schema}.databases (name varchar)`,
+  `create table if not exists ${schema}.tables (id bigint, database varchar, name varchar, definition varchar)`,
+  ...InformationSchema.create
+]
+
+const writeDefinition = (session: Session, table: Table): Effect.Effect<void, StorageError> =>
+  session.run(`insert into ${schema}.tables values ($1::bigint, $2, $3, $4)`, [
+    String(table.id),
+    table.database,
+    table.name,
+    JSON.stringify(table)
+  ]).pipe(Effect.andThen(runAll(session, InformationSchema.describe(table))))
+
+const removeDefinition = (session: Session, database: string, name: string): Effect.Effect<void, StorageError> =>
+  session.run(`delete from ${schema}.tables where database = $1 and name = $2`, [database, name]).pipe(
+    Effect.andThen(runAll(session, InformationSchema.forget(database, name)))
+  )
+
+// Only this module writes definitions, in the same file and version, so the text is what `JSON.stringify` made.
+const readDefinition = (text: string): Table => JSON.parse(text)
+
+/** Reads the catalogue from the file, or creates an empty one. */
+export const make = Effect.fnUntraced(function*(storage: Storage) {
+  const known = new Map<string, Map<string, Table>>()
+  let lastId = 10_000
+  yield* storage.write((session) =>
+    Effect.gen(function*() {
+      yield* runAll(session, setup)
+      for (const [name] of yield* session.run(`select name from ${schema}.databases`)) {
+        known.set(String(name), new Map())
+      }
+      for (const [definition] of yield* session.run(`select definition from ${schema}.tables`)) {
+        const table = readDefinition(String(definition))
+        known.get(table.database)?.set(table.name, table)
+        lastId = Math.max(lastId, table.id)
+      }
+    })
+  )
+
+  const existing = (database: string, name: string): Effect.Effect<Table, SqlError> => {
+    const tables = known.get(database)
+    if (tables === undefined) return Effect.fail(unknownDatabase(database))
+    const table = tables.get(name)
+    return table === undefined ? Effect.fail(unknownTable(name)) : Effect.succeed(table)
+  }
+
+  const createDatabase: Catalogue["createDatabase"] = (name, ifNotExists) =>
+    Effect.gen(function*() {
+      if (!databaseName.test(name)) return yield* detail(`Incorrect database name '${name}'`)
+      if (known.has(name) && ifNotExists) return
+      if (known.has(name)) return yield* databaseExists(name)
+      for (const other of known.keys()) {
+        if (other.toLowerCase() === name.toLowerCase()) {
+          return yield* detail(`this endpoint cannot hold '${name}' beside '${other}': its storage ignores case`)
+        }
+      }
+      yield* storage.write((session) =>
+        runAll(session, [
+          `create schema ${quoted(TableOf.schemaOf(name))}`,
+          `insert into ${schema}.databases values (${literal(name)})`,
+          InformationSchema.describeDatabase(name)
+        ])
+      )
+      known.set(name, new Map())
+    })
+
+  const dropDatabase: Catalogue["dropDatabase"] = (name, ifExists) =>
+    Effect.gen(function*() {
+      if (!known.has(name) && ifExists) return
+      if (!known.has(name)) return yield* unknownDatabase(name)
+      yield* storage.write((session) =>
+        runAll(session, [
+          `drop schema ${quoted(TableOf.schemaOf(name))} cascade`,
+          `delete from ${schema}.databases where name = ${literal(name)}`,
+          `delete from ${schema}.tables where database = ${literal(name)}`,
+          ...InformationSchema.forgetDatabase(name)
+        ])
+      )
+      known.delete(name)
+    })
+
+  const createTable: Catalogue["createTable"] = (database, create) =>
+    Effect.gen(function*() {
+      const tables = known.get(database)
+      if (tables === undefined) return yield* unknownDatabase(database)
+      if (tables.has(create.name) && create.ifNotExists) return
+      if (tables.has(create.name)) return yield* tableExists(create.name)
+      for (const other of tables.keys()) {
+        if (other.toLowerCase() === create.name.toLowerCase()) {
+          return yield* detail(`this endpoint cannot hold '${create.name}' beside '${other}': its storage ignores case`)
+        }
+      }
+      const table: Table = { ...create, database, id: ++lastId, createdAtMs: Date.now() }
+      const columns = table.columns.map(storedColumn).join(", ")
+      yield* storage.write((session) =>
+        session.run(`create table ${TableOf.physical(database, table.name)} (${columns})`).pipe(
+          Effect.andThen(writeDefinition(session, table))
+        )
+      )
+      tables.set(table.name, table)
+    })
+
+  const dropTable: Catalogue["dropTable"] = (database, name, ifExists) =>
+    Effect.gen(function*() {
+      if (ifExists && known.get(database)?.has(name) !== true) return
+      yield* existing(database, name)
+      yield* storage.write((session) =>
+        session.run(`drop table ${TableOf.physical(database, name)}`).pipe(
+          Effect.andThen(removeDefinition(session, database, name))
+        )
+      )
+      known.get(database)?.delete(name)
+    })
+
+  const truncateTable: Catalogue["truncateTable"] = (database, name) =>
+    existing(database, name).pipe(
+      Effect.andThen(storage.write((session) => session.run(`truncate ${TableOf.physical(database, name)}`))),
+      Effect.asVoid
+    )
+
+  const changeTable: Catalogue["changeTable"] = (next, statements) =>
+    Effect.gen(function*() {
+      yield* existing(next.database, next.name)
+      yield* storage.write((session) =>
+        runAll(session, statements).pipe(
+          Effect.andThen(removeDefinition(session, next.database, next.name)),
+          Effect.andThen(writeDefinition(session, next))
+        )
+      )
+      known.get(next.database)?.set(next.name, next)
+    })
+
+  const catalogue: Catalogue = {
+    databases: () => [...known.keys()].sort(),
+    hasDatabase: (name) => known.has(name),
+    tables: (database) => [...(known.get(database)?.values() ?? [])],
+    find: (database, name) => known.get(database)?.get(name),
+    createDatabase,
+    dropDatabase,
+    createTable,
+    dropTable,
+    truncateTable,
+    changeTable
+  }
+  return catalogue
+})

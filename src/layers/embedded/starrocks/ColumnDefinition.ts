@@ -1,0 +1,158 @@
+/** Parses column definitions and their types, as CREATE TABLE and ALTER TABLE write them. */
+import * as ColumnType from "./ColumnType.ts"
+import { parseDateTime } from "./Dates.ts"
+import { analysis, detail } from "./SqlError.ts"
+import type { Default } from "./Table.ts"
+import type { TokenCursor } from "./TokenCursor.ts"
+import * as Values from "./Values.ts"
+
+/** A column as it was written: whether NULL was said at all matters for keys. */
+export interface ColumnDefinition {
+  readonly name: string
+  readonly type: ColumnType.ColumnType
+  readonly nullable: boolean | undefined
+  readonly default: Default
+  readonly comment: string
+}
+
+/** Bytes of the longest column name. */
+const columnNameBytesMax = 1024
+
+const length = (cursor: TokenCursor): number | undefined => {
+  if (!cursor.take("(")) return undefined
+  const value = cursor.integer()
+  cursor.need(")")
+  return value
+}
+
+const bounded = (value: number, max: number, what: string): number => {
+  if (value < 1 || value > max) throw detail(`${what} size must be between 1 and ${max}: ${value}`)
+  return value
+}
+
+const decimal = (cursor: TokenCursor): ColumnType.ColumnType => {
+  let precision = 10
+  let scale = 0
+  if (cursor.take("(")) {
+    precision = cursor.integer()
+    if (cursor.take(",")) scale = cursor.integer()
+    cursor.need(")")
+  }
+  if (precision < 1 || precision > ColumnType.decimalPrecisionMax) {
+    throw detail(`DECIMAL's precision should range from 1 to ${ColumnType.decimalPrecisionMax}`)
+  }
+  if (scale > precision) throw detail(`DECIMAL(${precision}, ${scale}): scale should not exceed precision`)
+  return { kind: "DECIMAL", precision, scale }
+}
+
+/** A column type. */
+const columnType = (cursor: TokenCursor): ColumnType.ColumnType => {
+  const written = cursor.name()
+  const kind = written.toUpperCase()
+  switch (kind) {
+    case "BOOLEAN":
+    case "BOOL":
+      return { kind: "BOOLEAN" }
+    case "TINYINT":
+      return length(cursor) === 1 ? { kind: "BOOLEAN" } : { kind: "TINYINT" }
+    case "SMALLINT":
+    case "BIGINT":
+    case "LARGEINT":
+      length(cursor)
+      return { kind }
+    case "INT":
+    case "INTEGER":
+      length(cursor)
+      return { kind: "INT" }
+    case "FLOAT":
+    case "DATE":
+    case "DATETIME":
+    case "JSON":
+      return { kind }
+    case "DOUBLE":
+      cursor.take("PRECISION")
+      return { kind }
+    case "DECIMAL":
+    case "DECIMALV2":
+    case "DECIMALV3":
+    case "DECIMAL32":
+    case "DECIMAL64":
+    case "DECIMAL128":
+    case "NUMERIC":
+      return decimal(cursor)
+    case "CHAR":
+      return { kind, bytes: bounded(length(cursor) ?? 1, ColumnType.charBytesMax, "Char") }
+    case "VARCHAR":
+      return { kind, bytes: bounded(length(cursor) ?? 1, ColumnType.varcharBytesMax, "Varchar") }
+    case "STRING":
+    case "TEXT":
+      return { kind: "VARCHAR", bytes: ColumnType.stringBytes }
+    case "BINARY":
+    case "VARBINARY":
+      return {
+        kind: "VARBINARY",
+        bytes: bounded(length(cursor) ?? ColumnType.varcharBytesMax, ColumnType.varcharBytesMax, "Varbinary")
+      }
+    case "ARRAY": {
+      cursor.need("<")
+      const element = columnType(cursor)
+      cursor.need(">")
+      if (element.kind === "ARRAY") throw analysis("ARRAY of ARRAY is not supported by this endpoint")
+      return { kind: "ARRAY", element }
+    }
+    case "MAP":
+    case "STRUCT":
+    case "BITMAP":
+    case "HLL":
+    case "PERCENTILE":
+      throw analysis(`${kind} columns are not supported by this endpoint`)
+    default:
+      throw detail(`Unknown column type '${written}'`)
+  }
+}
+
+const defaultOf = (cursor: TokenCursor, name: string, type: ColumnType.ColumnType): Default => {
+  if (cursor.take("NULL")) return { kind: "constant", text: null }
+  if (cursor.take("CURRENT_TIMESTAMP")) {
+    if (cursor.take("(")) cursor.need(")")
+    if (type.kind !== "DATETIME") {
+      throw detail(`Default function CURRENT_TIMESTAMP is only supported on DATETIME: '${name}'`)
+    }
+    return { kind: "now" }
+  }
+  const negative = cursor.take("-") ? "-" : ""
+  const token = cursor.peek()
+  if (token === undefined || (token.kind !== "text" && token.kind !== "number")) throw cursor.unexpected()
+  cursor.at += 1
+  const text = negative + token.text
+  if (type.kind === "ARRAY" || type.kind === "JSON") {
+    throw detail(`Type '${ColumnType.render(type)}' of column '${name}' can not have a default`)
+  }
+  const bad = type.kind === "DATETIME" || type.kind === "DATE"
+    ? parseDateTime(text) === undefined
+    : Values.constant(type, text) === undefined
+  if (bad) throw detail(`Invalid default value for '${name}': ${text}`)
+  return { kind: "constant", text }
+}
+
+/** `name type [NULL|NOT NULL] [DEFAULT ..] [COMMENT ..]`. */
+export const columnDefinition = (cursor: TokenCursor): ColumnDefinition => {
+  const name = cursor.name()
+  if (name.toLowerCase() === "__op" || name.toLowerCase() === "__row") {
+    throw detail(`Column name '${name}' is a system reserved name`)
+  }
+  if (Buffer.byteLength(name) > columnNameBytesMax) throw detail("Column name is too long")
+  const type = columnType(cursor)
+  let nullable: boolean | undefined
+  let value: Default = { kind: "none" }
+  let comment = ""
+  for (;;) {
+    if (cursor.take("NOT", "NULL")) nullable = false
+    else if (cursor.take("NULL")) nullable = true
+    else if (cursor.take("DEFAULT")) value = defaultOf(cursor, name, type)
+    else if (cursor.take("COMMENT")) comment = cursor.text()
+    else if (cursor.take("KEY")) throw detail("KEY in a column definition is not supported by this endpoint")
+    else if (cursor.take("AUTO_INCREMENT")) throw detail("AUTO_INCREMENT is not supported by this endpoint")
+    else return { name, type, nullable, default: value, comment }
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * Converts a token of a load's body into the cell of a column, exactly: integers and decimals never pass through a
+ * double. Conversion does not know strict mode; it says whether the value fits, and the caller decides what follows.
+ */
+import * as ColumnType from "./ColumnType.ts"
+import * as Dates from "./Dates.ts"
+import { arrayElements, minified } from "./JsonText.ts"
+import { Kind } from "./TokenKind.ts"
+
+/** A converted value: dates are days, datetimes microseconds, decimals unscaled integers. */
+export type Cell = boolean | number | bigint | string | Uint8Array | null | ReadonlyArray<Cell>
+
+/** Converts a token; undefined means that the column cannot hold it. `text` is a string's content or a raw token. */
+export type Convert = (kind: number, text: string) => Cell | undefined
+
+const integerText = /^[+-]?\d+$/
+const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+/** Digits up to which Number holds an integer exactly. */
+const exactDigitsMax = 15
+
+/** The value of a short text of plain digits with an optional minus; NaN for every other text. */
+const smallInteger = (text: string): number => {
+  const { length } = text
+  if (length === 0 || length > exactDigitsMax) return Number.NaN
+  const negative = text.charCodeAt(0) === 45
+  let value = 0
+  for (let index = negative ? 1 : 0; index < length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  return negative ? (length === 1 ? Number.NaN : -value) : value
+}
+
+const integer = (kind: keyof typeof ColumnType.integerRange): Convert => {
+  const [low, high] = ColumnType.integerRange[kind]
+  const wide = kind === "BIGINT" || kind === "LARGEINT"
+  const lowNumber = Number(low)
+  const highNumber = Number(high)
+  return (token, raw) => {
+    if (token !== Kind.number && token !== Kind.string) return undefined
+    const small = smallInteger(raw)
+    if (!Number.isNaN(small)) {
+      if (small < lowNumber || small > highNumber) return undefined
+      return wide ? BigInt(small) : small
+    }
+    const text = token === Kind.string ? raw.trim() : raw
+    if (integerText.test(text)) {
+      if (text.length <= exactDigitsMax) {
+        const value = Number(text)
+        if (value < lowNumber || value > highNumber) return undefined
+        return wide ? BigInt(value) : value
+      }
+      const value = BigInt(text.startsWith("+") ? text.slice(1) : text)
+      if (value < low || value > high) return undefined
+      return wide ? value : Number(value)
+    }
+    // A fraction is cut, as a cast from double cuts it; LARGEINT is cast from text, which knows no fraction.
+    if (kind === "LARGEINT" || !numberText.test(text)) return undefined
+    const value = Math.trunc(Number(text))
+    if (!Number.isFinite(value) || value < lowNumber || value > highNumber) return undefined
+    if (!wide) return value
+    const exact = BigInt(value)
+    return exact < low || exact > high ? undefined : exact
+  }
+}
+
+const floating = (single: boolean): Convert => (token, raw) => {
+  if (token !== Kind.number && token !== Kind.string) return undefined
+  const text = token === Kind.string ? raw.trim() : raw
+  if (!numberText.test(text)) return undefined
+  const value = single ? Math.fround(Number(text)) : Number(text)
+  return Number.isFinite(value) ? value : undefined
+}
+
+/** Decimal exponents beyond this cannot matter for 38 digits and would only cost memory. */
+const exponentMax = 200
+
+const powersOfTen = Array.from({ length: exactDigitsMax + 1 }, (_, exponent) => 10 ** exponent)
+
+/** The unscaled integer of a short plain decimal whose scale fits; undefined when it takes the long way. */
+const smallDecimal = (text: string, precision: number, scale: number): bigint | undefined => {
+  const { length } = text
+  if (length === 0 || length > exactDigitsMax) return undefined
+  const negative = text.charCodeAt(0) === 45
+  let value = 0
+  let point = -1
+  for (let index = negative ? 1 : 0; index < length; index++) {
+    const code = text.charCodeAt(index)
+    if (code === 46 && point < 0) point = index
+    else if (code < 48 || code > 57) return undefined
+    else value = value * 10 + code - 48
+  }
+  const shift = scale - (point < 0 ? 0 : length - point - 1)
+  const factor = shift < 0 || length + shift > exactDigitsMax ? undefined : powersOfTen[shift]
+  const digit = length - (negative ? 1 : 0) - (point < 0 ? 0 : 1)
+  if (factor === undefined || digit < 1 || value * factor >= 10 ** precision) return undefined
+  return BigInt(negative ? -value * factor : value * factor)
+}
+
+/** The unscaled integer of a decimal text, rounded half away from zero; undefined when it does not fit. */
+export const parseDecimal = (text: string, precision: number, scale: number): bigint | undefined => {
+  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/.exec(text)
+  if (match === null) return undefined
+  const whole = match[2] ?? ""
+  const fraction = match[3] ?? ""
+  if (whole === "" && fraction === "") return undefined
+  const digits = (whole + fraction).replace(/^0+/, "")
+  if (digits === "") return 0n
+  // The value is digits × 10^-point; its unscaled form needs `scale` digits after the point.
+  const point = fraction.length - Number(match[4] ?? 0)
+  const shift = scale - point
+  if (shift > exponentMax || digits.length + shift < 0) return shift > 0 ? undefined : 0n
+  let value: bigint
+  if (shift >= 0) value = BigInt(digits) * 10n ** BigInt(shift)
+  else {
+    const kept = digits.slice(0, shift)
+    value = kept === "" ? 0n : BigInt(kept)
+    if (digits.charCodeAt(digits.length + shift) >= 53) value += 1n
+  }
+  if (value >= 10n ** BigInt(precision)) return undefined
+  return match[1] === "-" ? -value : value
+}
+
+const decimal = (precision: number, scale: number): Convert => (token, raw) => {
+  if (token !== Kind.number && token !== Kind.string) return undefined
+  return smallDecimal(raw, precision, scale) ?? parseDecimal(token === Kind.string ? raw.trim() : raw, precision, scale)
+}
+
+const boolean: Convert = (token, raw) => {
+  if (token === Kind.true) return true
+  if (token === Kind.false) return false
+  if (token === Kind.number) return Number(raw) !== 0
+  if (token !== Kind.string) return undefined
+  const text = raw.trim().toLowerCase()
+  if (text === "true") return true
+  if (text === "false") return false
+  return integerText.test(text) ? BigInt(text.startsWith("+") ? text.slice(1) : text) !== 0n : undefined
+}
+
+const date: Convert = (token, raw) => {
+  if (token !== Kind.string && token !== Kind.number) return undefined
+  return Dates.parseDateTime(raw)?.days
+}
+
+const datetime: Convert = (token, raw) => {
+  if (token !== Kind.string && token !== Kind.number) return undefined
+  const moment = Dates.parseDateTime(raw)
+  return moment === undefined ? undefined : Dates.microsOf(moment)
+}
+
+const asText = (token: number, raw: string): string => {
+  if (token === Kind.string || token === Kind.number) return raw
+  if (token === Kind.true) return "1"
+  if (token === Kind.false) return "0"
+  return minified(raw)
+}
+
+// UTF-8 needs at most three bytes for a UTF-16 unit, so short texts need no measuring.
+const fits = (text: string, bytes: number): boolean => text.length * 3 <= bytes || Buffer.byteLength(text) <= bytes
+
+const varchar = (bytes: number): Convert => (token, raw) => {
+  const text = asText(token, raw)
+  return fits(text, bytes) ? text : undefined
+}
+
+const json: Convert = (token, raw) => {
+  if (token === Kind.string) return JSON.stringify(raw)
+  if (token === Kind.true) return "true"
+  if (token === Kind.false) return "false"
+  return token === Kind.number ? raw : minified(raw)
+}
+
+const array = (element: ColumnType.ColumnType): Convert => {
+  const convert = compile(element)
+  return (token, raw) => {
+    if (token !== Kind.array) return undefined
+    const cells: Array<Cell> = []
+    for (const item of arrayElements(raw)) {
+      const cell = item.kind === Kind.null ? null : convert(item.kind, item.text)
+      if (cell === undefined) return undefined
+      cells.push(cell)
+    }
+    return cells
+  }
+}
+
+/** The conversion of a type. NULL tokens never reach it. */
+export const compile = (type: ColumnType.ColumnType): Convert => {
+  switch (type.kind) {
+    case "BOOLEAN":
+      return boolean
+    case "FLOAT":
+    case "DOUBLE":
+      return floating(type.kind === "FLOAT")
+    case "DECIMAL":
+      return decimal(type.precision, type.scale)
+    case "DATE":
+      return date
+    case "DATETIME":
+      return datetime
+    case "CHAR":
+    case "VARCHAR":
+      return varchar(type.bytes)
+    case "JSON":
+      return json
+    case "VARBINARY":
+      // Servers disagree about bytes in JSON text; only to_binary() in the columns header is portable, so only it works.
+      return () => undefined
+    case "ARRAY":
+      return array(type.element)
+    default:
+      return integer(type.kind)
+  }
+}
+
+/** A constant of DDL in the column's type; undefined when the type cannot hold it. */
+export const constant = (type: ColumnType.ColumnType, text: string): Cell | undefined => {
+  if (type.kind === "VARBINARY") return Buffer.from(text)
+  return compile(type)(Kind.string, text)
+}
+
+/** Bytes of a hexadecimal text; undefined when it is none or the column is too short. */
+export const fromHex = (text: string, bytesMax: number): Uint8Array | undefined =>
+  text.length % 2 === 0 && text.length / 2 <= bytesMax && /^[0-9a-fA-F]*$/.test(text)
+    ? Buffer.from(text, "hex")
+    : undefined
+
+/** The sentence of the error log about a value that a column cannot hold. */
+export const problem = (name: string, type: ColumnType.ColumnType, kind: number, raw: string): string => {
+  if (type.kind === "CHAR" || type.kind === "VARCHAR") {
+    const text = asText(kind, raw)
+    return `String '${text.slice(0, 64)}'(length=${
+      Buffer.byteLength(text)
+    }) is too long. The max length of '${name}' is ${type.bytes}`
+  }
+  const text = raw.slice(0, 64)
+  if (type.kind === "DECIMAL" && numberText.test(raw.trim())) {
+    return `Decimal '${text}' is out of range. The type of '${name}' is DECIMAL(${type.precision},${type.scale})`
+  }
+  if (type.kind in ColumnType.integerRange && numberText.test(raw.trim())) {
+    return `Value is overflow. column=${name}, value=${text}`
+  }
+  return `Value '${text}' cannot be converted. column=${name}, type=${ColumnType.render(type)}`
+}

@@ -1,0 +1,56 @@
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Dates from "../../../../src/layers/embedded/starrocks/Dates.ts"
+
+const text = (written: string): string | undefined => {
+  const moment = Dates.parseDateTime(written)
+  return moment === undefined ? undefined : Dates.formatDateTime(Dates.microsOf(moment))
+}
+
+it.effect.prop(
+  "every moment of the years 0 to 9999 is read as it is written",
+  [
+    Schema.Int.check(Schema.isBetween({ minimum: Dates.daysOf(0, 1, 1), maximum: Dates.daysOf(9999, 12, 31) })),
+    Schema.Int
+  ],
+  ([days, seed]) =>
+    Effect.sync(() => {
+      const micros = Math.abs(seed * 7919) % Dates.microsPerDay
+      const written = Dates.formatDateTime(Dates.microsOf({ days, micros }))
+      assert.deepStrictEqual(Dates.parseDateTime(written), { days, micros })
+      assert.deepStrictEqual(Dates.parseDateTime(written.replace(" ", "T") + "Z"), { days, micros })
+    }),
+  { arbitrary: { runs: 500 } }
+)
+
+it("agrees with the calendar of the language", () => {
+  for (const date of ["1970-01-01", "2000-02-29", "1969-12-31", "1900-03-01", "0001-01-01", "9999-12-31"]) {
+    assert.strictEqual(Dates.parseDateTime(date)?.days, Date.parse(`${date}T00:00:00Z`) / 86_400_000, date)
+    assert.strictEqual(Dates.formatDate(Date.parse(`${date}T00:00:00Z`) / 86_400_000), date)
+  }
+})
+
+it("ignores zones and trailing words, and accepts other punctuation", () => {
+  assert.strictEqual(text("2024-01-02 03:04:05+02"), "2024-01-02 03:04:05")
+  assert.strictEqual(text("2024-01-02 BC"), "2024-01-02 00:00:00")
+  assert.strictEqual(text("2024.1.2 3:4"), "2024-01-02 03:04:00")
+  assert.strictEqual(text("  20240102 030405"), "2024-01-02 03:00:00")
+  assert.strictEqual(text("240102"), "2024-01-02 00:00:00")
+})
+
+it("refuses what is no date", () => {
+  const bad = [
+    "",
+    "x",
+    "infinity",
+    "-0044-03-15",
+    "2024-02-30",
+    "1900-02-29",
+    "2024-1",
+    "2024-01-01 24:00",
+    "12024-01-01",
+    "2024-01-011"
+  ]
+  for (const written of bad) assert.isUndefined(text(written), written)
+})

@@ -1,0 +1,89 @@
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import { like } from "../../../../src/layers/embedded/starrocks/Grid.ts"
+import * as LoadPlan from "../../../../src/layers/embedded/starrocks/LoadPlan.ts"
+import { tokens } from "../../../../src/layers/embedded/starrocks/Tokens.ts"
+import { translate, translatePredicate } from "../../../../src/layers/embedded/starrocks/Translate.ts"
+
+const context = {
+  database: "d",
+  hasDatabase: (name: string) => name === "d" || name === "main",
+  hasTable: (_: string, table: string) => table === "t",
+  variable: (name: string) => name === "@@x" ? "1" : undefined,
+  constants: { database: "'d'" }
+}
+
+const translated = (sql: string): string =>
+  translate(sql, context).pipe(
+    Result.match({ onFailure: (error) => `${error.code} ${error.message}`, onSuccess: (text) => text })
+  )
+
+it("rewrites quoting, operators and functions, and names columns as MySQL does", () => {
+  assert.strictEqual(translated("select `a``b`, \"x'y\" as z from t"), "select \"a`b\" , 'x''y' as z from t")
+  assert.strictEqual(translated("SELECT count(*) FROM t;"), "SELECT count ( * ) as \"count(*)\" FROM t")
+  assert.strictEqual(translated("SELECT a b, a.b, a+1 c FROM t"), "SELECT a b , a . b , a + 1 c FROM t")
+  assert.strictEqual(translated("SELECT a IS NULL FROM t"), "SELECT a IS NULL as \"a IS NULL\" FROM t")
+  assert.strictEqual(translated("SELECT a FROM t LIMIT 2, 3"), "SELECT a FROM t LIMIT 3 offset 2")
+  assert.strictEqual(
+    translated("SELECT a || b, a <=> b FROM t"),
+    "SELECT a or b as \"a || b\" , a is not distinct from b as \"a <=> b\" FROM t"
+  )
+  assert.strictEqual(translated("SELECT @@x, database() AS d"), "SELECT 1 as \"@@x\" , 'd' AS d")
+  assert.include(translated("SELECT CAST(a AS SIGNED) x FROM t"), "AS BIGINT")
+  assert.include(translated("SELECT * FROM information_schema.columns"), "endpoint_information_schema . columns")
+  assert.include(translated("SELECT * FROM main.t"), "\"endpoint_db_main\" . t")
+})
+
+it("refuses what does not exist or must not run", () => {
+  assert.match(translated("SELECT * FROM nope.t"), /^5501/)
+  assert.match(translated("SELECT * FROM t JOIN nope ON 1"), /^5502/)
+  assert.match(translated("SELECT * FROM read_csv('/etc/hosts')"), /^1064 .*table functions/)
+  assert.match(translated("SELECT 1; DROP TABLE t"), /^1064/)
+  assert.match(translated("SELECT @@nope"), /Unknown system variable/)
+  assert.match(translated("SELECT a FROM t WHERE EXTRACT(year FROM a) = 1"), /^SELECT/)
+  assert.match(translated("WITH x AS (SELECT 1) SELECT * FROM x"), /^WITH/)
+  assert.isTrue(Result.isFailure(translatePredicate("a in (select 1)")))
+})
+
+it.effect.prop(
+  "every text is tokens: nothing throws, offsets never go back",
+  [Schema.String],
+  ([text]) =>
+    Effect.sync(() => {
+      let last = 0
+      for (const token of tokens(text)) {
+        assert.isAtLeast(token.start, last)
+        assert.isAbove(token.end, token.start)
+        last = token.end
+      }
+      translate(text, context)
+      translatePredicate(text)
+      LoadPlan.columnItems(text)
+    }),
+  { arbitrary: { runs: 300 } }
+)
+
+it("reads the items of a columns header and refuses other expressions by name", () => {
+  const refused = (header: string) =>
+    LoadPlan.columnItems(header).pipe(Result.match({ onFailure: (text) => text, onSuccess: () => "accepted" }))
+  const items = (header: string) =>
+    LoadPlan.columnItems(header).pipe(Result.match({ onFailure: String, onSuccess: (found) => found }))
+  assert.deepStrictEqual(items("id, `b c`, x=to_binary(y, 'hex'), __op='delete', z=id"), [
+    { kind: "name", name: "id" },
+    { kind: "name", name: "b c" },
+    { kind: "hex", name: "x", from: "y" },
+    { kind: "literal", name: "__op", text: "delete" },
+    { kind: "reference", name: "z", from: "id" }
+  ])
+  assert.match(refused("a, b=upper(a)"), /does not evaluate the expression 'upper\(a\)' of column b/)
+  assert.match(refused("a,,b"), /parse columns header failed/)
+})
+
+it("LIKE patterns match as MySQL matches them", () => {
+  assert.isTrue(like("sql_mode", "sql\\_m%"))
+  assert.isFalse(like("sqlxmode", "sql\\_m%"))
+  assert.isTrue(like("a.b", "a_b"))
+  assert.isFalse(like("axb", "a.b"))
+})
