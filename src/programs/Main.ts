@@ -9,14 +9,25 @@ import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import packageJson from "../../package.json" with { type: "json" }
 import * as Check from "./Check.ts"
+import * as Demo from "./Demo.ts"
+import * as EmbeddedStarRocks from "./EmbeddedStarRocks.ts"
 import * as Run from "./Run.ts"
+import * as Traffic from "./Traffic.ts"
+import * as Verify from "./Verify.ts"
 
 const USAGE_EXIT_CODE = 2
 const KILLED_EXIT_CODE = 130
 
 const dbmazz = Command.make("dbmazz").pipe(
   Command.withDescription("Change data capture from PostgreSQL into StarRocks"),
-  Command.withSubcommands([Run.command, Check.command])
+  Command.withSubcommands([
+    Run.command,
+    Check.command,
+    Demo.command,
+    Verify.command,
+    Traffic.command,
+    EmbeddedStarRocks.command
+  ])
 )
 
 interface Described {

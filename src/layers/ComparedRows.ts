@@ -1,0 +1,243 @@
+/** The rows of both sides of a comparison, with every value in its canonical form. */
+import * as Effect from "effect/Effect"
+import * as CanonicalValue from "../domain/CanonicalValue.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import * as Identifier from "../domain/Identifier.ts"
+import * as PgType from "../domain/PgType.ts"
+import { familyOf } from "../domain/StarRocksType.ts"
+import type { SourceColumn, SourceTable } from "../domain/Table.ts"
+import * as PostgresCatalog from "./PostgresCatalog.ts"
+import { PostgresSql } from "./PostgresSql.ts"
+import * as StarRocksCatalog from "./StarRocksCatalog.ts"
+import { StarRocksSql } from "./StarRocksSql.ts"
+
+/** A column that both sides have, and how each is asked for it. */
+export interface ComparedColumn {
+  readonly name: string
+  readonly sourceType: string
+  readonly sourceSql: string
+  /** What the source sorts a key column by, so that its order is the target's. */
+  readonly sourceOrderSql: string
+  readonly targetSql: string
+  /** The target takes literals of this column without quotes. */
+  readonly bare: boolean
+  readonly canonical: (text: string) => string
+  readonly compare: (a: string, b: string) => number
+}
+
+/** A source table and its target. */
+export interface Pair {
+  readonly source: Identifier.QualifiedName
+  readonly target: Identifier.QualifiedName
+  readonly key: ReadonlyArray<ComparedColumn>
+  /** All columns, the key's among them. */
+  readonly columns: ReadonlyArray<ComparedColumn>
+  readonly compareKeys: (a: ReadonlyArray<string>, b: ReadonlyArray<string>) => number
+}
+
+export interface ComparedRow {
+  readonly key: ReadonlyArray<string>
+  readonly values: ReadonlyArray<string | null>
+  readonly deleted: boolean
+}
+
+/** Rows of a page: documents of 16 kB make it 32 MB a side. */
+const PAGE_ROWS = 2_000
+/** Keys in one condition. */
+const KEYS_MAX = 200
+const BPCHAR_OID = 1042
+const TEXT_OIDS: ReadonlySet<number> = new Set([25, 1042, 1043])
+const CURSOR = "dbmazz_comparison"
+const DELETED = "dbmazz_is_deleted"
+/** Sorting a big table by its key may take its time, in ms. */
+const STATEMENT_MS_MAX = 170_000
+
+/** The session that makes PostgreSQL's texts those that pgoutput sends; for `PostgresSql.layer`. */
+export const SESSION: Readonly<Record<string, string>> = {
+  DateStyle: "ISO",
+  IntervalStyle: "iso_8601",
+  TimeZone: "UTC",
+  bytea_output: "hex",
+  extra_float_digits: "1"
+}
+
+const comparedColumn = (column: SourceColumn, targetType: string): ComparedColumn | undefined => {
+  const kind = PgType.kindOf(column.typeOid)
+  const family = familyOf(targetType)
+  if (kind === undefined || family === undefined) return undefined
+  const name = Identifier.quotePg(column.name)
+  // A cast to text drops the padding of char(n), the output function does not; and pgoutput sends booleans as t and f.
+  const text = column.typeOid === BPCHAR_OID
+    ? `case when ${name} is not null then format('%s', ${name}) end`
+    : kind === "boolean" && family === "string"
+    ? `left(${name}::text, 1)`
+    : kind === "bytea" && family === "binary"
+    ? `encode(${name}, 'hex')`
+    : `${name}::text`
+  const sortsAsText = TEXT_OIDS.has(column.typeOid) || (family === "string" && column.typeName !== "uuid")
+  return {
+    name: column.name,
+    sourceType: column.typeName,
+    sourceSql: text,
+    sourceOrderSql: sortsAsText ? `(${text}) collate "C"` : name,
+    targetSql: family === "binary" ? `hex(${Identifier.quoteSr(column.name)})` : Identifier.quoteSr(column.name),
+    bare: family === "integer" || family === "decimal" || family === "boolean",
+    canonical: CanonicalValue.of(kind, family, targetType),
+    compare: CanonicalValue.order(kind, family)
+  }
+}
+
+/** Pairs the tables with the target tables of their names, as replication does. Generated columns are not replicated. */
+export const pairTables = Effect.fnUntraced(
+  function*(tables: ReadonlyArray<Identifier.QualifiedName>, database: string) {
+    const sources: ReadonlyArray<SourceTable> = yield* PostgresCatalog.readTables(tables)
+    const targets = yield* StarRocksCatalog.readFacts(database, tables.map((table) => table.name))
+    const pairs: Array<Pair> = []
+    for (const name of tables) {
+      const source = sources.find((table) => Identifier.show(table.name) === Identifier.show(name))
+      if (source === undefined) {
+        return yield* SetupError.make({ _tag: "PgTableNotFound", table: Identifier.show(name) })
+      }
+      const target = targets.tables.get(name.name)
+      const targetName = { schema: database, name: name.name }
+      const table = Identifier.show(targetName)
+      if (target === undefined) return yield* SetupError.make({ _tag: "SrTableNotFound", table })
+      const columns: Array<ComparedColumn> = []
+      for (const column of source.columns.filter((each) => !each.generated)) {
+        const type = target.columns.find((each) => each.name === column.name)?.type
+        const compared = type === undefined ? undefined : comparedColumn(column, type)
+        if (compared === undefined) {
+          return yield* SetupError.make({
+            _tag: "SrColumnMissing",
+            table,
+            column: column.name,
+            type: type ?? column.typeName
+          })
+        }
+        columns.push(compared)
+      }
+      const key = source.primaryKey.flatMap((part) => columns.find((column) => column.name === part) ?? [])
+      if (key.length === 0) return yield* SetupError.make({ _tag: "PgPrimaryKeyMissing", table: Identifier.show(name) })
+      const compareKeys = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): number => {
+        for (const [index, column] of key.entries()) {
+          const order = column.compare(a[index] ?? "", b[index] ?? "")
+          if (order !== 0) return order
+        }
+        return 0
+      }
+      pairs.push({ source: source.name, target: targetName, key, columns, compareKeys })
+    }
+    return pairs
+  }
+)
+
+const decodeRow = (pair: Pair, row: Readonly<Record<string, unknown>>): ComparedRow => {
+  const values = pair.columns.map((column, index) => {
+    const text = row[`c${index}`]
+    return typeof text === "string" ? column.canonical(text) : null
+  })
+  const key = pair.key.map((column) => values[pair.columns.indexOf(column)] ?? "")
+  return { key, values, deleted: row["deleted"] === "1" || row["deleted"] === "true" }
+}
+
+/** One text for a key, for maps. */
+export const keyId = (key: ReadonlyArray<string>): string => JSON.stringify(key)
+
+const byKey = (rows: ReadonlyArray<ComparedRow>): ReadonlyMap<string, ComparedRow> =>
+  new Map(rows.map((row) => [keyId(row.key), row]))
+
+const sourceList = (pair: Pair): string =>
+  pair.columns.map((column, index) => `${column.sourceSql} as c${index}`).join(", ")
+
+const targetList = (pair: Pair): string =>
+  [...pair.columns.map((column, index) => `${column.targetSql} AS c${index}`), `${DELETED} AS deleted`].join(", ")
+
+/** Opens a snapshot and a cursor over the source's rows in the target's order; `rollback` closes both. */
+export const openSource = (pair: Pair): string =>
+  `begin isolation level repeatable read read only; set local statement_timeout = ${STATEMENT_MS_MAX};
+   declare ${CURSOR} no scroll cursor for select ${sourceList(pair)}
+      from ${Identifier.quotePgTable(pair.source)}
+     order by ${pair.key.map((column) => column.sourceOrderSql).join(", ")}`
+
+/** The next page; empty at the end. */
+export const fetchSource = Effect.fnUntraced(function*(pair: Pair) {
+  const { query } = yield* PostgresSql
+  return (yield* query(`fetch ${PAGE_ROWS} from ${CURSOR}`)).map((row) => decodeRow(pair, row))
+})
+
+const literal = (column: ComparedColumn, value: string): string => column.bare ? value : Identifier.literalSr(value)
+
+/** `(a > x OR (a = x AND (b > y OR …)))` */
+const after = (pair: Pair, key: ReadonlyArray<string>): string =>
+  pair.key.reduceRight((rest, column, index) => {
+    const [name, value] = [Identifier.quoteSr(column.name), literal(column, key[index] ?? "")]
+    return rest === "" ? `${name} > ${value}` : `(${name} > ${value} OR (${name} = ${value} AND ${rest}))`
+  }, "")
+
+/** The page that follows this key, or the first; empty at the end. */
+export const fetchTarget = Effect.fnUntraced(function*(pair: Pair, key: ReadonlyArray<string> | undefined) {
+  const { query } = yield* StarRocksSql
+  const where = key === undefined ? "" : ` WHERE ${after(pair, key)}`
+  const order = pair.key.map((column) => Identifier.quoteSr(column.name)).join(", ")
+  const rows = yield* query(
+    `SELECT ${targetList(pair)} FROM ${
+      Identifier.quoteSrTable(pair.target)
+    }${where} ORDER BY ${order} LIMIT ${PAGE_ROWS}`
+  )
+  return rows.map((row) => decodeRow(pair, row))
+})
+
+const chunks = <A>(values: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
+  Array.from(
+    { length: Math.ceil(values.length / KEYS_MAX) },
+    (_, at) => values.slice(at * KEYS_MAX, (at + 1) * KEYS_MAX)
+  )
+
+/** The source's rows of these keys. */
+export const readSource = Effect.fnUntraced(function*(pair: Pair, keys: ReadonlyArray<ReadonlyArray<string>>) {
+  const { query } = yield* PostgresSql
+  const columns = pair.key.map((column) => Identifier.quotePg(column.name)).join(", ")
+  const arrays = pair.key.map((_, index) => `$${index + 1}::text[]`).join(", ")
+  const casts = pair.key.map((column, index) => `k${index}::${column.sourceType}`).join(", ")
+  const names = pair.key.map((_, index) => `k${index}`).join(", ")
+  const rows = yield* Effect.forEach(chunks(keys), (chunk) =>
+    query(
+      `select ${sourceList(pair)} from ${Identifier.quotePgTable(pair.source)}
+        where (${columns}) in (select ${casts} from unnest(${arrays}) as wanted (${names}))`,
+      pair.key.map((_, index) => chunk.map((key) => key[index]))
+    ))
+  return byKey(rows.flat().map((row) => decodeRow(pair, row)))
+})
+
+/** The target's rows of these keys. */
+export const readTarget = Effect.fnUntraced(function*(pair: Pair, keys: ReadonlyArray<ReadonlyArray<string>>) {
+  const { query } = yield* StarRocksSql
+  const condition = (key: ReadonlyArray<string>): string =>
+    pair.key.map((column, index) => `${Identifier.quoteSr(column.name)} = ${literal(column, key[index] ?? "")}`).join(
+      " AND "
+    )
+  const rows = yield* Effect.forEach(chunks(keys), (chunk) =>
+    query(
+      `SELECT ${targetList(pair)} FROM ${Identifier.quoteSrTable(pair.target)} WHERE ` +
+        chunk.map((key) => `(${condition(key)})`).join(" OR ")
+    ))
+  return byKey(rows.flat().map((row) => decodeRow(pair, row)))
+})
+
+/** Rows of the source, live and soft-deleted rows of the target. */
+export const countRows = Effect.fnUntraced(function*(pair: Pair) {
+  const sourceRows = yield* (yield* PostgresSql).query(
+    `select count(*)::text as count from ${Identifier.quotePgTable(pair.source)}`
+  )
+  const targetRows = yield* (yield* StarRocksSql).query(
+    `SELECT ${DELETED} AS deleted, COUNT(*) AS rows_found FROM ${
+      Identifier.quoteSrTable(pair.target)
+    } GROUP BY ${DELETED}`
+  )
+  const count = { source: Number(sourceRows[0]?.["count"]), sink: 0, deleted: 0 }
+  for (const row of targetRows) {
+    const deleted = row["deleted"] === "1" || row["deleted"] === "true"
+    count[deleted ? "deleted" : "sink"] += Number(row["rows_found"])
+  }
+  return count
+})

@@ -1,0 +1,162 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fs from "node:fs"
+import type { Settings } from "../../src/domain/config/Settings.ts"
+import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
+import * as Traffic from "../../src/programs/Traffic.ts"
+import * as Verify from "../../src/programs/Verify.ts"
+import * as DbmazzProcess from "../support/DbmazzProcess.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import * as StarRocksEndpoint from "../support/StarRocksEndpoint.ts"
+
+const TABLES = ["orders", "order_items", "toast_test", "keyed"] as const
+
+const targetTables = fs.readFileSync(new URL("../../demo/sql/starrocks.sql", import.meta.url), "utf8")
+  .replaceAll(/^--.*$/gm, "").split(/;\s*$/m).filter((statement) => statement.trim() !== "")
+  .map((statement) => statement.replace("IF NOT EXISTS ", "IF NOT EXISTS shop."))
+
+/** A key that natural language and bytes sort differently, in two parts. */
+const KEYED_SOURCE =
+  `create table keyed (code text collate "und-x-icu", part int, padded char(6), day date, weight float8,
+  at timestamptz, note text, primary key (part, code))`
+const KEYED_TARGET = `CREATE TABLE shop.keyed (part INT NOT NULL, code VARCHAR(100) NOT NULL, padded VARCHAR(24) NULL,
+  day DATE NULL, weight DOUBLE NULL, at DATETIME NULL, note STRING NULL)
+  PRIMARY KEY (part, code) DISTRIBUTED BY HASH(part) PROPERTIES ("replication_num" = "1")`
+/** More rows than a page holds, with codes such as Ab, aB, 🦀 and ～ beside each other. */
+const KEYED_ROWS = `insert into keyed
+  select c || (i / 7), i % 3, 'x', date '2024-01-01' + i, i / 3.0, timestamptz '2024-01-01 00:00:00.5+02' + i * interval '1 h', c
+    from generate_series(1, 5000) i, lateral (select (array['a', 'B', 'Ab', 'aB', '🦀', '～', 'é'''])[1 + i % 7]) as v (c)`
+
+/** Both worlds with everything replicated, and dbmazz stopped. */
+const replicated = Effect.gen(function*() {
+  const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+  const { sink } = yield* StarRocksEndpoint.start
+  const traffic = yield* Traffic.make(source, 7)
+  yield* traffic.createTables
+  yield* PostgresServer.run(source, KEYED_SOURCE)
+  const statements = Effect.forEach(
+    [...targetTables, KEYED_TARGET],
+    (statement) => StarRocksSql.use(({ query }) => query(statement))
+  )
+  yield* statements.pipe(Effect.provide(StarRocksSql.layer(sink)))
+  const environment = DbmazzProcess.jobEnvironment(source, sink, {
+    TABLES: TABLES.join(","),
+    SLOT_NAME: `slot_of_${source.database}`
+  })
+  const job = yield* DbmazzProcess.start(["run"], environment)
+  yield* job.logged("\"replicating\"")
+  yield* traffic.seedRows
+  yield* PostgresServer.run(source, KEYED_ROWS)
+  yield* traffic.run(600, 2)
+  yield* PostgresServer.run(source, "delete from keyed where note = 'B' and part = 1")
+  yield* job.kill("SIGTERM")
+  assert.strictEqual(yield* job.exit, 0)
+  const tables = TABLES.map((name) => ({ schema: "public", name }))
+  return { source, traffic, job: { source, sink, tables } satisfies Pick<Settings, "source" | "sink" | "tables"> }
+})
+
+layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
+  it.effect("T74 a person can trust it: equal is equal, and each kind of difference is named by table, key and column", () =>
+    Effect.gen(function*() {
+      const { job, source, traffic } = yield* replicated
+      const equal = yield* Verify.verify(job, 20_000)
+      assert.deepStrictEqual(Object.values(equal.tables).flatMap((table) => table.examples), [])
+      assert.isTrue(equal.equal)
+      for (const name of TABLES) {
+        const [row] = yield* PostgresServer.run(source, `select count(*)::int as n from ${name}`)
+        assert.strictEqual(equal.tables[name]?.source, row?.["n"])
+        assert.strictEqual(equal.tables[name]?.sink, row?.["n"])
+        assert.isAbove(equal.tables[name]?.deleted ?? 0, 0, `${name} has soft-deleted rows`)
+      }
+      const { deletedKeys } = traffic.report()
+      assert.isAbove(deletedKeys.orders.length, 10)
+      assert.deepStrictEqual(yield* Verify.notSoftDeleted(job, deletedKeys), {
+        orders: [],
+        order_items: [],
+        toast_test: [],
+        keyed: []
+      })
+
+      yield* PostgresServer.run(
+        source,
+        `delete from orders where id = 1;
+         insert into orders (id, customer_id, status, total) values (90000001, 1, 'missing', 1);
+         update order_items set attributes = '{"changed": true}', price = -1 where id = 2;
+         update keyed set weight = -1 where part = 2 and code = 'Ab' || (select min(substr(code, 3)) from keyed
+            where part = 2 and code like 'Ab%')`
+      )
+      const differs = yield* Verify.verify(job, 0)
+      assert.isFalse(differs.equal)
+      assert.deepStrictEqual(differs.tables["orders"]?.examples, [
+        { key: { id: "1" }, problem: "unexpected", columns: [] },
+        { key: { id: "90000001" }, problem: "missing", columns: [] }
+      ])
+      assert.deepStrictEqual(differs.tables["order_items"]?.examples, [
+        { key: { id: "2" }, problem: "different", columns: ["price", "attributes"] }
+      ])
+      assert.strictEqual(differs.tables["toast_test"]?.different, 0)
+      const [keyed, ...others] = differs.tables["keyed"]?.examples ?? []
+      assert.deepStrictEqual(others, [])
+      assert.deepStrictEqual([keyed?.problem, keyed?.columns, keyed?.key["part"]], ["different", ["weight"], "2"])
+      assert.deepStrictEqual((yield* Verify.notSoftDeleted(job, { orders: [1, 2] }))["orders"], ["1"])
+
+      // A key that was deleted, and is alive again in the source alone.
+      const again = deletedKeys.orders[0]!
+      yield* PostgresServer.run(
+        source,
+        `insert into orders (id, customer_id, status, total) values (${again}, 1, 'x', 1)`
+      )
+      const revived = yield* Verify.verify({ ...job, tables: [{ schema: "public", name: "orders" }] }, 0)
+      const example = revived.tables["orders"]?.examples.find((each) => each.key["id"] === String(again))
+      assert.deepStrictEqual([example?.problem, example?.columns], ["deleted", []])
+    }))
+
+  it.effect("the traffic keeps its rate and its mix, and the same seed writes the same first rows", () =>
+    Effect.gen(function*() {
+      const reports = []
+      const rows = []
+      for (const _ of [1, 2]) {
+        const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+        const traffic = yield* Traffic.make(address, 42)
+        yield* traffic.createTables
+        yield* traffic.seedRows
+        yield* traffic.seedRows
+        rows.push(
+          yield* PostgresServer.run(
+            address,
+            `select count(*)::int, md5(string_agg(o::text, '|' order by id)) from orders o
+           union all select count(*)::int, md5(string_agg(i::text, '|' order by id)) from order_items i`
+          )
+        )
+        yield* traffic.run(1_000, 2)
+        reports.push(traffic.report())
+      }
+      assert.deepStrictEqual(rows[0], rows[1])
+      assert.deepStrictEqual(rows[0]?.map((row) => row["count"]), [1_000, 3_000])
+      for (const { deletes, inserts, operations, updates } of reports) {
+        assert.isAtLeast(operations, 1_800)
+        assert.isAtMost(operations, 2_300)
+        assert.closeTo(inserts / operations, 0.7, 0.05)
+        assert.closeTo(updates / operations, 0.25, 0.05)
+        assert.closeTo(deletes / operations, 0.05, 0.02)
+      }
+    }))
+
+  it.effect("documents of toast_test are really out of line, so an update that leaves them alone sends no document", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const traffic = yield* Traffic.make(address, 3)
+      yield* traffic.createTables
+      yield* traffic.run(500, 1)
+      const [row] = yield* PostgresServer.run(
+        address,
+        `select count(*)::int as rows, min(octet_length(document)) as least, min(pg_column_size(document)) as stored,
+                pg_table_size((select reltoastrelid from pg_class where relname = 'toast_test')) > 8192 as toasted
+           from toast_test`
+      )
+      assert.isAbove(Number(row?.["rows"]), 10)
+      assert.isAbove(Number(row?.["least"]), 8_192)
+      assert.isAbove(Number(row?.["stored"]), 8_000, "not compressed to fit a page")
+      assert.isTrue(row?.["toasted"])
+    }))
+})
