@@ -1,6 +1,6 @@
 /**
- * What must be true of PostgreSQL before replication starts, and what is still to be done: pure, from the facts that the
- * catalogue gave to every problem at once and to the steps that a first start, or a start after a change, takes.
+ * What must be true of PostgreSQL before replication starts, and what is still to be done: pure, from the facts that
+ * the catalogue gave to every problem at once and to the steps that a first start, or a start after a change, takes.
  */
 import type { SetupReason } from "./errors/SetupError.ts"
 import * as Identifier from "./Identifier.ts"
@@ -28,7 +28,7 @@ export interface PublicationFacts {
   readonly insert: boolean
   readonly update: boolean
   readonly delete: boolean
-  /** Of the job's tables, the published ones by `schema.name`, with their columns where the server tells (15 and later). */
+  /** The job's published tables by `schema.name`, with their columns where the server tells (15 and later). */
   readonly tables: ReadonlyMap<string, ReadonlyArray<string> | undefined>
 }
 

@@ -87,7 +87,7 @@ const comparedColumn = (column: SourceColumn, targetType: string): ComparedColum
   }
 }
 
-/** Pairs the tables with the target tables of their names, as replication does. Generated columns are not replicated. */
+/** Pairs the tables with the targets of their names, as replication does. Generated columns are not replicated. */
 export const pairTables = Effect.fnUntraced(
   function*(tables: ReadonlyArray<Identifier.QualifiedName>, database: string) {
     const sources: ReadonlyArray<SourceTable> = yield* PostgresCatalog.readTables(tables)

@@ -17,8 +17,8 @@ import { StarRocksSql } from "./StarRocksSql.ts"
 export type Failure = PgSqlError | SrSqlError | TransientError | SetupError
 
 /**
- * `missing`: not in the sink. `unexpected`: live in the sink, gone from the source. `deleted`: soft-deleted in the sink,
- * alive in the source. `different`: the columns named have other values.
+ * `missing`: not in the sink. `unexpected`: live in the sink, gone from the source. `deleted`: soft-deleted in the
+ * sink, alive in the source. `different`: the columns named have other values.
  */
 export type Problem = "missing" | "unexpected" | "deleted" | "different"
 

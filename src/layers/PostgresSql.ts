@@ -24,7 +24,7 @@ export class PostgresSql extends Context.Service<PostgresSql, {
    * connection a `TransientError` (the next call connects again), a refused login a `SetupError`.
    *
    * Without parameters the text may hold several statements: they are one transaction, and the last one's rows are the
-   * answer. So `set local lock_timeout = '3s'; alter table …` bounds that statement alone, whichever connection it gets.
+   * answer. So `set local lock_timeout = '3s'; alter table …` bounds that statement alone, on whichever connection.
    */
   readonly query: (
     statement: string,

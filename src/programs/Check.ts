@@ -2,6 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import * as PostgresPlan from "../domain/PostgresSetup.ts"
 import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
@@ -31,8 +32,7 @@ export const command = Command.make(
   Effect.fnUntraced(function*(flags) {
     const settings = yield* Configuration.settings(flags, process.env)
     const plan = yield* Setup.inspect(settings).pipe(
-      Effect.provide(JobLayers.layer(settings)),
-      Effect.provide(Logging.fromSettings(settings))
+      Effect.provide(Layer.provideMerge(JobLayers.layer(settings), Logging.fromSettings(settings)))
     )
     for (const line of report(plan)) yield* Console.log(line)
     const problem = plan.source.problems[0] ?? plan.target.problems[0]

@@ -9,6 +9,7 @@ import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -188,7 +189,7 @@ export const command = Command.make(
       rate,
       json,
       monitor: !noMonitor
-    }).pipe(Effect.provide(JobLayers.layer(settings)), Effect.provide(Logging.layer(logLevel, "pretty")))
+    }).pipe(Effect.provide(Layer.provideMerge(JobLayers.layer(settings), Logging.layer(logLevel, "pretty"))))
     for (const line of json ? [JSON.stringify(summary)] : lines(summary)) yield* Console.log(line)
     if (!summary.equal) process.exitCode = DIFFERENT_EXIT_CODE
   }, Effect.scoped)

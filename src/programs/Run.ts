@@ -4,6 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Replication from "../streams/Replication.ts"
@@ -44,8 +45,7 @@ export const command = Command.make(
   Effect.fnUntraced(function*(flags) {
     const settings = yield* Configuration.settings(flags, process.env)
     yield* replicate(settings).pipe(
-      Effect.provide(JobLayers.layer(settings)),
-      Effect.provide(Logging.fromSettings(settings))
+      Effect.provide(Layer.provideMerge(JobLayers.layer(settings), Logging.fromSettings(settings)))
     )
   })
 ).pipe(Command.withDescription("replicate until SIGTERM, then load and confirm what was received"))

@@ -1,4 +1,4 @@
-/** The traffic generator: a stream of inserts, updates and deletes on the demo's tables, at a rate kept by the clock. */
+/** The traffic generator: inserts, updates and deletes on the demo's tables, at a rate kept by the clock. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
@@ -25,7 +25,7 @@ export interface Traffic {
   readonly createTables: Effect.Effect<void, Failure>
   /** 1,000 orders and 3,000 items, unless `orders` has rows already. */
   readonly seedRows: Effect.Effect<void, Failure>
-  /** Writes `rate` operations a second (70 % inserts, 25 % updates, 5 % deletes) until `seconds` are over, or for ever. */
+  /** Writes `rate` operations a second (70 % inserts, 25 % updates, 5 % deletes) for `seconds`, or for ever. */
   readonly run: (rate: number, seconds?: number) => Effect.Effect<void, Failure>
   /** What has been committed so far. */
   readonly report: () => TrafficWorker.Report

@@ -121,7 +121,7 @@ export const http = (host: string, port: number, request: Request): Promise<Exch
     socket.on("data", (bytes) => {
       received = Buffer.concat([received, bytes])
       const interim = received.toString("latin1", 0, 25)
-      if (/^HTTP\/1\.1 100 /.test(interim) && received.includes(headEnd)) {
+      if (interim.startsWith("HTTP/1.1 100 ") && received.includes(headEnd)) {
         continued = true
         received = received.subarray(received.indexOf(headEnd) + headEnd.length)
         send()

@@ -184,7 +184,7 @@ describe("problems", () => {
     assert.deepStrictEqual(problems, [{ _tag: "PgTableKind", table: "public.orders", kind }])
   })
 
-  it("a column whose type has no mapping names table, column and type; a generated one is not sent and does not count", () => {
+  it("an unmapped type is told with table, column and type; a generated column is not sent and does not count", () => {
     const columns = [
       { name: "at", typeOid: 600, typeName: "point", typmod: -1, notNull: false, generated: false },
       { name: "sum", typeOid: 600, typeName: "point", typmod: -1, notNull: false, generated: true }

@@ -95,7 +95,7 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       assert.deepStrictEqual(ready.tables.map((table) => [table.replicaIdentity, table.primaryKey]), [["f", ["id"]]])
     }))
 
-  it.effect("a second start changes nothing and goes on at the checkpoint: existing resources are recovery, not an error", () =>
+  it.effect("a second start changes nothing and goes on at the checkpoint: what exists is recovery, not an error", () =>
     Effect.gen(function*() {
       const address = yield* freshShop
       const job = jobOf(address)
@@ -156,7 +156,7 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       )
     }))
 
-  it.effect("T49 T46 the key is the primary index's columns in its order; dropped, included and generated columns are told apart", () =>
+  it.effect("T49 T46 the key is the primary index's in order; dropped, included, generated columns are told apart", () =>
     Effect.gen(function*() {
       const address = yield* freshShop
       yield* PostgresServer.run(
@@ -204,7 +204,7 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       assert.deepStrictEqual((yield* PostgresSetup.inspect(jobOf(address)).pipe(on(address))).steps, [])
     }))
 
-  it.effect("a publication without deletes would keep deleted rows alive in StarRocks: refused with the statement to run", () =>
+  it.effect("a publication without deletes would keep deleted rows alive: refused with the statement to run", () =>
     Effect.gen(function*() {
       const address = yield* freshShop
       yield* PostgresServer.run(
@@ -372,7 +372,8 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       yield* PostgresServer.run(
         address,
         `create table keyless (id int); create view seen as select 1 as id;
-         create table parted (id int primary key) partition by range (id); create unlogged table fast (id int primary key)`
+         create table parted (id int primary key) partition by range (id);
+         create unlogged table fast (id int primary key)`
       )
       const tables = ["keyless", "seen", "parted", "fast"].map((name) => ({ schema: "public", name }))
       assert.deepStrictEqual(yield* problemsOf(jobOf(address, { tables })), [

@@ -85,7 +85,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PostgresSql", (it)
       assert.strictEqual(error.message, "ERROR: no DETAIL: why HINT: try")
     }))
 
-  it.effect("statements without parameters are one transaction, so `set local` bounds exactly the statement it precedes", () =>
+  it.effect("statements without parameters are one transaction, so `set local` bounds exactly what follows it", () =>
     Effect.gen(function*() {
       const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
       yield* Effect.gen(function*() {

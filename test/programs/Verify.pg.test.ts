@@ -24,8 +24,10 @@ const KEYED_TARGET = `CREATE TABLE shop.keyed (part INT NOT NULL, code VARCHAR(1
   PRIMARY KEY (part, code) DISTRIBUTED BY HASH(part) PROPERTIES ("replication_num" = "1")`
 /** More rows than a page holds, with codes such as Ab, aB, 🦀 and ～ beside each other. */
 const KEYED_ROWS = `insert into keyed
-  select c || (i / 7), i % 3, 'x', date '2024-01-01' + i, i / 3.0, timestamptz '2024-01-01 00:00:00.5+02' + i * interval '1 h', c
-    from generate_series(1, 5000) i, lateral (select (array['a', 'B', 'Ab', 'aB', '🦀', '～', 'é'''])[1 + i % 7]) as v (c)`
+  select c || (i / 7), i % 3, 'x', date '2024-01-01' + i, i / 3.0,
+         timestamptz '2024-01-01 00:00:00.5+02' + i * interval '1 h', c
+    from generate_series(1, 5000) i,
+         lateral (select (array['a', 'B', 'Ab', 'aB', '🦀', '～', 'é'''])[1 + i % 7]) as v (c)`
 
 /** Both worlds with everything replicated, and dbmazz stopped. */
 const replicated = Effect.gen(function*() {
@@ -56,7 +58,7 @@ const replicated = Effect.gen(function*() {
 })
 
 layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
-  it.effect("T74 a person can trust it: equal is equal, and each kind of difference is named by table, key and column", () =>
+  it.effect("T74 equal is equal, and each kind of difference is named by table, key and column", () =>
     Effect.gen(function*() {
       const { job, source, traffic } = yield* replicated
       const equal = yield* Verify.verify(job, 20_000)
@@ -142,7 +144,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
       }
     }))
 
-  it.effect("documents of toast_test are really out of line, so an update that leaves them alone sends no document", () =>
+  it.effect("documents of toast_test are really out of line, so an update that leaves them alone sends none", () =>
     Effect.gen(function*() {
       const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
       const traffic = yield* Traffic.make(address, 3)

@@ -153,13 +153,14 @@ const readSource = (reader: Reader): PgAddress | undefined => {
   }
 }
 
-const readSink = (reader: Reader): SrAddress | undefined => {
+interface SinkUrl {
+  readonly origin: string
+  readonly hostname: string
+}
+
+const readSinkUrl = (reader: Reader): SinkUrl | undefined => {
   const text = reader.text("starrocksUrl")
-  const sqlPort = reader.integer("starrocksSqlPort", 1, PORT_MAX)
-  const database = reader.text("starrocksDatabase")
-  const user = reader.text("starrocksUser")
-  const password = reader.text("starrocksPassword")
-  if (text === undefined || database === undefined || user === undefined) return undefined
+  if (text === undefined) return undefined
   const spelled = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`
   if (!URL.canParse(spelled) || !/^https?:$/.test(new URL(spelled).protocol)) {
     reader.problem("starrocksUrl", "is not an http:// or https:// URL")
@@ -170,10 +171,23 @@ const readSink = (reader: Reader): SrAddress | undefined => {
     reader.problem("starrocksUrl", "must not hold a user or password; set them in their own variables")
     return undefined
   }
-  const explicitPort = /:\d+\/?$/.test(spelled.split(/[?#]/, 1)[0]!) ? url.port || "80" : url.port
-  const port = explicitPort === "" ? STARROCKS_HTTP_PORT_DEFAULT : explicitPort
+  // The URL class drops a port that is its scheme's default.
+  const explicit = /:(\d+)(?:[/?#]|$)/.exec(spelled.slice(url.protocol.length + 2))?.[1]
   return {
-    url: `${url.protocol}//${url.hostname}:${port}`,
+    origin: `${url.protocol}//${url.hostname}:${explicit ?? STARROCKS_HTTP_PORT_DEFAULT}`,
+    hostname: url.hostname
+  }
+}
+
+const readSink = (reader: Reader): SrAddress | undefined => {
+  const url = readSinkUrl(reader)
+  const sqlPort = reader.integer("starrocksSqlPort", 1, PORT_MAX)
+  const database = reader.text("starrocksDatabase")
+  const user = reader.text("starrocksUser")
+  const password = reader.text("starrocksPassword")
+  if (url === undefined || database === undefined || user === undefined) return undefined
+  return {
+    url: url.origin,
     host: url.hostname.replace(/^\[|\]$/g, ""),
     sqlPort,
     database,

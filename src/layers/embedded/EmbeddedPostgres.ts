@@ -73,7 +73,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
   io_method: "sync"
 }
 
-/** A temporary server's data need not survive the machine, only the server: the operating system keeps what it wrote. */
+/** A temporary server's data need not survive the machine, only the server: the system keeps what it wrote. */
 const SETTINGS_TEMPORARY: Readonly<Record<string, string>> = { fsync: "off", full_page_writes: "off" }
 
 const INITDB = ["--username", USER, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync"]

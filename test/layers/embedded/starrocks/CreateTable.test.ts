@@ -20,7 +20,7 @@ const types =
 it("reads every type, and SHOW CREATE TABLE writes a statement that reads the same", () => {
   const create = Result.getOrThrow(createTable(
     `create table if not exists \`my db\`.\`t\` (\`id\` bigint not null comment "the \\"key\\"", ${types}, s INT NOT NULL DEFAULT "-1") ` +
-      "engine = olap primary key (\`id\`) comment 'it''s' distributed by hash(\`id\`) buckets 4 order by (c, d) " +
+      "engine = olap primary key (`id`) comment 'it''s' distributed by hash(`id`) buckets 4 order by (c, d) " +
       "properties (\"replication_num\" = \"1\", \"enable_persistent_index\" = \"true\");"
   ))
   assert.isTrue(create.ifNotExists)

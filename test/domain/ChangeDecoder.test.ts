@@ -1,0 +1,107 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Result from "effect/Result"
+import type { Change } from "../../src/domain/Change.ts"
+import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
+import { mapping } from "../support/Mappings.ts"
+import * as Bytes from "../support/PgoutputBytes.ts"
+import { decodeAll, decodeResult, rowsOf } from "../support/Rows.ts"
+
+const TABLE = mapping("t", ["id"], { id: "bigint(20)", v: "varchar(10)" })
+const COLUMNS = [{ name: "id", oid: 20 }, { name: "v", oid: 25 }]
+const RELATION = Bytes.relation(1, "t", COLUMNS)
+
+const boundaries = (changes: ReadonlyArray<Change>) =>
+  changes.flatMap((change) => (change._tag === "Boundary" ? [change.position] : []))
+
+const failureOf = (messages: ReadonlyArray<Buffer>) => {
+  const result = decodeResult([TABLE], messages)
+  assert.isTrue(Result.isFailure(result))
+  return Result.isFailure(result) ? result.failure : undefined
+}
+
+describe("ChangeDecoder: what is skipped here is lost, what is confirmed too early too", () => {
+  it("gives rows in order and a boundary at each commit's end", () => {
+    const changes = decodeAll([TABLE], [
+      RELATION,
+      Bytes.begin(10n),
+      Bytes.insert(1, ["1", "a"]),
+      Bytes.update(1, ["1", "a"], ["1", "b"]),
+      Bytes.commit(10n, 20n),
+      Bytes.begin(30n),
+      Bytes.remove(1, ["1", "b"]),
+      Bytes.commit(30n, 40n)
+    ])
+    assert.deepStrictEqual(rowsOf(changes).map((row) => [row.kind, row.transaction.commitLsn, row.ordinal]), [
+      ["insert", 10n, 0],
+      ["update", 10n, 1],
+      ["delete", 30n, 0]
+    ])
+    assert.deepStrictEqual<ReadonlyArray<bigint>>(boundaries(changes), [20n, 40n])
+  })
+
+  it("T02 T20 a keepalive is a boundary between transactions and none inside one", () => {
+    const decoder = new ChangeDecoder([TABLE])
+    const decoded = Result.getOrThrow(decoder.decode([
+      Bytes.keepalive(5n),
+      Bytes.frame(Bytes.begin(10n)),
+      Bytes.keepalive(99n),
+      Bytes.frame(Bytes.commit(10n, 20n)),
+      Bytes.keepalive(30n)
+    ]))
+    assert.deepStrictEqual<ReadonlyArray<bigint>>(boundaries(decoded.changes), [5n, 20n, 30n])
+  })
+
+  it("every byte received is accounted for once: a change's weight or skipped", () => {
+    const other = Bytes.relation(2, "elsewhere", COLUMNS)
+    const frames = [RELATION, other, Bytes.begin(10n), Bytes.insert(1, ["1", "a"]), Bytes.insert(2, ["1", "a"])]
+      .map((message) => Bytes.frame(message))
+    const decoded = Result.getOrThrow(new ChangeDecoder([TABLE]).decode(frames))
+    const weight = decoded.changes.reduce((sum, change) => sum + change.weight, 0)
+    assert.strictEqual(weight + decoded.skippedBytes, frames.reduce((sum, frame) => sum + frame.end - frame.start, 0))
+  })
+
+  it("T12 a table of the same name in another schema is not taken for ours", () => {
+    const changes = decodeAll([TABLE], [
+      Bytes.relation(1, "t", COLUMNS, "other"),
+      Bytes.begin(1n),
+      Bytes.insert(1, ["1", "a"])
+    ])
+    assert.deepStrictEqual(rowsOf(changes), [])
+  })
+
+  it("T50 a relation announced again unchanged keeps its route", () => {
+    const rows = rowsOf(decodeAll([TABLE], [
+      RELATION,
+      Bytes.begin(1n),
+      Bytes.insert(1, ["1", "a"]),
+      RELATION,
+      Bytes.insert(1, ["2", "a"])
+    ]))
+    assert.strictEqual(rows[0]!.route, rows[1]!.route)
+    assert.strictEqual(rows[1]!.ordinal, 1)
+  })
+
+  it("malformed WAL names the LSN and the kind of message, and stops", () => {
+    const error = failureOf([RELATION, Bytes.begin(1n), Bytes.insert(1, ["1", "a"]).subarray(0, 9)])
+    assert.strictEqual(error?.code, "WAL_MALFORMED")
+    assert.deepInclude(error?.context, { lsn: "0/3", kind: "Insert" })
+  })
+
+  it("messages that do not fit the open transaction stop it", () => {
+    assert.strictEqual(failureOf([Bytes.begin(1n), Bytes.begin(2n)])?.code, "WAL_ORDER_BROKEN")
+    assert.strictEqual(failureOf([Bytes.commit(1n, 2n)])?.code, "WAL_ORDER_BROKEN")
+    assert.strictEqual(failureOf([Bytes.begin(1n), Bytes.commit(3n, 4n)])?.code, "WAL_ORDER_BROKEN")
+    assert.strictEqual(failureOf([RELATION, Bytes.insert(1, ["1", "a"])])?.code, "WAL_ORDER_BROKEN")
+    assert.strictEqual(failureOf([Bytes.begin(1n), Bytes.insert(1, ["1", "a"])])?.code, "WAL_RELATION_UNKNOWN")
+    assert.strictEqual(failureOf([RELATION, Bytes.begin(1n), Bytes.insert(1, ["1"])])?.code, "WAL_MALFORMED")
+  })
+
+  it("T57 an old row that is only a key, and a TRUNCATE, stop the pipeline instead of losing something", () => {
+    assert.strictEqual(
+      failureOf([RELATION, Bytes.begin(1n), Bytes.remove(1, ["1", null], "K")])?.code,
+      "REPLICA_IDENTITY_NOT_FULL"
+    )
+    assert.strictEqual(failureOf([RELATION, Bytes.begin(1n), Bytes.truncate([1])])?.code, "TRUNCATE_UNSUPPORTED")
+    assert.isTrue(Result.isSuccess(decodeResult([TABLE], [RELATION, Bytes.begin(1n), Bytes.truncate([7])])))
+  })
+})

@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Settings from "../../../src/domain/config/Settings.ts"
+
+const REQUIRED = {
+  DATABASE_URL: "postgres://me:p%40ss@db:6543/shop?replication=database",
+  STARROCKS_URL: "http://fe:8030",
+  STARROCKS_DB: "shop"
+}
+const read = (env: Readonly<Record<string, string>>) => Result.getOrThrow(Settings.fromEnv({ ...REQUIRED, ...env }))
+const problems = (env: Readonly<Record<string, string>>) => {
+  const result = Settings.fromEnv(env)
+  return Result.isFailure(result) ? result.failure : []
+}
+
+describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a deployment", () => {
+  it("reads the first family with v1's defaults", () => {
+    const settings = read({})
+    assert.deepInclude(settings, { slot: "dbmazz_slot", publication: "dbmazz_pub" })
+    assert.deepStrictEqual(settings.tables.map((table) => table.name), ["orders", "order_items"])
+    assert.deepStrictEqual(settings.flush, { rows: 10_000, bytes: 64 * 1024 * 1024, everyMs: 5_000 })
+    assert.deepInclude(settings.source, { host: "db", port: 6543, user: "me", database: "shop", tls: undefined })
+    assert.strictEqual(Redacted.value(settings.source.password), "p@ss")
+    assert.deepInclude(settings.sink, { url: "http://fe:8030", host: "fe", sqlPort: 9030, user: "root" })
+  })
+
+  it("reads the second family", () => {
+    const settings = Result.getOrThrow(Settings.fromEnv({
+      SOURCE_URL: "postgresql://me@db/shop",
+      SOURCE_SLOT_NAME: "a",
+      SOURCE_PUBLICATION_NAME: "b",
+      SINK_URL: "be",
+      SINK_PORT: "19030",
+      SINK_DATABASE: "d",
+      SINK_USER: "u",
+      SINK_PASSWORD: "secret"
+    }))
+    assert.deepInclude(settings, { slot: "a", publication: "b" })
+    assert.deepInclude(settings.sink, { url: "http://be:8040", sqlPort: 19_030, database: "d", user: "u" })
+  })
+
+  it("keeps a port that is its scheme's default, and adds 8040 where there is none", () => {
+    assert.strictEqual(read({ STARROCKS_URL: "http://fe:80" }).sink.url, "http://fe:80")
+    assert.strictEqual(read({ STARROCKS_URL: "https://fe/" }).sink.url, "https://fe:8040")
+  })
+
+  it("T77 reads table names with schemas, quotes and commas", () => {
+    const { tables } = read({ TABLES: " a, sales.b ,\"Odd, name\".\"c\"\"d\",a" })
+    assert.deepStrictEqual(tables, [
+      { schema: "public", name: "a" },
+      { schema: "sales", name: "b" },
+      { schema: "Odd, name", name: "c\"d" }
+    ])
+  })
+
+  it("says every problem at once, with the variable and an example, and never a secret", () => {
+    const found = problems({
+      DATABASE_URL: "mysql://me:hunter2@db/shop",
+      STARROCKS_URL: "http://root:hunter2@fe:8030",
+      FLUSH_SIZE: "0",
+      FLUSH_INTERVAL_MS: "soon",
+      SLOT_NAME: "Bad-Slot",
+      TABLES: "a.b.c"
+    }).join("\n")
+    for (
+      const name of [
+        "DATABASE_URL",
+        "STARROCKS_URL",
+        "STARROCKS_DB",
+        "FLUSH_SIZE",
+        "FLUSH_INTERVAL_MS",
+        "SLOT_NAME",
+        "TABLES"
+      ]
+    ) {
+      assert.include(found, name)
+    }
+    assert.include(found, "example:")
+    assert.notInclude(found, "hunter2")
+  })
+
+  it("refuses two families that disagree, and a buffer that cannot hold two batches", () => {
+    assert.include(problems({ ...REQUIRED, SOURCE_URL: "postgres://me@other/shop" }).join(), "are both set and differ")
+    assert.include(
+      problems({ ...REQUIRED, MAX_BUFFER_BYTES: "65536", FLUSH_BYTES: "65536" }).join(),
+      "MAX_BUFFER_BYTES"
+    )
+  })
+})

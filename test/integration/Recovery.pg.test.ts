@@ -1,0 +1,142 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as fs from "node:fs"
+import * as DbmazzProcess from "../support/DbmazzProcess.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { run } from "../support/PostgresServer.ts"
+import * as Replica from "../support/Replica.ts"
+
+const WAL_SENDER_TIMEOUT_MS = 3_000
+const MIB = 1024 * 1024
+
+const residentBytes = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024
+
+const walSenderPid = (replica: Replica.Replica) =>
+  Effect.map(
+    run(replica.source, "select active_pid from pg_replication_slots where slot_name = $1", [replica.slot]),
+    (rows) => rows[0]?.["active_pid"]
+  )
+
+/** Transactions of inserts, updates (some of the key), and deletes over a few hundred keys, one after the other. */
+const traffic = (replica: Replica.Replica) =>
+  Effect.gen(function*() {
+    for (let round = 0;; round++) {
+      yield* run(
+        replica.source,
+        `begin;
+         insert into items select n, 'round ${round}' from generate_series(${round * 20}, ${round * 20 + 19}) n;
+         update items set name = name || '+' where id % 5 = ${round % 5};
+         update items set id = -id where id between ${round * 20} and ${round * 20 + 2} and id > 0;
+         delete from items where id % 11 = ${round % 11};
+         commit`
+      )
+      yield* Effect.sleep("10 millis")
+    }
+  })
+
+layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices: true, timeout: "60 seconds" })(
+  "Recovery, on real servers and real processes",
+  (it) => {
+    it.effect("T18 a restart resumes where the stop ended: nothing is lost in between", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const first = yield* DbmazzProcess.start(["run"], replica.environment())
+        yield* first.logged("\"replicating\"")
+        yield* run(replica.source, "insert into items select n, 'before' from generate_series(1, 3000) n")
+        yield* replica.caughtUp
+        yield* first.kill("SIGTERM")
+        assert.strictEqual(yield* first.exit, 0)
+        const stopped = yield* replica.positions
+        assert.strictEqual(stopped.confirmed, stopped.checkpoint)
+        yield* run(replica.source, "insert into items select n, 'between' from generate_series(3001, 4000) n")
+        yield* run(replica.source, "update items set name = 'changed' where id % 2 = 0")
+        yield* run(replica.source, "delete from items where id % 3 = 0")
+        yield* DbmazzProcess.start(["run"], replica.environment())
+        yield* replica.caughtUp
+        assert.strictEqual(yield* replica.deletedCount, 1333)
+      }))
+
+    it.effect("T22 kill -9 under traffic, three times: source and sink end up equal", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        let job = yield* DbmazzProcess.start(["run"], replica.environment({ FLUSH_SIZE: "50" }))
+        yield* job.logged("\"replicating\"")
+        const writing = yield* Effect.forkChild(traffic(replica))
+        for (let kill = 0; kill < 3; kill++) {
+          const before = yield* replica.positions
+          yield* replica.positions.pipe(
+            Effect.repeat({
+              schedule: PostgresServer.pollEvery,
+              until: (now) => now.checkpoint !== before.checkpoint
+            })
+          )
+          yield* job.kill("SIGKILL")
+          yield* job.exit
+          job = yield* DbmazzProcess.start(["run"], replica.environment({ FLUSH_SIZE: "50" }))
+          yield* job.logged("\"replicating\"")
+        }
+        yield* Fiber.interrupt(writing)
+        yield* replica.caughtUp
+        const gone = yield* replica.query(
+          `SELECT count(*) AS n FROM ${replica.sink.database}.items WHERE dbmazz_is_deleted = true`
+        )
+        assert.isAbove(Number(gone[0]?.["n"]), 0)
+      }))
+
+    it.effect(
+      "T14 T59 a sink that is away longer than wal_sender_timeout costs neither the connection nor memory",
+      () =>
+        Effect.gen(function*() {
+          const replica = yield* Replica.start
+          const limits = { FLUSH_BYTES: String(MIB), MAX_BUFFER_BYTES: String(2 * MIB), RETRY_MAX_MS: "500" }
+          const job = yield* DbmazzProcess.start(["run"], replica.environment(limits))
+          yield* job.logged("\"replicating\"")
+          yield* run(replica.source, "insert into items values (0, 'warm')")
+          yield* replica.caughtUp
+          const [pid, before] = [yield* walSenderPid(replica), residentBytes(job.pid)]
+          replica.endpoint.faults.on("unavailable")
+          yield* run(replica.source, "insert into items select n, repeat('x', 2000) from generate_series(1, 30000) n")
+          yield* Effect.sleep(2.5 * WAL_SENDER_TIMEOUT_MS)
+          assert.strictEqual(yield* walSenderPid(replica), pid)
+          assert.isBelow(residentBytes(job.pid) - before, 60 * MIB)
+          assert.isAbove(replica.endpoint.faults.hits("unavailable"), 0)
+          replica.endpoint.faults.off()
+          yield* replica.caughtUp
+          assert.strictEqual(yield* walSenderPid(replica), pid)
+        })
+    )
+
+    it.effect("T77 a PostgreSQL that restarts under traffic is reconnected to, from the checkpoint", () =>
+      Effect.gen(function*() {
+        const { server } = yield* PostgresServer.PostgresServer
+        const replica = yield* Replica.start
+        const job = yield* DbmazzProcess.start(["run"], replica.environment({ RETRY_MAX_MS: "500" }))
+        yield* job.logged("\"replicating\"")
+        yield* run(replica.source, "insert into items select n, 'before' from generate_series(1, 500) n")
+        yield* Effect.orDie(server.restart)
+        yield* run(replica.source, "insert into items select n, 'after' from generate_series(501, 1000) n")
+        yield* replica.caughtUp
+        assert.include(job.log(), "retryInMs")
+        assert.notInclude(job.log(), String(replica.environment()["DATABASE_URL"]))
+      }))
+
+    it.effect("a transaction larger than a batch is loaded in parts and confirmed once, at its end", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const job = yield* DbmazzProcess.start(["run"], replica.environment({ FLUSH_SIZE: "100" }))
+        yield* job.logged("\"replicating\"")
+        const before = yield* replica.positions
+        replica.endpoint.faults.on("too-many-versions", { table: "items" })
+        yield* run(replica.source, "insert into items select n, 'x' from generate_series(1, 1000) n")
+        yield* job.logged("SR_TOO_MANY_VERSIONS")
+        assert.deepStrictEqual(yield* replica.positions, before)
+        yield* job.kill("SIGKILL")
+        yield* job.exit
+        replica.endpoint.faults.off()
+        yield* DbmazzProcess.start(["run"], replica.environment({ FLUSH_SIZE: "100" }))
+        yield* replica.caughtUp
+      }))
+  }
+)
