@@ -9,7 +9,7 @@ import type { StarRocksFamily } from "./StarRocksType.ts"
 const EXPONENT_MAX = 200_000
 
 /** A number as plain decimal digits without needless zeros; what is no number stays as it is. */
-export const decimal = (text: string): string => {
+const decimal = (text: string): string => {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,7}))?$/.exec(text.trim())
   if (match === null) return text
   const [, sign = "", whole = "", fraction = "", exponentText = "0"] = match
@@ -54,7 +54,7 @@ const revive = (_key: string, value: unknown, context?: { readonly source?: stri
 }
 
 /** JSON without insignificant space, members in one order, numbers by value. */
-export const json = (text: string): string => {
+const json = (text: string): string => {
   try {
     return JSON.stringify(JSON.parse(text, revive))
   } catch {

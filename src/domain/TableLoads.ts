@@ -24,7 +24,7 @@ interface FinalRow {
  * result is the same as replaying the changes: full rows leave nothing of an earlier row. An update that moves a row to
  * another key is a delete of the old key and an upsert of the new one.
  */
-export const merge = (changes: ReadonlyArray<RowChange>): ReadonlyArray<FinalRow> => {
+const merge = (changes: ReadonlyArray<RowChange>): ReadonlyArray<FinalRow> => {
   const positions = new Map<RowKey, number>()
   const rows: Array<FinalRow | undefined> = []
   let replaced = 0

@@ -20,7 +20,7 @@ export class CheckpointStore extends Context.Service<CheckpointStore, {
 }>()("dbmazz/layers/CheckpointStore") {}
 
 /** The table's name; it is found and created by search_path, as dbmazz v1 did. */
-export const TABLE = "dbmazz_checkpoints"
+const TABLE = "dbmazz_checkpoints"
 
 const UNDEFINED_TABLE = "42P01"
 

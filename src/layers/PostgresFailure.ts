@@ -54,7 +54,7 @@ const CONNECTION_TEXT =
   /connection terminated|connection ended|timeout expired|timed? ?out|not queryable|client was closed/i
 
 /** `SEVERITY: message[ DETAIL: …][ HINT: …]`, the form that v1 clients show. */
-export const describe = (error: DatabaseError): string =>
+const describe = (error: DatabaseError): string =>
   `${error.severity ?? "ERROR"}: ${error.message}` +
   (error.detail === undefined ? "" : ` DETAIL: ${error.detail}`) +
   (error.hint === undefined ? "" : ` HINT: ${error.hint}`)

@@ -133,7 +133,7 @@ const uuid = (random: SeededRandom): string => {
 const integer = (least: number, most: number) => (random: SeededRandom): string => String(random.between(least, most))
 
 /** The demo's tables (demo/sql/postgres.sql) without their `id`. */
-export const TABLES: Readonly<Record<TableName, TrafficTable>> = {
+const TABLES: Readonly<Record<TableName, TrafficTable>> = {
   orders: {
     name: "orders",
     weight: 45,

@@ -4,12 +4,14 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Batch } from "../domain/Batch.ts"
 import type { FlushLimits } from "../domain/config/Settings.ts"
 import type { Origin } from "../domain/Label.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { TableMapping } from "../domain/Table.ts"
+import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import * as Batches from "./Batches.ts"
@@ -29,6 +31,11 @@ export interface Job {
 
 /** Batches read ahead while one is being loaded. */
 const BATCHES_AHEAD = 1
+/**
+ * How often the checkpoint store is asked whether it is still there. A server that shuts down ends every connection but
+ * the walsender's, for which it waits until everything is confirmed; that cannot be stored any more, so we must go.
+ */
+const STORE_WATCH_EVERY = "1 second"
 
 /**
  * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. Fails with a
@@ -55,12 +62,18 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
 
   yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
   yield* progress.update((state) => ({ ...state, phase: "replicating", reason: undefined, position: job.start }))
+  const store = yield* CheckpointStore
+  const storeLost = store.load(job.origin.slot).pipe(
+    Effect.repeat(Schedule.spaced(STORE_WATCH_EVERY)),
+    Effect.andThen(Effect.never)
+  )
   yield* Wal.frames(session).pipe(
     Changes.decode(job.tables, session.release),
     Batches.groupedWithin(job.flush),
     Stream.buffer({ capacity: BATCHES_AHEAD }),
     Stream.mapEffect(loads.load),
-    Stream.runForEach(finish)
+    Stream.runForEach(finish),
+    Effect.raceFirst(storeLost)
   )
   yield* session.flushConfirmations
 }, Effect.scoped)

@@ -26,7 +26,7 @@ export const text = (value: string): Buffer => Buffer.concat([Buffer.from(value,
 export const letter = (value: string): Buffer => Buffer.from(value, "latin1")
 
 /** `undefined` stands for "unchanged TOAST". */
-export const tuple = (cells: ReadonlyArray<Cell>): Buffer =>
+const tuple = (cells: ReadonlyArray<Cell>): Buffer =>
   Buffer.concat([
     int16(cells.length),
     ...cells.map((cell) => {

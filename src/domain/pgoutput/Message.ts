@@ -10,15 +10,13 @@ import { Lsn } from "../Lsn.ts"
 const Bytes = Schema.declare((value: unknown): value is Buffer => Buffer.isBuffer(value))
 
 /** Start of a transaction. `finalLsn` is the LSN of its commit; `commitTime` is in microseconds since 1970. */
-export const Begin = Schema.TaggedStruct("Begin", { finalLsn: Lsn, commitTime: Schema.BigInt, xid: Schema.Int })
-export type Begin = typeof Begin.Type
+const Begin = Schema.TaggedStruct("Begin", { finalLsn: Lsn, commitTime: Schema.BigInt, xid: Schema.Int })
 
 /** End of a transaction. `endLsn` is the position after the commit record: the next transaction may start there. */
 export const Commit = Schema.TaggedStruct("Commit", { commitLsn: Lsn, endLsn: Lsn, commitTime: Schema.BigInt })
 export type Commit = typeof Commit.Type
 
-export const Origin = Schema.TaggedStruct("Origin", { originLsn: Lsn, name: Schema.String })
-export type Origin = typeof Origin.Type
+const Origin = Schema.TaggedStruct("Origin", { originLsn: Lsn, name: Schema.String })
 
 /** Under REPLICA IDENTITY FULL every column has `key`: the primary key is not to be read from here. */
 export const RelationColumn = Schema.Struct({
@@ -40,8 +38,7 @@ export const Relation = Schema.TaggedStruct("Relation", {
 })
 export type Relation = typeof Relation.Type
 
-export const Type = Schema.TaggedStruct("Type", { typeOid: Schema.Int, schema: Schema.String, name: Schema.String })
-export type Type = typeof Type.Type
+const Type = Schema.TaggedStruct("Type", { typeOid: Schema.Int, schema: Schema.String, name: Schema.String })
 
 /** Where a tuple starts in `bytes` (at its column count), or −1 when the message carries none. */
 const TupleStart = Schema.Int
@@ -71,21 +68,19 @@ export const Delete = Schema.TaggedStruct("Delete", {
 })
 export type Delete = typeof Delete.Type
 
-export const Truncate = Schema.TaggedStruct("Truncate", {
+const Truncate = Schema.TaggedStruct("Truncate", {
   cascade: Schema.Boolean,
   restartIdentity: Schema.Boolean,
   relationIds: Schema.Array(Schema.Int)
 })
-export type Truncate = typeof Truncate.Type
 
 /** `pg_logical_emit_message`; only sent when asked for. */
-export const LogicalMessage = Schema.TaggedStruct("Message", {
+const LogicalMessage = Schema.TaggedStruct("Message", {
   transactional: Schema.Boolean,
   lsn: Lsn,
   prefix: Schema.String,
   content: Bytes
 })
-export type LogicalMessage = typeof LogicalMessage.Type
 
 export const Message = Schema.Union([
   Begin,
