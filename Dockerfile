@@ -25,5 +25,5 @@ COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 50051
 # Exec form: the daemon is process 1 and gets the SIGTERM on which it drains.
-ENTRYPOINT ["node", "bin/dbmazz.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "bin/dbmazz.js"]
 CMD ["run"]

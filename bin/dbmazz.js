@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=2
 // Looks at the Node.js version before anything modern is loaded, then starts the built program.
 const WANTED = [22, 19]
 const EXIT_SETUP = 78

@@ -15,10 +15,14 @@ import * as Orders from "./Orders.ts"
 
 const ROWS_DEFAULT = 1_000_000
 const ROUNDS_DEFAULT = 3
+/** As the program itself is started (bin/dbmazz.js, Dockerfile, package.json). */
+const NODE_FLAGS = "--max-semi-space-size=2"
 const ORIGIN_SLOT = "bench_origin"
 
 const start = (file: string, args: ReadonlyArray<string>): ChildProcess =>
-  spawn(process.execPath, [path.join(import.meta.dirname, file), ...args], { stdio: ["ignore", "pipe", "inherit"] })
+  spawn(process.execPath, [NODE_FLAGS, path.join(import.meta.dirname, file), ...args], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
 
 /** The first line a child prints, as JSON. */
 const firstLine = async <A>(child: ChildProcess): Promise<A> => {

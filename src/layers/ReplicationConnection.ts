@@ -26,7 +26,7 @@ const CHUNK_LINGER_MS = 1
 /** A longer chunk gains nothing and is cut again and again by the batches it falls into. */
 const CHUNK_FRAMES_MAX = 4096
 /** Reading further ahead of a pipeline that is busy gains nothing and costs memory. */
-const READ_AHEAD_BYTES_MAX = 8 * 1024 * 1024
+const READ_AHEAD_BYTES_MAX = 4 * 1024 * 1024
 /** The socket's end is local work; past this the process goes on without it. */
 const CLOSE_WAIT_MS = 3_000
 

@@ -43,7 +43,7 @@ describe("the image", () => {
   })
 
   it("starts the daemon as process 1, so that it gets the signal on which it drains", () => {
-    assert.deepStrictEqual(final?.entrypoint, ["node", "bin/dbmazz.js"])
+    assert.deepStrictEqual(final?.entrypoint, ["node", "--max-semi-space-size=2", "bin/dbmazz.js"])
     assert.deepStrictEqual(final?.command, ["run"])
     assert.strictEqual(packageJson.bin.dbmazz, "bin/dbmazz.js")
   })
