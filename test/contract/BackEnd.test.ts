@@ -13,7 +13,7 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       const table = yield* server.table(tColumns)
       const answer = yield* server.be({
         method: "PUT",
-        path: `/api/d/${table}/_stream_load`,
+        path: `/api/${server.database}/${table}/_stream_load`,
         expect: true,
         body: "{\"id\":1}",
         headers: { format: "json" }
@@ -47,7 +47,7 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       const table = yield* server.table(tColumns)
       const answer = yield* server.be({
         method: "PUT",
-        path: `/api/d/${table}/_stream_load`,
+        path: `/api/${server.database}/${table}/_stream_load`,
         expect: true,
         body: "{\"id\":1}",
         headers: { format: "json", timeout: "abc" }
@@ -194,7 +194,7 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       )
       const accepted = yield* server.be({
         method: "PUT",
-        path: `/api/d/${table}/_stream_load`,
+        path: `/api/${server.database}/${table}/_stream_load`,
         expect: true,
         headers: { ...declared, format: "json", ignore_json_size: "true" },
         waitMs: 300

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { afterEach } from "vitest"
 import { http } from "./WireHttp.ts"
 
 /** The endpoint as a program of its own. */
@@ -17,6 +18,14 @@ interface Program {
   readonly mysqlPort: number
 }
 
+const children = new Set<ChildProcess>()
+
+// A test that fails half-way must not leave a program behind.
+afterEach(() => {
+  for (const child of children) child.kill("SIGKILL")
+  children.clear()
+})
+
 const start = async (data: string): Promise<Program> => {
   const ports = ["--fe-port", "0", "--be-port", "0", "--mysql-port", "0"]
   const child = spawn(
@@ -24,6 +33,7 @@ const start = async (data: string): Promise<Program> => {
     ["src/programs/Main.ts", "embedded-starrocks", ...ports, "--data", data, "--database", "d"],
     { stdio: ["ignore", "pipe", "inherit"] }
   )
+  children.add(child)
   for await (const line of createInterface({ input: child.stdout })) {
     const { bePort, fePort, mysqlPort } = JSON.parse(line)
     return { child, fePort, bePort, mysqlPort }
@@ -105,6 +115,7 @@ it.live("a directory that another endpoint uses is refused with what to do", () 
       const second = spawn(process.execPath, ["src/programs/Main.ts", "embedded-starrocks", "--data", data], {
         stdio: "pipe"
       })
+      children.add(second)
       let errors = ""
       second.stderr.on("data", (bytes: Buffer) => {
         errors += bytes.toString()

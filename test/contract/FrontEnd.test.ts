@@ -13,7 +13,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       const table = yield* server.table(tColumns)
       const answer = yield* server.fe({
         method: "PUT",
-        path: `/api/d/${table}/_stream_load?x=1`,
+        path: `/api/${server.database}/${table}/_stream_load?x=1`,
         expect: true,
         body: "{\"id\":1}"
       })
@@ -23,7 +23,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       assert.isTrue(answer.closed)
       assert.strictEqual(
         answer.headers["location"],
-        `http://${server.host}:${server.bePort}/api/d/${table}/_stream_load?x=1`
+        `http://${server.host}:${server.bePort}/api/${server.database}/${table}/_stream_load?x=1`
       )
     }))
 
@@ -33,7 +33,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       const table = yield* server.table(tColumns)
       const answer = yield* server.fe({
         method: "PUT",
-        path: `/api/d/${table}/_stream_load`,
+        path: `/api/${server.database}/${table}/_stream_load`,
         headers: { format: "json" }
       })
       assert.strictEqual(answer.status, 200)
@@ -46,7 +46,11 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
-      const answer = yield* server.fe({ method: "PUT", path: `/api/d/${table}/_stream_load`, version: "1.0" })
+      const answer = yield* server.fe({
+        method: "PUT",
+        path: `/api/${server.database}/${table}/_stream_load`,
+        version: "1.0"
+      })
       assert.strictEqual(answer.status, 307)
     }))
 
@@ -55,7 +59,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       const server = yield* ContractServer
       const answer = yield* server.fe({
         method: "PUT",
-        path: "/api/d/nope/_stream_load",
+        path: `/api/${server.database}/nope/_stream_load`,
         headers: { authorization: undefined }
       })
       assert.strictEqual(answer.status, 401)
@@ -70,7 +74,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       const authorization = `Basic ${Buffer.from("root:wrong").toString("base64")}`
       const answer = yield* server.fe({
         method: "PUT",
-        path: "/api/d/t/_stream_load",
+        path: `/api/${server.database}/t/_stream_load`,
         expect: true,
         headers: { authorization }
       })
@@ -81,14 +85,22 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
   it.effect("9: a table that does not exist is redirected; the BE says so", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer
-      const answer = yield* server.fe({ method: "PUT", path: "/api/d/nope/_stream_load", expect: true })
+      const answer = yield* server.fe({
+        method: "PUT",
+        path: `/api/${server.database}/nope/_stream_load`,
+        expect: true
+      })
       assert.strictEqual(answer.status, 307)
+      assert.strictEqual(answer.headers["connection"], "close")
     }))
 
   it.effect("10: other methods and unknown paths are 404", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer
-      assert.strictEqual((yield* server.fe({ method: "GET", path: "/api/d/t/_stream_load" })).status, 404)
+      assert.strictEqual(
+        (yield* server.fe({ method: "GET", path: `/api/${server.database}/t/_stream_load` })).status,
+        404
+      )
       assert.strictEqual((yield* server.fe({ method: "GET", path: "/nope" })).status, 404)
       assert.strictEqual((yield* server.fe({ method: "GET", path: "/api/%zz/health" })).status, 404)
     }))
@@ -99,7 +111,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       const table = yield* server.table(tColumns)
       const request = {
         method: "PUT",
-        path: `/api/d/${table}/_stream_load`,
+        path: `/api/${server.database}/${table}/_stream_load`,
         expect: true,
         body: "{\"id\":1}",
         headers: { authorization: server.authorization, format: "json" }
@@ -127,7 +139,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
       Effect.gen(function*() {
         const server = yield* ContractServer
         server.faults.on("no-backend", { count: 1 })
-        const answer = yield* server.fe({ method: "PUT", path: "/api/d/t/_stream_load", expect: true })
+        const answer = yield* server.fe({ method: "PUT", path: `/api/${server.database}/t/_stream_load`, expect: true })
         assert.strictEqual(answer.status, 200)
         assert.include(answer.body, "No backend alive.")
       })
@@ -137,7 +149,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
     Effect.gen(function*() {
       const server = yield* ContractServer
       server.faults.on("fe-error", { count: 1 })
-      const answer = yield* server.fe({ method: "PUT", path: "/api/d/t/_stream_load", expect: true })
+      const answer = yield* server.fe({ method: "PUT", path: `/api/${server.database}/t/_stream_load`, expect: true })
       assert.strictEqual(answer.status, 500)
       assert.include(answer.body, "\"status\":\"FAILED\"")
     }))
@@ -147,7 +159,7 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
     () =>
       Effect.gen(function*() {
         const server = yield* ContractServer
-        const request = { method: "PUT", path: "/api/d/t/_stream_load", expect: true, waitMs: 200 }
+        const request = { method: "PUT", path: `/api/${server.database}/t/_stream_load`, expect: true, waitMs: 200 }
         server.faults.on("auth", { count: 1 })
         assert.strictEqual((yield* server.fe(request)).status, 401)
         server.faults.on("redirect-to-dead-port", { count: 1 })

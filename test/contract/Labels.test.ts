@@ -172,7 +172,7 @@ layer(ContractServer.layer, live)("labels and uncertain outcomes", (it) => {
         server.faults.on("stall", { table, count: 1 })
         const stalled = yield* server.be({
           method: "PUT",
-          path: `/api/d/${table}/_stream_load`,
+          path: `/api/${server.database}/${table}/_stream_load`,
           expect: true,
           waitMs: 150
         })
@@ -194,5 +194,20 @@ layer(ContractServer.layer, live)("labels and uncertain outcomes", (it) => {
       })
       assert.strictEqual(reply["Status"], "Fail")
       assert.strictEqual((yield* server.labelState(label))["state"], "ABORTED")
+    }))
+
+  it.effect("a load that takes longer than its timeout is aborted and answered", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const label = newLabel()
+      const many = Array.from({ length: 20_000 }, (_, id) => ({ id, name: "x" }))
+      const headers = { label, timeout: "1" }
+      const reply = yield* server.load({ table, rows: many, headers, beforeEnd: Effect.sleep("1300 millis") })
+      assert.strictEqual(reply["Status"], "Fail")
+      assert.match(String(reply["Message"]), /timeout/)
+      assert.strictEqual((yield* server.labelState(label))["state"], "ABORTED")
+      assert.strictEqual((yield* server.load({ table, rows, headers }))["Status"], "Success")
+      assert.lengthOf(yield* server.sql(`SELECT id FROM ${table}`), 1)
     }))
 })

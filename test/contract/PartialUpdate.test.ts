@@ -37,6 +37,20 @@ layer(ContractServer.layer, live)("partial and conditional updates", (it) => {
       assert.deepStrictEqual(yield* values(server, table), [[1, null, 5]])
     }))
 
+  it.effect("a partial update that would insert a row without a NOT NULL column fails [?: so this endpoint]", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(`${tColumns}, req INT NOT NULL`)
+      yield* server.load({ table, rows: [{ id: 1, n: 1, req: 7 }] })
+      assert.strictEqual(
+        (yield* server.load({ table, rows: [{ id: 1, n: 2 }], headers: partial }))["Status"],
+        "Success"
+      )
+      const reply = yield* server.load({ table, rows: [{ id: 1, n: 3 }, { id: 2, n: 3 }], headers: partial })
+      assert.strictEqual(reply["Status"], "Fail")
+      assert.deepStrictEqual(yield* values(server, table), [[1, null, 2]])
+    }))
+
   it.effect("97: every key column has to be listed", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

@@ -68,7 +68,11 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
     const inBackground = (effect: Effect.Effect<void>): void => {
       run(effect)
     }
-    yield* storage.write((session) => Effect.forEach(macros, (macro) => session.run(macro), { discard: true }))
+    yield* storage.write((session) =>
+      Effect.forEach(["set global timezone = 'UTC'", ...macros], (statement) => session.run(statement), {
+        discard: true
+      })
+    )
     const catalogue = yield* Catalogue.make(storage)
     const labels = yield* Labels.make(storage)
     const jobs = yield* AlterJobs.make({ storage, catalogue, faults, run: inBackground })

@@ -103,6 +103,30 @@ const decompressed = (body: AsyncIterable<Buffer>, compression: LateHeaders["com
   return source.pipe(decoder)
 }
 
+/** The chunks of a body until the signal says stop; the request itself stays open for the answer. */
+const until = async function*(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<Buffer> {
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("the load was stopped")))
+  })
+  stopped.catch(() => undefined)
+  const chunks = body[Symbol.asyncIterator]()
+  for (;;) {
+    const chunk = await Promise.race([chunks.next(), stopped])
+    if (chunk.done === true) return
+    yield chunk.value
+  }
+}
+
+const readFailure = (cause: unknown): LoadRefused | LoadAbandoned => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_BUFFER_TOO_LARGE") {
+    return refuse(`decompress failed: ${message}`)
+  }
+  const gone = code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE" || message === "aborted"
+  return gone ? new LoadAbandoned({ message }) : refuse(message)
+}
+
 /** Makes the engine. */
 export const make = (parts: Parts): LoadEngine => {
   const { catalogue, faults, labels, storage } = parts
@@ -141,11 +165,16 @@ export const make = (parts: Parts): LoadEngine => {
       return { transaction, plan, late, session, staging, rows: new RowBuffer(plan, staging.append) }
     }).pipe(Effect.catchTag("StorageError", (error) => Effect.fail(storageRefusal(error))))
 
-  const read = async (prepared: Prepared, body: AsyncIterable<Buffer>, progress: Progress): Promise<void> => {
+  const read = async (
+    prepared: Prepared,
+    body: AsyncIterable<Buffer>,
+    progress: Progress,
+    signal: AbortSignal
+  ): Promise<void> => {
     const { late, rows } = prepared
     const json = new JsonRows(rows, late.stripOuterArray)
     const counted = async function*(): AsyncIterable<Buffer> {
-      for await (const bytes of body) {
+      for await (const bytes of until(body, signal)) {
         progress.bytes += bytes.length
         yield bytes
       }
@@ -162,17 +191,17 @@ export const make = (parts: Parts): LoadEngine => {
   const stage: LoadEngine["stage"] = (prepared, body, progress) =>
     Effect.gen(function*() {
       const startedAtMs = performance.now()
-      yield* Effect.tryPromise({
-        try: () => read(prepared, body, progress),
-        catch: (cause): LoadRefused | LoadAbandoned => {
-          const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
-          const message = cause instanceof Error ? cause.message : String(cause)
-          return code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_BUFFER_TOO_LARGE"
-            ? refuse(`decompress failed: ${message}`)
-            : code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE" || message === "aborted"
-            ? new LoadAbandoned({ message })
-            : refuse(message)
-        }
+      yield* Effect.callback<void, LoadRefused | LoadAbandoned>((resume) => {
+        const stop = new AbortController()
+        const settled = read(prepared, body, progress, stop.signal).then(
+          () => resume(Effect.void),
+          (cause: unknown) => resume(Effect.fail(readFailure(cause)))
+        )
+        // The staging table must not go away under a reader that still writes to it.
+        return Effect.promise(() => {
+          stop.abort()
+          return settled
+        })
       })
       progress.readMs = performance.now() - startedAtMs
       const { rows } = prepared
@@ -221,6 +250,7 @@ export const make = (parts: Parts): LoadEngine => {
             return yield* refuse(`unknown table "${database}.${name}"`)
           }
           yield* Merge.merge(plan, session, prepared.staging.deletes())
+          yield* labels.write(session, transaction.record, "VISIBLE")
         })
       ).pipe(Effect.tap(() => Effect.sync(() => labels.finish(transaction.record, "VISIBLE"))), Effect.uninterruptible)
       progress.commitMs = performance.now() - startedAtMs
@@ -230,7 +260,10 @@ export const make = (parts: Parts): LoadEngine => {
           progress.loaded = 0
         })
       ),
-      Effect.catchTag("StorageError", (error) => Effect.fail(storageRefusal(error)))
+      Effect.catchTags({
+        StorageError: (error) => Effect.fail(storageRefusal(error)),
+        MergeRefused: (error) => Effect.fail(refuse(error.message))
+      })
     )
 
   const abort: LoadEngine["abort"] = ({ record }) =>

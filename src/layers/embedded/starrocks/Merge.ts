@@ -1,10 +1,14 @@
 /** The statements that bring staged rows into their table, for every way a load can be asked to do it. */
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { LoadPlan } from "./LoadPlan.ts"
 import * as Staging from "./Staging.ts"
 import type { Session, StorageError } from "./Storage.ts"
 import * as TableOf from "./Table.ts"
 import { quoted } from "./Table.ts"
+
+/** The rows cannot be merged as they are. */
+export class MergeRefused extends Data.TaggedError("MergeRefused")<{ readonly message: string }> {}
 
 /** Names used by all statements of a load. */
 interface Names {
@@ -50,6 +54,9 @@ const dropLosers = (names: Names, condition: string): string =>
   `delete from ${Staging.name} as s using ${names.target} as t where ${sameKey(names, "s", "t")} ` +
   `and t.${condition} is not null and (s.${condition} is null or s.${condition} < t.${condition})`
 
+/** Staged rows of a partial update with all their columns. */
+const filled = "temp.main.filled"
+
 /** Fills the columns that a partial update does not carry from the stored row, or from their defaults. */
 const fillPartial = (plan: LoadPlan, names: Names): string => {
   const carried = new Set(plan.targets.map((target) => target.column.name))
@@ -73,7 +80,7 @@ export const merge = (
   plan: LoadPlan,
   session: Session,
   deletes: number
-): Effect.Effect<void, StorageError> =>
+): Effect.Effect<void, StorageError | MergeRefused> =>
   Effect.gen(function*() {
     const names = namesOf(plan)
     if (plan.table.model === "DUP_KEYS") {
@@ -106,7 +113,14 @@ export const merge = (
       return
     }
     yield* session.run(fillPartial(plan, names))
+    for (const column of plan.table.columns) {
+      if (column.nullable) continue
+      const [missing] = yield* session.run(`select 1 from ${filled} where ${quoted(column.name)} is null limit 1`)
+      if (missing !== undefined) {
+        return yield* new MergeRefused({ message: `Column has no default value. column: ${column.name}` })
+      }
+    }
     yield* session.run(deleteStaged(names))
     const all = { ...names, columns: plan.table.columns.map((column) => quoted(column.name)) }
-    yield* session.run(insertStaged(all, "temp.main.filled"))
+    yield* session.run(insertStaged(all, filled))
   })

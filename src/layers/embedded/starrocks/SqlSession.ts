@@ -11,7 +11,7 @@ import type { Labels } from "./Labels.ts"
 import { type Answer, columnOf, render, type Row, textColumn } from "./ResultSet.ts"
 import * as Show from "./Show.ts"
 import { analysis, detail, noDatabase, SqlError, syntax, unknownDatabase, unknownVariable } from "./SqlError.ts"
-import type { Session, Storage, StorageError } from "./Storage.ts"
+import { call, type Session, type Storage, type StorageError } from "./Storage.ts"
 import * as TableOf from "./Table.ts"
 import { literal, quoted } from "./Table.ts"
 import { attempt, TokenCursor } from "./TokenCursor.ts"
@@ -53,8 +53,8 @@ const gridAnswer = (grid: Grid): Answer => {
 }
 
 /** DuckDB's messages carry its own class names and a picture of the statement; the first line says enough. */
-const storageMessage = (error: StorageError): SqlError =>
-  detail((error.message.split("\n")[0] ?? "").replace(/^(Binder|Parser|Catalog|Conversion) Error: /, ""))
+const storageMessage = (message: string): SqlError =>
+  detail((message.split("\n")[0] ?? "").replace(/^(Binder|Parser|Catalog|Conversion) Error: /, ""))
 
 /** Makes the session of a connection that is logged in. */
 export const make = (parts: Parts, user: string, connectionId: number): SqlSession => {
@@ -106,35 +106,26 @@ export const make = (parts: Parts, user: string, connectionId: number): SqlSessi
       catalogue.tables(database).some((table) => TableOf.column(table, name)?.type.kind === "LARGEINT")
     )
 
-  const query = (session: Session, sql: string): Effect.Effect<Answer, SqlError> =>
-    Effect.callback<Answer, SqlError>((resume) => {
-      const { duckdb } = storage
-      const settled = session.connection.stream(sql).then(
-        (result) => {
-          const names = result.columnNames()
-          const types = result.columnTypes()
-          const fetch = Effect.tryPromise({
-            try: () => result.fetchChunk(),
-            catch: (cause) => detail(cause instanceof Error ? cause.message.split("\n")[0] ?? "" : String(cause))
-          })
-          resume(Effect.succeed({
-            kind: "rows",
-            columns: names.map((name, index) => columnOf(duckdb, name, types[index] ?? duckdb.VARCHAR, isWide(name))),
-            next: fetch.pipe(Effect.map((chunk) => {
-              if (chunk === null || chunk.rowCount === 0) return undefined
-              return chunk.getRows().map((row) => row.map((value) => render(duckdb, value)))
-            }))
-          }))
-        },
-        (cause: unknown) =>
-          resume(Effect.fail(detail((cause instanceof Error ? cause.message.split("\n")[0] ?? "" : String(cause))
-            .replace(/^(Binder|Parser|Catalog|Conversion) Error: /, ""))))
-      )
-      return Effect.promise(() => {
-        session.connection.interrupt()
-        return settled
-      })
-    })
+  const query = (session: Session, sql: string): Effect.Effect<Answer, SqlError> => {
+    const { connection } = session
+    const { duckdb } = storage
+    return call(connection, () => connection.stream(sql), storageMessage).pipe(Effect.map((result): Answer => {
+      const types = result.columnTypes()
+      return {
+        kind: "rows",
+        columns: result.columnNames().map((name, index) =>
+          columnOf(duckdb, name, types[index] ?? duckdb.VARCHAR, isWide(name))
+        ),
+        next: call(connection, () => result.fetchChunk(), storageMessage).pipe(
+          Effect.map((chunk) =>
+            chunk === null || chunk.rowCount === 0
+              ? undefined
+              : chunk.getRows().map((row) => row.map((value) => render(duckdb, value)))
+          )
+        )
+      }
+    }))
+  }
 
   const select = (sql: string) =>
     Effect.gen(function*() {
@@ -264,7 +255,7 @@ export const make = (parts: Parts, user: string, connectionId: number): SqlSessi
   return {
     execute: (sql) =>
       Effect.suspend(() => Effect.flatten(parsed(attempt(sql, (cursor) => statement(sql, cursor))))).pipe(
-        Effect.catchTag("StorageError", (error) => Effect.fail(storageMessage(error)))
+        Effect.catchTag("StorageError", (error) => Effect.fail(storageMessage(error.message)))
       ),
     use
   }

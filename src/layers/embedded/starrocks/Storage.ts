@@ -57,21 +57,35 @@ const checkpointThreshold = "64MB"
 
 const message = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
+/**
+ * Waits for a call on a connection. Interruption stops the connection's statement and waits for the call to end: nothing
+ * may close a connection that native code still works on.
+ */
+export const call = <A, E>(
+  connection: DuckDB.DuckDBConnection,
+  start: () => Promise<A>,
+  fail: (message: string, cause: unknown) => E
+): Effect.Effect<A, E> =>
+  Effect.callback((resume) => {
+    const settled = start().then(
+      (value) => resume(Effect.succeed(value)),
+      (cause: unknown) => resume(Effect.fail(fail(message(cause), cause)))
+    )
+    return Effect.promise(() => {
+      connection.interrupt()
+      return settled
+    })
+  })
+
 const sessionOf = (connection: DuckDB.DuckDBConnection): Session => ({
   connection,
   run: (sql, parameters) =>
-    Effect.callback((resume) => {
-      const settled = connection.run(sql, parameters === undefined ? undefined : [...parameters])
-        .then((result) => result.getRows())
-        .then(
-          (rows) => resume(Effect.succeed(rows)),
-          (cause: unknown) => resume(Effect.fail(new StorageError({ message: message(cause), cause })))
-        )
-      return Effect.promise(() => {
-        connection.interrupt()
-        return settled
-      })
-    })
+    call(
+      connection,
+      () =>
+        connection.run(sql, parameters === undefined ? undefined : [...parameters]).then((result) => result.getRows()),
+      (text, cause) => new StorageError({ message: text, cause })
+    )
 })
 
 const importDuckDB = Effect.tryPromise({

@@ -24,6 +24,7 @@ it("a payload of 16 MiB is split and joined, and one that is too long is noticed
   const payload = Buffer.alloc(0xffffff + 5, 7)
   const frames = Packets.framed(payload, 0)
   assert.strictEqual(frames.length, payload.length + 8)
+  assert.deepStrictEqual([frames[3], frames[4 + 0xffffff + 3]], [0, 1])
   const [joined] = new Packets.PacketSplitter().push(frames)
   assert.isTrue(joined?.equals(payload))
   assert.strictEqual(Packets.framed(Buffer.alloc(0xffffff), 0).length, 0xffffff + 8)
