@@ -129,6 +129,7 @@ describe("through front end and back end, once each row, whatever breaks on the 
         const error = yield* Effect.flip(StreamLoader.use((loader) => loader.load(gone)))
         assert.strictEqual(error.code, "SR_REJECTED_LOAD")
         assert.include(error.message, "shop.gone")
+        assert.strictEqual(error.context["attempts"], "1")
       })
     ))
 })

@@ -279,10 +279,11 @@ describe("a failure that passes", () => {
   it.effect("interrupted while it waits sends nothing afterwards", () =>
     Effect.gen(function*() {
       const played = yield* stage({ loads: [fail("No backend alive.")] })
-      const fiber = yield* Effect.forkScoped(
-        Effect.provide(load, loader(played.server, {}, { baseMs: 1_000, maxMs: 1_000 }))
-      )
-      yield* HttpStage.until(() => played.loads().length === 1 && played.loads()[0]!.response.writableFinished)
+      let waiting = false
+      const onRetrying = () => Effect.sync(() => void (waiting = true))
+      const service = loader(played.server, { onRetrying }, { baseMs: 1_000, maxMs: 1_000 })
+      const fiber = yield* Effect.forkScoped(Effect.provide(load, service))
+      yield* HttpStage.until(() => waiting)
       yield* Fiber.interrupt(fiber)
       yield* TestClock.adjust(60_000)
       assert.strictEqual(played.loads().length, 1)
