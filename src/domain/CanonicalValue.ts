@@ -72,8 +72,9 @@ export const of = (kind: PgKind, family: StarRocksFamily, targetType: string): (
       return boolean
     case "integer":
     case "numeric":
-      return family === "float" ? float(targetType.toLowerCase() === "float") : decimal
+      return decimal
     case "float":
+    case "double":
       return float(targetType.toLowerCase() === "float")
     case "date":
     case "timestamp":

@@ -22,7 +22,10 @@ interface KnownRelation {
   rowsInTransaction: number
 }
 
-/** Changes of one chunk, and the bytes of frames that became no change: they need no acknowledgement. */
+/** A row keeps its whole slab in memory, with what was skipped around it; slabs are no larger than this. */
+export const HELD_BYTES_MAX = 128 * 1024
+
+/** Changes of one chunk, and bytes of frames that became no change and are given back at once. */
 export interface Decoded {
   readonly changes: ReadonlyArray<Change>
   readonly skippedBytes: number
@@ -41,6 +44,8 @@ export class ChangeDecoder {
   #transaction: Transaction | undefined = undefined
   #changes: Array<Change> = []
   #skippedBytes = 0
+  /** Skipped bytes that a kept row may still hold in memory: they lie in the same slab. */
+  #heldBytes = 0
   #error: PermanentError | undefined = undefined
 
   constructor(mappings: ReadonlyArray<TableMapping>) {
@@ -62,7 +67,7 @@ export class ChangeDecoder {
     if (frame.bytes[frame.start] === Envelope.KEEPALIVE) {
       // Inside a transaction the position says nothing about what was sent.
       if (this.#transaction === undefined) this.#boundary(Envelope.keepaliveEnd(frame), undefined, weight)
-      else this.#skippedBytes += weight
+      else this.#skip(weight)
       return
     }
     const message = Decoder.decode(frame.bytes, frame.start + Envelope.XLOG_DATA_HEADER_BYTES, frame.end)
@@ -81,7 +86,7 @@ export class ChangeDecoder {
       case "Begin":
         if (this.#transaction !== undefined) return this.#fail(outOfOrder("Begin", frame))
         this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }
-        this.#skippedBytes += weight
+        this.#skip(weight)
         return
       case "Commit":
         if (this.#transaction?.commitLsn !== message.commitLsn) return this.#fail(outOfOrder("Commit", frame))
@@ -89,20 +94,35 @@ export class ChangeDecoder {
         this.#boundary(message.endLsn, message.commitTime, weight)
         return
       case "Relation":
-        this.#skippedBytes += weight
+        this.#skip(weight)
         return this.#relation(message)
       case "Truncate":
-        this.#skippedBytes += weight
+        this.#skip(weight)
         return this.#truncate(message.relationIds, frame)
       case "Origin":
       case "Type":
       case "Message":
-        this.#skippedBytes += weight
+        this.#skip(weight)
     }
   }
 
+  /** A frame that becomes no change. Up to a slab of them is given back only with the next change. */
+  #skip(weight: number): void {
+    this.#heldBytes += weight
+    if (this.#heldBytes <= HELD_BYTES_MAX) return
+    this.#skippedBytes += this.#heldBytes - HELD_BYTES_MAX
+    this.#heldBytes = HELD_BYTES_MAX
+  }
+
+  /** A change answers for its own frame and for what was skipped since the last one. */
+  #weigh(weight: number): number {
+    const total = weight + this.#heldBytes
+    this.#heldBytes = 0
+    return total
+  }
+
   #boundary(position: Lsn.Lsn, commitTime: bigint | undefined, weight: number): void {
-    const boundary: Boundary = { _tag: "Boundary", position, commitTime, weight }
+    const boundary: Boundary = { _tag: "Boundary", position, commitTime, weight: this.#weigh(weight) }
     this.#changes.push(boundary)
   }
 
@@ -120,7 +140,7 @@ export class ChangeDecoder {
     if (transaction === undefined) return this.#fail(outOfOrder(message._tag, frame))
     const route = known.route
     if (route === undefined) {
-      this.#skippedBytes += weight
+      this.#skip(weight)
       return
     }
     const bytes = frame.bytes
@@ -139,7 +159,17 @@ export class ChangeDecoder {
       known.rowsInTransaction = 0
     }
     const ordinal = known.rowsInTransaction++
-    this.#changes.push({ _tag: "Row", kind, route, transaction, ordinal, bytes, oldTuple, newTuple, weight })
+    this.#changes.push({
+      _tag: "Row",
+      kind,
+      route,
+      transaction,
+      ordinal,
+      bytes,
+      oldTuple,
+      newTuple,
+      weight: this.#weigh(weight)
+    })
   }
 
   #relation(relation: Relation): void {
@@ -169,7 +199,8 @@ export class ChangeDecoder {
           `carry TRUNCATE over`,
         remediation:
           `Run in StarRocks: TRUNCATE TABLE ${Identifier.quoteSrTable(mapping.target)}; then reload what was ` +
-          `written after the TRUNCATE and move the slot past it with pg_replication_slot_advance.`,
+          `written after it, move the slot past the transaction with pg_replication_slot_advance, and run DELETE FROM ` +
+          `dbmazz_checkpoints for the slot, so that replication goes on from there.`,
         context: { table, lsn: Lsn.format(Envelope.walStart(frame)) }
       })
     )
@@ -216,7 +247,8 @@ const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): Pe
   return new PermanentError({
     code: "REPLICA_IDENTITY_NOT_FULL",
     message: `at ${at(frame)}: ${kind} on ${table} carries only the key of the old row`,
-    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; changes made before it need a reload of the table.`,
+    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then move the slot past this transaction with ` +
+      `pg_replication_slot_advance, run DELETE FROM dbmazz_checkpoints for the slot, and reload the table.`,
     context: { table, lsn: at(frame) }
   })
 }

@@ -5,6 +5,7 @@ export type PgKind =
   | "boolean"
   | "integer"
   | "float"
+  | "double"
   | "numeric"
   | "text"
   | "date"
@@ -28,7 +29,7 @@ const TYPES: ReadonlyMap<number, PgTypeEntry> = new Map<number, PgTypeEntry>([
   [25, { name: "text", kind: "text" }],
   [114, { name: "json", kind: "json" }],
   [700, { name: "real", kind: "float" }],
-  [701, { name: "double precision", kind: "float" }],
+  [701, { name: "double precision", kind: "double" }],
   [1042, { name: "character", kind: "text" }],
   [1043, { name: "character varying", kind: "text" }],
   [1082, { name: "date", kind: "date" }],

@@ -158,6 +158,16 @@ const publicationErrors = (job: Job, facts: Facts, tables: ReadonlyArray<TableFa
   const { publication, role } = facts
   const notOwned = (some: ReadonlyArray<TableFacts>): Array<string> =>
     some.filter((table) => !table.owned).map((table) => `role '${role}' does not own table '${key(table)}'`)
+  if (publication === undefined && facts.slot !== undefined && facts.checkpoint !== undefined) {
+    // Changes since the checkpoint were made while nothing was published: they would be skipped without a word.
+    return [
+      `it does not exist any more: changes since ${
+        Lsn.format(facts.checkpoint)
+      } would be skipped. If the tables were ` +
+      `reloaded or the gap is acceptable, run: CREATE PUBLICATION ${Identifier.quotePg(job.publication)} ` +
+      `FOR TABLE ${tableList(tables.map((table) => table.name))};`
+    ]
+  }
   if (publication === undefined) {
     const create = facts.mayCreateInDatabase ? [] : [`role '${role}' lacks CREATE on database '${facts.database}'`]
     return [...create, ...notOwned(tables)]

@@ -10,7 +10,7 @@ import type { ByteWriter } from "./ByteWriter.ts"
 import { tupleColumns, VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
-import { familyOf } from "./StarRocksType.ts"
+import { familyOf, scaleOf } from "./StarRocksType.ts"
 import type { TableMapping } from "./Table.ts"
 import { type Literal, literalFor } from "./TypeMapping.ts"
 
@@ -29,6 +29,8 @@ export interface ValueProblem {
 interface ColumnRule {
   readonly name: string
   readonly literal: Literal
+  /** Decimals the target keeps; more of them would be rounded. */
+  readonly scale: number
   /** `{"name":` for the first column, `,"name":` for the others. */
   readonly prefix: Buffer
 }
@@ -46,6 +48,7 @@ const CHAR_0 = 0x30
 const CHAR_9 = 0x39
 const CHAR_MINUS = 0x2d
 const CHAR_PLUS = 0x2b
+const CHAR_POINT = 0x2e
 const QUOTE = 0x22
 /** Length of `+00`, which a session in UTC appends to every timestamptz. */
 const UTC_OFFSET_BYTES = 3
@@ -116,6 +119,16 @@ export class RowEncoder {
     return joined
   }
 
+  /** The key of the tuple as people write it, `id=42`: for errors, which must say which row. */
+  describeKey(bytes: Buffer, tuple: number, oldTuple: number): string {
+    return this.#keyIndexes.map((index) => {
+      let at = valueAt(bytes, tuple, index)
+      if (bytes[at] === VALUE_UNCHANGED && oldTuple >= 0) at = valueAt(bytes, oldTuple, index)
+      const text = bytes[at] === VALUE_TEXT ? bytes.toString("utf8", at + 5, at + 5 + int32(bytes, at + 1)) : "?"
+      return `${this.#rules[index]!.name}=${text}`
+    }).join(", ")
+  }
+
   /**
    * Writes one row: the columns of the tuple at `tuple`, then `tail` (the audit columns and the end of the line). A value
    * left out as unchanged is taken from `oldTuple` (−1: there is none). On a problem the writer is left as it was.
@@ -137,7 +150,7 @@ export class RowEncoder {
       let problem: string | undefined = undefined
       if (kind === VALUE_TEXT) {
         const end = at + 5 + int32(bytes, at + 1)
-        problem = writeValue(writer, rule.literal, bytes, at + 5, end)
+        problem = writeValue(writer, rule, bytes, at + 5, end)
         at = end
       } else {
         at += 1
@@ -157,12 +170,20 @@ export class RowEncoder {
     if (oldTuple < 0) return "an unchanged TOASTed value came without the old row"
     const at = valueAt(bytes, oldTuple, index)
     if (bytes[at] === VALUE_TEXT) {
-      return writeValue(writer, this.#rules[index]!.literal, bytes, at + 5, at + 5 + int32(bytes, at + 1))
+      return writeValue(writer, this.#rules[index]!, bytes, at + 5, at + 5 + int32(bytes, at + 1))
     }
     if (bytes[at] !== VALUE_NULL) return "an unchanged TOASTed value is missing from the old row too"
     writer.copy(NULL, 0, NULL.length)
     return undefined
   }
+}
+
+/** Whether a digit other than 0 stands beyond `scale` decimals. */
+const hasMoreDecimals = (bytes: Uint8Array, start: number, end: number, scale: number): boolean => {
+  const point = bytes.subarray(start, end).indexOf(CHAR_POINT)
+  if (point < 0) return false
+  for (let at = start + point + 1 + scale; at < end; at++) if (bytes[at] !== CHAR_0) return true
+  return false
 }
 
 const smallInteger = (bytes: Uint8Array, start: number, end: number): number => {
@@ -175,12 +196,12 @@ const smallInteger = (bytes: Uint8Array, start: number, end: number): number => 
 /** Writes one value by its rule; gives the class of a value that has no literal. */
 const writeValue = (
   writer: ByteWriter,
-  literal: Literal,
+  rule: ColumnRule,
   bytes: Buffer,
   start: number,
   end: number
 ): string | undefined => {
-  switch (literal) {
+  switch (rule.literal) {
     case "digits":
     case "json":
       writer.copy(bytes, start, end)
@@ -190,6 +211,7 @@ const writeValue = (
       return undefined
     case "decimal":
       if (!isFinite(bytes, start)) return "NaN and infinity have no literal in a numeric column"
+      if (hasMoreDecimals(bytes, start, end, rule.scale)) return "it has more decimals than the column keeps"
       writeQuoted(writer, bytes, start, end)
       return undefined
     case "number":
@@ -270,6 +292,7 @@ export const compile = (
     rules.push({
       name: column.name,
       literal,
+      scale: scaleOf(target.type),
       prefix: Buffer.from(`${index === 0 ? "{" : ","}${JSON.stringify(member)}:`, "utf8")
     })
   })

@@ -5,6 +5,7 @@ export type StarRocksFamily =
   | "boolean"
   | "integer"
   | "float"
+  | "double"
   | "decimal"
   | "string"
   | "date"
@@ -21,7 +22,7 @@ const FAMILIES: ReadonlyMap<string, StarRocksFamily> = new Map<string, StarRocks
   ["bigint", "integer"],
   ["largeint", "integer"],
   ["float", "float"],
-  ["double", "float"],
+  ["double", "double"],
   ["decimal", "decimal"],
   ["decimalv2", "decimal"],
   ["decimal32", "decimal"],
@@ -46,4 +47,12 @@ export const familyOf = (columnType: string): StarRocksFamily | undefined => {
   const type = columnType.trim().toLowerCase()
   if (type === "tinyint(1)") return "boolean"
   return FAMILIES.get(/^[a-z0-9]+/.exec(type)?.[0] ?? "")
+}
+
+/** Decimals that a column keeps: the scale of a DECIMAL, none for an integer type, any number for the others. */
+export const scaleOf = (columnType: string): number => {
+  const family = familyOf(columnType)
+  if (family === "integer") return 0
+  if (family !== "decimal") return Number.POSITIVE_INFINITY
+  return Number(/,\s*(\d+)\s*\)/.exec(columnType)?.[1] ?? 0)
 }

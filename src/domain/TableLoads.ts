@@ -107,7 +107,7 @@ export class TableLoads {
       const problem = row.deleted
         ? encoder.encode(writer, bytes, oldTuple, -1, tail)
         : encoder.encode(writer, bytes, newTuple, oldTuple, tail)
-      if (problem !== undefined) return Result.fail(unrepresentable(row.change, problem))
+      if (problem !== undefined) return Result.fail(unrepresentable(row, problem))
       at += 1
     }
     this.#next = at
@@ -138,16 +138,20 @@ export class TableLoads {
   }
 }
 
-const unrepresentable = (change: RowChange, problem: ValueProblem): PermanentError => {
+const unrepresentable = ({ change, deleted }: FinalRow, problem: ValueProblem): PermanentError => {
+  const { bytes, newTuple, oldTuple, route } = change
+  const key = deleted
+    ? route.encoder.describeKey(bytes, oldTuple, -1)
+    : route.encoder.describeKey(bytes, newTuple, oldTuple)
   const table = Identifier.show(change.route.mapping.source)
   const lsn = Lsn.format(change.transaction.commitLsn)
   return new PermanentError({
     code: "VALUE_UNREPRESENTABLE",
-    message: `a row of ${table} committed at ${lsn} has a value in column '${problem.column}' that StarRocks cannot ` +
-      `hold: ${problem.problem}`,
+    message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
+      `StarRocks cannot hold: ${problem.problem}`,
     remediation:
       `Make column '${problem.column}' of ${Identifier.quoteSrTable(change.route.mapping.target)} a STRING, ` +
       `which holds every value as text, and start again.`,
-    context: { table, column: problem.column, lsn }
+    context: { table, key, column: problem.column, lsn }
   })
 }

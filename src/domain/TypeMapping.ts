@@ -1,6 +1,6 @@
 /**
  * How a value of a PostgreSQL type is written for a StarRocks column: the one place that decides it, used by the setup
- * (may these two columns be paired?) and by the row encoder (which copy rule?).
+ * (may these two columns be paired? never when values would be rounded in silence, as a bigint in a DOUBLE) and by the row encoder (which copy rule?).
  */
 import type { PgKind } from "./PgType.ts"
 import type { StarRocksFamily } from "./StarRocksType.ts"
@@ -11,7 +11,7 @@ import type { StarRocksFamily } from "./StarRocksType.ts"
  * - `number`: a float as it is; NaN and ±Infinity have no JSON literal and are refused
  * - `boolean`: `t`/`f` to `true`/`false`; `bit`: to `1`/`0`
  * - `string`: a JSON string of the text
- * - `decimal`: a JSON string of the digits (exact); NaN and ±Infinity are refused
+ * - `decimal`: a JSON string of the digits (exact); NaN, ±Infinity and more decimals than the column keeps are refused
  * - `date`, `timestamp`: a JSON string; infinity, BC and years past 9999 are refused
  * - `instant`: a timestamptz in UTC, its `+00` cut off; refusals as above
  * - `json`: the JSON text as it is
@@ -32,9 +32,10 @@ export type Literal =
 
 const LITERALS: Readonly<Record<PgKind, Partial<Record<StarRocksFamily, Literal>>>> = {
   boolean: { boolean: "boolean", integer: "bit", string: "string" },
-  integer: { integer: "digits", decimal: "digits", float: "digits", string: "string" },
-  float: { float: "number", string: "string" },
-  numeric: { decimal: "decimal", integer: "decimal", float: "decimal", string: "string" },
+  integer: { integer: "digits", decimal: "digits", string: "string" },
+  float: { float: "number", double: "number", string: "string" },
+  double: { double: "number", string: "string" },
+  numeric: { decimal: "decimal", integer: "decimal", string: "string" },
   text: { string: "string" },
   date: { date: "date", datetime: "date", string: "string" },
   time: { string: "string" },

@@ -41,7 +41,7 @@ export interface SourceOptions {
 
 /** What a session looks like from outside. */
 export interface SessionState {
-  /** WAL position of the last frame received. */
+  /** WAL position of the last frame or keepalive received. */
   readonly received: Lsn.Lsn
   /** The server's own position, from its last keepalive or frame. */
   readonly server: Lsn.Lsn
@@ -56,9 +56,15 @@ export interface SessionState {
 export type Frames = readonly [Envelope.WalFrame, ...Array<Envelope.WalFrame>]
 export type FramePull = Pull.Pull<Frames, TransientError | SetupError>
 
-/** pg's connection, as far as it is needed to pause its socket. */
+interface Socket {
+  pause(): unknown
+  resume(): unknown
+  destroy(): unknown
+}
+
+/** pg's connection, as far as it is needed to pause and to cut its socket. */
 interface Socketed {
-  readonly connection?: { readonly stream?: { pause(): unknown; resume(): unknown } }
+  readonly connection?: { readonly stream?: Socket }
 }
 
 export class ReplicationConnection {
@@ -66,7 +72,7 @@ export class ReplicationConnection {
   readonly #start: Lsn.Lsn
   readonly #service: LogicalReplicationService
   readonly #arena = new FrameArena()
-  #socket: { pause(): unknown; resume(): unknown } | undefined = undefined
+  #socket: Socket | undefined = undefined
   /** What is waiting, oldest first; only the last one still grows. */
   readonly #chunks: Array<[Envelope.WalFrame, ...Array<Envelope.WalFrame>]> = []
   #waitingBytes = 0
@@ -79,6 +85,8 @@ export class ReplicationConnection {
   #confirmed: Lsn.Lsn
   #server: Lsn.Lsn
   #onKeepalive: (() => void) | undefined = undefined
+  #loss: TransientError | SetupError | undefined = undefined
+  #onLoss: (() => void) | undefined = undefined
   /** The receive buffer of the last message, whole: it also holds the header the library has cut off. */
   #receive: Uint8Array = new Uint8Array(0)
 
@@ -136,6 +144,16 @@ export class ReplicationConnection {
     })
   })
 
+  /** Fails when the connection is lost, also while nobody pulls; not after a drain, which may finish without it. */
+  readonly lost: Effect.Effect<never, TransientError | SetupError> = Effect.callback((resume) => {
+    const fail = () => resume(this.#loss === undefined ? Effect.never : Effect.fail(this.#loss))
+    if (this.#loss !== undefined) fail()
+    else this.#onLoss = fail
+    return Effect.sync(() => {
+      this.#onLoss = undefined
+    })
+  })
+
   release(bytes: number): void {
     this.#bufferedBytes -= bytes
     if (this.#hasRoom()) this.#resume()
@@ -178,6 +196,8 @@ export class ReplicationConnection {
     })
     await Promise.race([this.#service.destroy().then(() => undefined, () => undefined), deadline])
     clearTimeout(timer)
+    // Past the deadline the server must not go on thinking that we read: it would hold the slot.
+    this.#socket?.destroy()
   }
 
   /** The typed form of what pg or the socket reported. */
@@ -185,6 +205,7 @@ export class ReplicationConnection {
     return ReplicationFailure.classify(cause, {
       host: `${this.#options.address.host}:${this.#options.address.port}`,
       slot: this.#options.slot,
+      publication: this.#options.publication,
       role: this.#options.address.user
     })
   }
@@ -243,7 +264,10 @@ export class ReplicationConnection {
   }
 
   #fail(cause: unknown): void {
-    this.#finish(Effect.fail(this.classify(cause)))
+    if (this.#end !== undefined) return
+    this.#loss = this.classify(cause)
+    this.#finish(Effect.fail(this.#loss))
+    this.#onLoss?.()
   }
 
   #finish(end: FramePull): void {

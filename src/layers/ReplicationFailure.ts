@@ -6,6 +6,7 @@ export interface Where {
   /** `host:port` */
   readonly host: string
   readonly slot: string
+  readonly publication: string
   readonly role: string
 }
 
@@ -30,6 +31,9 @@ export const classify = (cause: unknown, where: Where): TransientError | SetupEr
   const code = codeOf(cause)
   const error = textOf(cause)
   if (code === SQLSTATE_PRIVILEGE) return SetupError.make({ _tag: "PgRoleCannotReplicate", role: where.role })
+  if (code === SQLSTATE_UNDEFINED_OBJECT && /publication/.test(error)) {
+    return SetupError.make({ _tag: "PgPublicationFailed", name: where.publication, error })
+  }
   if (code === SQLSTATE_UNDEFINED_OBJECT) return SetupError.make({ _tag: "PgSlotFailed", name: where.slot, error })
   if (code === SQLSTATE_SLOT_UNUSABLE && /slot/.test(error)) {
     return SetupError.make({ _tag: "PgSlotInvalidated", name: where.slot, walStatus: "lost" })

@@ -24,6 +24,8 @@ import {
 export interface ReplicationSession {
   /** All frames that are waiting, at least one. Ends after `drain`, fails when the connection is lost. */
   readonly pull: FramePull
+  /** Fails when the connection is lost, whether somebody pulls or not; never after `drain`. */
+  readonly lost: Effect.Effect<never, TransientError | SetupError>
   /** Tells the server that everything before this position is durable. Never moves back. */
   readonly confirm: (position: Lsn) => Effect.Effect<void>
   /** Gives bytes of frames back to the buffer; reading goes on when there is room again. */
@@ -81,6 +83,7 @@ const statusEveryMs = (walSenderTimeoutMs: number): number =>
 
 const session = (connection: ReplicationConnection): ReplicationSession => ({
   pull: connection.pull,
+  lost: connection.lost,
   confirm: (position) => Effect.sync(() => connection.confirm(position)),
   release: (bytes) => Effect.sync(() => connection.release(bytes)),
   drain: Effect.sync(() => connection.drain()),

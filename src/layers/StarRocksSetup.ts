@@ -32,8 +32,13 @@ const isBusy = (error: SrSqlError.SrSqlError): boolean =>
 const isDuplicate = (error: SrSqlError.SrSqlError): boolean =>
   error.code === DUPLICATE_COLUMN || /duplicate column|already exists/i.test(error.message)
 
+/** Privileges missing, by MySQL's numbers and StarRocks's own. */
+const ACCESS_DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 5203])
+
 const catalogueFailed = (error: SrSqlError.SrSqlError | Failure): Failure =>
-  error._tag === "SrSqlError"
+  error._tag === "SrSqlError" && ACCESS_DENIED.has(error.code)
+    ? SetupError.make({ _tag: "SrPrivilegeMissing", error: `(${error.code}) ${error.message}` })
+    : error._tag === "SrSqlError"
     ? new TransientError({
       code: "SR_SQL_FAILED",
       message: `StarRocks refused to show its catalogue (${error.code}): ${error.message}`,

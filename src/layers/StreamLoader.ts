@@ -56,7 +56,11 @@ export class StreamLoader extends Context.Service<StreamLoader, {
 /** What the label's state says: committed, or to be sent again and why. */
 type Settlement =
   | { readonly _tag: "Committed"; readonly visible: boolean }
+  | { readonly _tag: "NotCommitted"; readonly why: string }
   | Outcome.Transient
+
+/** What is remembered of an interrupted load is its label. */
+const NO_BODY = new Uint8Array(0)
 
 const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
 
@@ -76,7 +80,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
           return { _tag: "Committed", visible: answer.state === "VISIBLE" } satisfies Settlement
         case "ABORTED":
         case "UNKNOWN":
-          return { ...cause, why: `${cause.why}; state of the label: ${answer.state}` } satisfies Settlement
+          return { _tag: "NotCommitted", why: `${cause.why}; state of the label: ${answer.state}` } satisfies Settlement
         case "PREPARE":
         case "PREPARED":
           if ((yield* Clock.currentTimeMillis) >= deadline) {
@@ -87,15 +91,22 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     }
   })
 
+  /** As `settle`; a label that did not commit is to be sent again, blamed on the cause. */
+  const resolve = (request: LoadRequest, cause: Outcome.Transient) =>
+    Effect.map(
+      settle(request, cause),
+      (settlement) => (settlement._tag === "NotCommitted" ? { ...cause, why: settlement.why } : settlement)
+    )
+
   /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
   const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
     const outcome = yield* client.load(request)
     if (outcome._tag === "InUse") {
       if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
-      return yield* settle(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
+      return yield* resolve(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
     }
     if (outcome._tag !== "Uncertain") return outcome
-    return yield* settle(request, { _tag: "Transient", code: outcome.code, why: outcome.why })
+    return yield* resolve(request, { _tag: "Transient", code: outcome.code, why: outcome.why })
   })
 
   const wait = Effect.fnUntraced(function*(request: LoadRequest, attempts: number, failure: Outcome.Transient) {
@@ -143,10 +154,33 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     return turn
   }
 
+  /** Loads that were interrupted after they may have been sent, by table: StarRocks may still be committing them. */
+  const abandoned = new Map<string, LoadRequest>()
+
+  /** A load of older rows that commits after a newer one would win: wait until the older one is over. */
+  const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest) {
+    const left = abandoned.get(table)
+    if (left === undefined || left.label === next.label) return
+    for (let failures = 1;; failures++) {
+      const cause = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: "its load was interrupted" } as const
+      const settlement = yield* settle(left, cause)
+      if (settlement._tag !== "Transient") break
+      yield* wait(left, failures, settlement)
+    }
+    abandoned.delete(table)
+  })
+
   const load = Effect.fn("StreamLoader.load")(function*(request: LoadRequest) {
     const table = Identifier.show(request.target)
     const over = onRetrying(table, undefined)
-    return yield* turnOf(table).withPermit(untilOver(request).pipe(Effect.ensuring(over)))
+    const inTurn = Effect.andThen(
+      settleAbandoned(table, request),
+      untilOver(request).pipe(
+        Effect.onInterrupt(() => Effect.sync(() => void abandoned.set(table, { ...request, body: NO_BODY }))),
+        Effect.tap(() => Effect.sync(() => abandoned.delete(table)))
+      )
+    )
+    return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over)))
   })
 
   return { load }

@@ -34,6 +34,7 @@ const drain = Effect.fnUntraced(function*<E>(stop: Deferred.Deferred<void>, job:
   const exit = yield* Effect.timeoutOption(Fiber.await(job), DRAIN_MS_MAX)
   const drained = Option.isSome(exit) && Exit.isSuccess(exit.value)
   process.exitCode = drained ? 0 : 1
+  if (Option.isSome(exit) && Exit.isFailure(exit.value)) yield* Effect.logWarning("the drain failed", exit.value.cause)
   yield* drained
     ? Effect.logInfo("stopped; everything received is confirmed")
     : Effect.logWarning("stopped before everything was confirmed; the rest is read again at the next start")

@@ -12,6 +12,11 @@ import { StreamLoader } from "../layers/StreamLoader.ts"
 
 /** Loads in flight at once, each of another table: StarRocks gains little from more, and each holds a body in memory. */
 const TABLES_IN_FLIGHT_MAX = 4
+/**
+ * A load is split at this size: large enough for StarRocks to have few versions, small enough that the bodies of all
+ * tables in flight stay small beside the buffer.
+ */
+const LOAD_BYTES_MAX = 16 * 1024 * 1024
 /** A body starts at this size and grows. */
 const BODY_BYTES_INITIAL = 1024 * 1024
 /** A body's buffer that grew past this is not kept for the next batch. */
@@ -54,7 +59,11 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
   return {
     load: Effect.fn("Loads.load")(function*(batch: Batch) {
       const syncedAt = AuditColumns.formatSyncedAt(yield* Clock.currentTimeMillis)
-      const loadOptions: LoadOptions = { origin: options.origin, syncedAt, bytesMax: options.bytesMax }
+      const loadOptions: LoadOptions = {
+        origin: options.origin,
+        syncedAt,
+        bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX)
+      }
       yield* Effect.forEach(batch.tables.values(), (share) => loadShare(share, loadOptions), {
         concurrency: TABLES_IN_FLIGHT_MAX,
         discard: true

@@ -73,7 +73,8 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     Stream.buffer({ capacity: BATCHES_AHEAD }),
     Stream.mapEffect(loads.load),
     Stream.runForEach(finish),
-    Effect.raceFirst(storeLost)
+    // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
+    Effect.raceFirst(Effect.raceFirst(session.lost, storeLost))
   )
   yield* session.flushConfirmations
 }, Effect.scoped)

@@ -41,20 +41,21 @@ const wait = Effect.fnUntraced(function*(
 /**
  * Replicates until `stop` is done, then loads and confirms what was received and returns. Transient failures are waited
  * out for ever, with a line in the log each time; every attempt starts at the stored checkpoint and leaves nothing behind.
- * A `SetupError` or a `PermanentError` ends it; the slot stays.
+ * A `SetupError` or a `PermanentError` ends it, and so does a failure after `stop`: what was received is then not all
+ * confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
   const progress = yield* Progress
   let failures = 0
   while (true) {
-    const before = (yield* progress.get).batches
     const result = yield* Effect.result(attempt(settings, stop))
     if (Result.isSuccess(result)) return
     const error = result.failure
     if (error._tag !== "TransientError") return yield* error
-    const progressed = (yield* progress.get).batches > before
-    failures = progressed ? 1 : failures + 1
+    // A job that got as far as replicating starts its backoff anew.
+    failures = (yield* progress.get).phase === "replicating" ? 1 : failures + 1
+    if (yield* Deferred.isDone(stop)) return yield* error
     yield* wait(settings, stop, error, failures)
-    if (yield* Deferred.isDone(stop)) return
+    if (yield* Deferred.isDone(stop)) return yield* error
   }
 })

@@ -1,6 +1,7 @@
 /** Both sides made ready, PostgreSQL first: nothing is changed on either before both have been found in order. */
 import * as Effect from "effect/Effect"
 import type { Settings } from "../domain/config/Settings.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
 import type * as PostgresPlan from "../domain/PostgresSetup.ts"
 import type * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
@@ -25,8 +26,11 @@ export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings) 
  * first, in the order of the setup.
  */
 export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan: Plan) {
-  // Each refuses a plan with problems before it changes anything, so the other side's problems come before its steps.
-  if (plan.source.problems.length === 0 && plan.target.problems.length > 0) yield* StarRocksSetup.apply(plan.target)
+  const [first, ...others] = [...plan.source.problems, ...plan.target.problems].map((reason) => SetupError.make(reason))
+  if (first !== undefined) {
+    for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
+    return yield* first
+  }
   const ready = yield* PostgresSetup.apply(plan.source)
   const tables = yield* StarRocksSetup.apply(plan.target)
   const job: Job = {

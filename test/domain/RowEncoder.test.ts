@@ -107,10 +107,29 @@ describe("RowEncoder: the literal of each type", () => {
       assert.isTrue(Result.isFailure(result))
       if (!Result.isFailure(result)) return
       assert.strictEqual(result.failure.code, "VALUE_UNREPRESENTABLE")
-      assert.deepInclude(result.failure.context, { table: "public.t", column: "v" })
+      assert.deepInclude(result.failure.context, { table: "public.t", key: "id=1", column: "v" })
       assert.notInclude(result.failure.message, `'${cell}'`)
     })
   }
+
+  it("T43 decimals that the target would round stop it; zeros beyond its scale do not", () => {
+    assert.strictEqual(value("numeric", "decimal(10, 2)", "1.2300"), "1.2300")
+    assert.strictEqual(value("numeric", "bigint(20)", "7.0"), "7.0")
+    for (
+      const [target, cell] of [["decimal(10, 2)", "1.234"], ["decimal128(38, 9)", "0.0000000001"], [
+        "bigint(20)",
+        "7.5"
+      ]]
+    ) {
+      const result = written("numeric", target!, cell!)
+      assert.isTrue(Result.isFailure(result) && result.failure.code === "VALUE_UNREPRESENTABLE", `${cell} in ${target}`)
+    }
+  })
+
+  it("T43 pairs that lose digits without an error are not accepted", () => {
+    const pairs = [["int8", "double"], ["numeric", "double"], ["float8", "float"]] as const
+    for (const [type, target] of pairs) assert.throws(() => written(type, target, "1"), /cannot be written/)
+  })
 
   it("T37 an unchanged TOASTed value is taken from the old row, NULL included", () => {
     assert.strictEqual(value("text", "varchar(10)", undefined, ["1", "kept"]), "kept")

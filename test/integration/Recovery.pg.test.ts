@@ -125,6 +125,42 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
         assert.notInclude(job.log(), String(replica.environment()["DATABASE_URL"]))
       }))
 
+    it.effect("T17 a load that waits for the sink does not outlive its replication connection and overwrite newer rows", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const patient = { RETRY_BASE_MS: "4000", RETRY_MAX_MS: "4000" }
+        const first = yield* DbmazzProcess.start(["run"], replica.environment(patient))
+        yield* first.logged("\"replicating\"")
+        yield* run(replica.source, "insert into items values (1, 'v0')")
+        yield* replica.caughtUp
+        replica.endpoint.faults.on("no-backend")
+        yield* run(replica.source, "update items set name = 'v1'")
+        yield* first.logged("will be sent again")
+        yield* run(replica.source, `select pg_terminate_backend(${String(yield* walSenderPid(replica))})`)
+        yield* first.logged("PG_CONNECTION_LOST")
+        yield* run(replica.source, "update items set name = 'v2'")
+        replica.endpoint.faults.off()
+        yield* DbmazzProcess.start(["run"], replica.environment())
+        yield* replica.caughtUp
+        // Longer than the wait that the first one was in, and its next attempt finds the slot in use.
+        yield* first.logged("PG_SLOT_BUSY")
+        yield* replica.caughtUp
+      }))
+
+    it.effect("T55 a publication that was dropped is not made again over the changes it missed", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const first = yield* DbmazzProcess.start(["run"], replica.environment())
+        yield* first.logged("\"replicating\"")
+        yield* first.kill("SIGTERM")
+        yield* first.exit
+        yield* run(replica.source, "drop publication dbmazz_pub")
+        yield* run(replica.source, "insert into items values (1, 'in the gap')")
+        const second = yield* DbmazzProcess.start(["run"], replica.environment())
+        assert.strictEqual(yield* second.exit, 78)
+        assert.include(second.log(), "would be skipped")
+      }))
+
     it.effect("a transaction larger than a batch is loaded in parts and confirmed once, at its end", () =>
       Effect.gen(function*() {
         const replica = yield* Replica.start

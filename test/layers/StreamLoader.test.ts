@@ -397,3 +397,23 @@ it.live("T73 each attempt is one warning with table, label and reason, and neith
       for (const secret of ["Jane", PASSWORD, "Basic "]) assert.notInclude(line, secret)
     })
   }))
+
+describe("a load that was interrupted", () => {
+  it.live("T70 is awaited before a newer load of its table: committing late, it would put older rows back", () =>
+    Effect.gen(function*() {
+      const stalled: Play = (turn) => turn.read(() => undefined)
+      const played = yield* stage({ loads: [stalled, success], states: ["PREPARE", "PREPARE", "VISIBLE"] })
+      const newer: LoadRequest = { ...request, label: "dbmazz_2" }
+      yield* Effect.gen(function*() {
+        const service = yield* StreamLoader
+        const older = yield* Effect.forkChild(service.load(request))
+        yield* HttpStage.until(() => played.loads().length === 1 && played.loads()[0]!.body.byteLength > 0)
+        yield* Fiber.interrupt(older)
+        yield* service.load(newer)
+      }).pipe(Effect.provide(Layer.merge(loader(played.server), SILENT)))
+      assert.strictEqual(played.questions(), 3)
+      assert.deepStrictEqual(played.loads().map((turn) => turn.headers["label"]), ["dbmazz_1", "dbmazz_2"])
+      const order = played.server.turns.map((turn) => turn.method)
+      assert.deepStrictEqual(order, ["PUT", "GET", "GET", "GET", "PUT"])
+    }))
+})

@@ -59,6 +59,8 @@ const PG_PORT_DEFAULT = 5432
 /** PostgreSQL's limit for names (NAMEDATALEN − 1), in bytes. */
 const NAME_BYTES_MAX = 63
 const PORT_MAX = 65_535
+/** Frames are kept in slabs, a few of which must fit. */
+const BUFFER_BYTES_MIN = 1024 * 1024
 /** One batch must fit the buffer twice: one is loaded while the next is read. */
 const BUFFER_BATCHES_MIN = 2
 
@@ -196,6 +198,20 @@ const readSink = (reader: Reader): SrAddress | undefined => {
   }
 }
 
+/** Settings of dbmazz v1 that would change what arrives, and that this version does not have: never ignored. */
+const UNSUPPORTED: ReadonlyArray<readonly [name: string, supported: RegExp, why: string]> = [
+  ["SOURCE_TYPE", /^(postgres|postgresql)?$/i, "only postgres can be read"],
+  ["SINK_TYPE", /^(starrocks)?$/i, "only starrocks can be written"],
+  ["DO_SNAPSHOT", /^(false)?$/i, "this version takes no snapshot; load existing rows otherwise and unset it"],
+  ["INITIAL_SNAPSHOT_ONLY", /^(false)?$/i, "this version takes no snapshot; unset it"]
+]
+
+const refuseUnsupported = (reader: Reader): void => {
+  for (const [name, supported, why] of UNSUPPORTED) {
+    if (!supported.test(reader.env[name] ?? "")) reader.problems.push(`${name}: ${why}`)
+  }
+}
+
 const readTables = (reader: Reader): ReadonlyArray<Identifier.QualifiedName> => {
   const tables = new Map<string, Identifier.QualifiedName>()
   for (const entry of Identifier.splitList(reader.text("tables") ?? "")) {
@@ -215,6 +231,7 @@ export const fromEnv = (
   env: Readonly<Record<string, string | undefined>>
 ): Result.Result<Settings, ReadonlyArray<string>> => {
   const reader = new Reader(env)
+  refuseUnsupported(reader)
   const source = readSource(reader)
   const slot = reader.name("slot", /^[a-z0-9_]+$/, "may hold only lower-case letters, digits and _ (at most 63)")
   const publication = reader.name("publication", /^[^\0]+$/, "must be a name of at most 63 bytes")
@@ -225,7 +242,7 @@ export const fromEnv = (
     bytes: reader.integer("flushBytes", 1024, 1024 ** 3),
     everyMs: reader.integer("flushEveryMs", 1, 3_600_000)
   }
-  const bufferBytesMax = reader.integer("bufferBytesMax", 1024 * BUFFER_BATCHES_MIN, 1024 ** 4)
+  const bufferBytesMax = reader.integer("bufferBytesMax", BUFFER_BYTES_MIN, 1024 ** 4)
   if (bufferBytesMax < flush.bytes * BUFFER_BATCHES_MIN) {
     reader.problem("bufferBytesMax", `must be at least ${BUFFER_BATCHES_MIN} times FLUSH_BYTES (${flush.bytes})`)
   }

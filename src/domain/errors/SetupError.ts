@@ -27,6 +27,7 @@ export const SetupReason = Schema.TaggedUnion({
   PgSlotMissing: { name: Schema.String, checkpoint: Schema.String },
   PgSlotAhead: { name: Schema.String, checkpoint: Schema.String, confirmed: Schema.String },
   SrConnectionFailed: { host: Schema.String, error: Schema.String },
+  SrPrivilegeMissing: { error: Schema.String },
   SrDatabaseNotFound: { database: Schema.String },
   SrTableNotFound: { table: Schema.String },
   SrTableNotPrimaryKey: { table: Schema.String, model: Schema.String },
@@ -68,6 +69,7 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `Replication slot '${r.name}' was confirmed up to ${r.confirmed}, past the checkpoint ${r.checkpoint}: ` +
     `changes between the two may be missing in StarRocks.`,
   SrConnectionFailed: (r) => `StarRocks connection failed to '${r.host}': ${r.error}`,
+  SrPrivilegeMissing: (r) => `StarRocks refused to show its catalogue: ${r.error}`,
   SrDatabaseNotFound: (r) => `Database '${r.database}' not found in StarRocks.`,
   SrTableNotFound: (r) => `Table '${r.table}' not found in StarRocks. Create the table before starting CDC.`,
   SrTableNotPrimaryKey: (r) => `StarRocks table '${r.table}' is a ${r.model} table; dbmazz needs a PRIMARY KEY table.`,
@@ -119,6 +121,7 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `If the tables were reloaded or the gap is acceptable, run DELETE FROM dbmazz_checkpoints ` +
     `WHERE slot_name = '${r.name}'; and start again: replication then goes on at ${r.confirmed}.`,
   SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
+  SrPrivilegeMissing: () => "Run in StarRocks: GRANT SELECT, INSERT, ALTER ON ALL TABLES IN DATABASE … TO USER …;",
   SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`;`,
   SrTableNotFound: () => "Create it as a PRIMARY KEY table with the source's key columns first.",
   SrTableNotPrimaryKey: () => "Create it again as a PRIMARY KEY table: the model of a table cannot be changed.",

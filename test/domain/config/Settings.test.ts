@@ -80,6 +80,12 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     assert.notInclude(found, "hunter2")
   })
 
+  it("refuses settings of v1 that it cannot honour instead of ignoring them", () => {
+    assert.include(problems({ ...REQUIRED, DO_SNAPSHOT: "true" }).join(), "takes no snapshot")
+    assert.include(problems({ ...REQUIRED, SINK_TYPE: "snowflake" }).join(), "SINK_TYPE")
+    assert.deepStrictEqual(problems({ ...REQUIRED, DO_SNAPSHOT: "false", SOURCE_TYPE: "postgresql" }), [])
+  })
+
   it("refuses two families that disagree, and a buffer that cannot hold two batches", () => {
     assert.include(problems({ ...REQUIRED, SOURCE_URL: "postgres://me@other/shop" }).join(), "are both set and differ")
     assert.include(
