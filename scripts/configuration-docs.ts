@@ -1,8 +1,6 @@
 /** Writes docs/configuration.md from the list of variables; with `--check` it only says whether the page is stale. */
-import * as fs from "node:fs"
 import { type Variable, VARIABLES } from "../src/domain/config/Variables.ts"
-
-const PAGE = new URL("../docs/configuration.md", import.meta.url)
+import * as Page from "./Page.ts"
 
 const row = (variable: Variable): string => {
   const fallback = variable.fallback === undefined
@@ -30,15 +28,4 @@ const page = [
   ""
 ].join("\n")
 
-/** The formatter pads tables; what counts is what the cells say. */
-const bare = (text: string): string => text.replaceAll(/ +/g, " ").replaceAll(/-+/g, "-")
-
-if (process.argv.includes("--check")) {
-  const current = fs.existsSync(PAGE) ? fs.readFileSync(PAGE, "utf8") : ""
-  if (bare(current) !== bare(page)) {
-    console.error("docs/configuration.md is stale; run: npm run docs:configuration")
-    process.exitCode = 1
-  }
-} else {
-  fs.writeFileSync(PAGE, page)
-}
+Page.write("docs/configuration.md", page, "npm run docs:configuration")

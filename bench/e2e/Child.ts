@@ -17,7 +17,7 @@ export interface Task {
 export interface Report {
   readonly seconds: number
   readonly cpuSeconds: number
-  readonly residentMiB: number
+  readonly residentMB: number
 }
 
 export const task = (): Task => JSON.parse(process.argv[2] ?? "{}") as Task
@@ -37,7 +37,7 @@ export const report = (startedAt: number): never => {
   const figures: Report = {
     seconds: (performance.now() - startedAt) / 1000,
     cpuSeconds: (usage.userCPUTime + usage.systemCPUTime) / 1e6,
-    residentMiB: usage.maxRSS / 1024
+    residentMB: usage.maxRSS * 1024 / 1e6
   }
   console.log(JSON.stringify(figures))
   process.exit(0)

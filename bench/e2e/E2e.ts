@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { type ChildProcess, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import * as path from "node:path"
 import { createInterface } from "node:readline"
 import { Client } from "pg"
@@ -19,8 +19,18 @@ const ROUNDS_DEFAULT = 3
 const NODE_FLAGS = "--max-semi-space-size=2"
 const ORIGIN_SLOT = "bench_origin"
 
+const ROOT = path.join(import.meta.dirname, "../..")
+const BUILT = path.join(ROOT, ".dbmazz/bench/bench/e2e")
+
+/** The children run as the product does, compiled: stripping types at the start costs memory of its own. */
+const build = (): void => {
+  execFileSync(process.execPath, [path.join(ROOT, "node_modules/typescript/bin/tsc"), "-p", path.join(ROOT, "bench")], {
+    stdio: "inherit"
+  })
+}
+
 const start = (file: string, args: ReadonlyArray<string>): ChildProcess =>
-  spawn(process.execPath, [NODE_FLAGS, path.join(import.meta.dirname, file), ...args], {
+  spawn(process.execPath, [NODE_FLAGS, path.join(BUILT, file), ...args], {
     stdio: ["ignore", "pipe", "inherit"]
   })
 
@@ -46,12 +56,12 @@ const measure = async (server: EmbeddedPostgres.Server, rows: number, rounds: nu
     "select confirmed_flush_lsn::text as lsn from pg_replication_slots where slot_name = $1",
     [ORIGIN_SLOT]
   )
-  const sink = start("DiscardServer.ts", [])
+  const sink = start("DiscardServer.js", [])
   const { port: sinkPort } = await firstLine<{ readonly port: number }>(sink)
   const results: Array<readonly [string, Report]> = []
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const file of ["Drain.ts", "Pipeline.ts"]) {
+      for (const file of ["Drain.js", "Pipeline.js"]) {
         const slot = `bench_${results.length}`
         await client.query("select pg_copy_logical_replication_slot($1, $2)", [ORIGIN_SLOT, slot])
         const task: Task = { host, port, user, password, database, slot, start: position.rows[0]!.lsn, rows, sinkPort }
@@ -60,7 +70,7 @@ const measure = async (server: EmbeddedPostgres.Server, rows: number, rounds: nu
         const report = await firstLine<Report>(child)
         await ended
         results.push([file, report])
-        console.log(row(file === "Drain.ts" ? "drain" : "pipeline", report, rows))
+        console.log(row(file === "Drain.js" ? "drain" : "pipeline", report, rows))
       }
     }
   } finally {
@@ -76,13 +86,13 @@ const row = (name: string, report: Report, rows: number): string =>
     `${Math.round(rows / report.seconds).toLocaleString("en")} rows/s`.padStart(18),
     `${report.seconds.toFixed(2)} s`.padStart(10),
     `${(report.cpuSeconds / rows * 1e6).toFixed(2)} µs CPU/row`.padStart(18),
-    `${Math.round(report.residentMiB)} MiB resident`.padStart(18)
+    `${Math.round(report.residentMB)} MB resident`.padStart(18)
   ].join("")
 
 const summarize = (results: ReadonlyArray<readonly [string, Report]>, rows: number): void => {
   const of = (file: string) => results.filter(([name]) => name === file).map(([, report]) => report)
-  const pipelines = of("Pipeline.ts")
-  const drains = of("Drain.ts")
+  const pipelines = of("Pipeline.js")
+  const drains = of("Drain.js")
   const ratio = median(pipelines.map((report, round) => (drains[round]?.seconds ?? Number.NaN) / report.seconds))
   const summary = {
     benchmark: "e2e",
@@ -91,7 +101,7 @@ const summarize = (results: ReadonlyArray<readonly [string, Report]>, rows: numb
     drainRowsPerSecond: Math.round(rows / median(drains.map((report) => report.seconds))),
     pipelineRowsPerSecond: Math.round(rows / median(pipelines.map((report) => report.seconds))),
     ratio: Number(ratio.toFixed(3)),
-    residentMiBMax: Math.round(Math.max(...pipelines.map((report) => report.residentMiB))),
+    residentMBMax: Math.round(Math.max(...pipelines.map((report) => report.residentMB))),
     node: process.version
   }
   console.log(`\nratio pipeline/drain, median of ${summary.rounds} pairs: ${summary.ratio}`)
@@ -104,8 +114,9 @@ const option = (args: ReadonlyArray<string>, name: string, fallback: number): nu
 }
 
 /** `--rows N` (1,000,000), `--rounds N` (3). */
-export const main = (args: ReadonlyArray<string>): Promise<void> =>
-  Effect.runPromise(
+export const main = (args: ReadonlyArray<string>): Promise<void> => {
+  build()
+  return Effect.runPromise(
     Effect.scoped(
       Effect.flatMap(
         EmbeddedPostgres.make({ settings: { max_replication_slots: "64", max_wal_size: "4GB" } }),
@@ -116,3 +127,4 @@ export const main = (args: ReadonlyArray<string>): Promise<void> =>
       )
     )
   )
+}

@@ -57,13 +57,17 @@ class Wire {
       const frames = payloads.map((payload) => Packets.framed(payload, ++this.sequence))
       if (socket.destroyed || socket.write(Buffer.concat(frames))) return Effect.void
       return Effect.callback<void>((resume) => {
-        const go = (): void => resume(Effect.void)
-        socket.once("drain", go)
-        socket.once("close", go)
-        return Effect.sync(() => {
+        const forget = (): void => {
           socket.off("drain", go)
           socket.off("close", go)
-        })
+        }
+        const go = (): void => {
+          forget()
+          resume(Effect.void)
+        }
+        socket.once("drain", go)
+        socket.once("close", go)
+        return Effect.sync(forget)
       })
     })
   }
