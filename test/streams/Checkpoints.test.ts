@@ -1,0 +1,82 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { Batch } from "../../src/domain/Batch.ts"
+import { TransientError } from "../../src/domain/errors/TransientError.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import { CheckpointStore } from "../../src/layers/CheckpointStore.ts"
+import type { ReplicationSession } from "../../src/layers/ReplicationSource.ts"
+import * as Checkpoints from "../../src/streams/Checkpoints.ts"
+
+const at = (lsn: bigint) => Lsn.Lsn.make(lsn)
+const START = at(100n)
+
+/** A batch of one row's weight whose last boundary is here. */
+const batch = (boundary: bigint | undefined): Batch => {
+  const made = new Batch()
+  made.rowCount = 1
+  if (boundary !== undefined) {
+    made.add({ _tag: "Boundary", position: at(boundary), commitTime: 0n, weight: 1 })
+  }
+  return made
+}
+
+/** What was stored and confirmed, in order; `save` fails while `broken`. */
+const world = () => {
+  const events: Array<string> = []
+  const state = { broken: false }
+  const session: ReplicationSession = {
+    pull: Effect.never,
+    lost: Effect.never,
+    confirm: (position) => Effect.sync(() => void events.push(`confirm ${position}`)),
+    release: () => Effect.void,
+    drain: Effect.void,
+    flushConfirmations: Effect.void,
+    state: Effect.never
+  }
+  const failure = new TransientError({ code: "PG_CONNECTION_LOST", message: "gone", remediation: "", context: {} })
+  const store = CheckpointStore.of({
+    prepare: Effect.void,
+    load: () => Effect.succeed(Option.none()),
+    save: (slot, position) =>
+      Effect.suspend(() => {
+        if (state.broken) return Effect.fail(failure)
+        return Effect.sync(() => void events.push(`save ${slot} ${position}`))
+      })
+  })
+  const made = Checkpoints.make("s", START, session).pipe(Effect.provideService(CheckpointStore, store))
+  return { events, state, made }
+}
+
+describe("Checkpoints: a position confirmed before it is stored is lost with the next crash", () => {
+  it.effect("stores first, then confirms, and never the same position twice or an earlier one", () =>
+    Effect.gen(function*() {
+      const { events, made } = world()
+      const checkpoints = yield* made
+      for (const boundary of [200n, 200n, 150n, undefined, 300n]) yield* checkpoints.commit(batch(boundary))
+      assert.deepStrictEqual(events, ["save s 200", "confirm 200", "save s 300", "confirm 300"])
+    }))
+
+  it.effect("confirms nothing when the store fails, and tries again with the next batch", () =>
+    Effect.gen(function*() {
+      const { events, made, state } = world()
+      const checkpoints = yield* made
+      state.broken = true
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(checkpoints.commit(batch(200n)))))
+      assert.deepStrictEqual(events, [])
+      state.broken = false
+      yield* checkpoints.commit(batch(200n))
+      assert.deepStrictEqual(events, ["save s 200", "confirm 200"])
+    }))
+
+  it.effect("commits side by side are taken one after the other", () =>
+    Effect.gen(function*() {
+      const { events, made } = world()
+      const checkpoints = yield* made
+      yield* Effect.all([400n, 200n, 300n].map((boundary) => checkpoints.commit(batch(boundary))), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(events, ["save s 400", "confirm 400"])
+    }))
+})
