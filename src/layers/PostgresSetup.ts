@@ -1,7 +1,6 @@
 /** Prepares PostgreSQL for a job: reads the facts, and carries out the steps that `domain/PostgresSetup` derives. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { Client } from "pg"
 import type { PgAddress, Settings } from "../domain/config/Settings.ts"
@@ -14,6 +13,7 @@ import * as Plan from "../domain/PostgresSetup.ts"
 import type { SourceTable } from "../domain/Table.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
+import * as PostgresClient from "./PostgresClient.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
@@ -42,6 +42,7 @@ const LOCK_PAUSE_MS = 1_000
 /** A new slot waits for every writing transaction that was open when it began; nobody waits behind it. */
 const SLOT_LOCK_MS_MAX = 5_000
 const SLOT_STATEMENT_MS_MAX = 20_000
+const APPLICATION_NAME = "dbmazz"
 /** The fallback for the system identifier is one command on a new connection. */
 const IDENTIFY_MS_MAX = 10_000
 
@@ -55,13 +56,7 @@ const identifySystem = (source: PgAddress): Effect.Effect<string, Failure> =>
   Effect.tryPromise({
     try: async () => {
       const config = {
-        host: source.host,
-        port: source.port,
-        user: source.user,
-        password: Redacted.value(source.password),
-        database: source.database,
-        ssl: source.tls === undefined ? false : { rejectUnauthorized: source.tls.verify },
-        connectionTimeoutMillis: IDENTIFY_MS_MAX,
+        ...PostgresClient.config(source, APPLICATION_NAME),
         query_timeout: IDENTIFY_MS_MAX,
         replication: "database"
       }

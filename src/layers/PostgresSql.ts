@@ -2,7 +2,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { Socket } from "node:net"
@@ -13,6 +12,7 @@ import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
+import * as PostgresClient from "./PostgresClient.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 
 /** A result row by column name; int8 arrives as text. */
@@ -32,14 +32,10 @@ export class PostgresSql extends Context.Service<PostgresSql, {
   ) => Effect.Effect<ReadonlyArray<Row>, PgSqlError | TransientError | SetupError>
 }>()("dbmazz/layers/PostgresSql") {}
 
-/** Name resolution, TCP, TLS and login together. */
-const CONNECT_MS_MAX = 10_000
 /** The server ends a statement of ours after this, unless the call site sets another limit. */
 const STATEMENT_MS_MAX = 60_000
 /** Longer than any statement may run on the server: what is silent for this long is a dead peer, not a slow one. */
 const ANSWER_MS_MAX = 180_000
-/** Idle time after which the operating system asks whether the peer is still there. */
-const KEEP_ALIVE_MS = 10_000
 /** A polite goodbye; then the socket is destroyed. */
 const CLOSE_MS_MAX = 2_000
 
@@ -54,19 +50,7 @@ interface Session {
 
 const open = async (address: PgAddress, applicationName: string, settings: SessionSettings): Promise<Session> => {
   const socket = new Socket()
-  const client = new Client({
-    host: address.host,
-    port: address.port,
-    user: address.user,
-    password: Redacted.value(address.password),
-    database: address.database,
-    ssl: address.tls === undefined ? false : { rejectUnauthorized: address.tls.verify },
-    application_name: applicationName,
-    connectionTimeoutMillis: CONNECT_MS_MAX,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    stream: () => socket
-  })
+  const client = new Client({ ...PostgresClient.config(address, applicationName), stream: () => socket })
   const session: Session = { client, socket, lost: false }
   const markLost = () => {
     session.lost = true

@@ -8,7 +8,6 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
-import * as Redacted from "effect/Redacted"
 import { LogicalReplicationService } from "pg-logical-replication"
 import type { PgAddress } from "../domain/config/Settings.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
@@ -17,10 +16,10 @@ import * as Lsn from "../domain/Lsn.ts"
 import * as Envelope from "../domain/pgoutput/Envelope.ts"
 import { FrameArena } from "./FrameArena.ts"
 import { FramePlugin } from "./FramePlugin.ts"
+import * as PostgresClient from "./PostgresClient.ts"
 import * as ReplicationFailure from "./ReplicationFailure.ts"
 
-/** A server that does not answer the TCP and protocol handshake within this is unreachable. */
-const CONNECT_TIMEOUT_MS = 10_000
+const APPLICATION_NAME = "dbmazz"
 /** After its first frame a chunk waits this long for more: a busy server sends one message a packet. */
 const CHUNK_LINGER_MS = 1
 /** A longer chunk gains nothing and is cut again and again by the batches it falls into. */
@@ -96,7 +95,7 @@ export class ReplicationConnection {
     this.#confirmed = start
     this.#server = start
     this.#service = new LogicalReplicationService(
-      clientConfig(options.address),
+      PostgresClient.config(options.address, APPLICATION_NAME),
       { acknowledge: { auto: false, timeoutSeconds: 0 } }
     )
     this.#service.on("heartbeat", (lsn, _timestamp, shouldRespond) => this.#keepalive(lsn, shouldRespond))
@@ -295,15 +294,3 @@ const keepaliveFrame = (position: Lsn.Lsn): Envelope.WalFrame => {
   bytes.writeBigUInt64BE(position, 1)
   return { bytes, start: 0, end: bytes.length }
 }
-
-const clientConfig = (address: PgAddress) => ({
-  host: address.host,
-  port: address.port,
-  user: address.user,
-  password: Redacted.value(address.password),
-  database: address.database,
-  application_name: "dbmazz",
-  keepAlive: true,
-  connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  ...(address.tls === undefined ? {} : { ssl: { rejectUnauthorized: address.tls.verify } })
-})
