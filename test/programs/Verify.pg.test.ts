@@ -15,6 +15,9 @@ const targetTables = fs.readFileSync(new URL("../../demo/sql/starrocks.sql", imp
   .replaceAll(/^--.*$/gm, "").split(/;\s*$/m).filter((statement) => statement.trim() !== "")
   .map((statement) => statement.replace("IF NOT EXISTS ", "IF NOT EXISTS shop."))
 
+/** How long changes may take to arrive on a busy machine. */
+const ARRIVAL_MS_MAX = 30_000
+
 /** A key that natural language and bytes sort differently, in two parts. */
 const KEYED_SOURCE =
   `create table keyed (code text collate "und-x-icu", part int, padded char(6), day date, weight float8,
@@ -51,17 +54,20 @@ const replicated = Effect.gen(function*() {
   yield* PostgresServer.run(source, KEYED_ROWS)
   yield* traffic.run(600, 2)
   yield* PostgresServer.run(source, "delete from keyed where note = 'B' and part = 1")
+  const tables = TABLES.map((name) => ({ schema: "public", name }))
+  const settings = { source, sink, tables } satisfies Pick<Settings, "source" | "sink" | "tables">
+  // A stop loads what was received, and the last change may still be on its way.
+  yield* Verify.verify(settings, ARRIVAL_MS_MAX)
   yield* job.kill("SIGTERM")
   assert.strictEqual(yield* job.exit, 0)
-  const tables = TABLES.map((name) => ({ schema: "public", name }))
-  return { source, traffic, job: { source, sink, tables } satisfies Pick<Settings, "source" | "sink" | "tables"> }
+  return { source, traffic, job: settings }
 })
 
 layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
   it.effect("T74 equal is equal, and each kind of difference is named by table, key and column", () =>
     Effect.gen(function*() {
       const { job, source, traffic } = yield* replicated
-      const equal = yield* Verify.verify(job, 20_000)
+      const equal = yield* Verify.verify(job, 0)
       assert.deepStrictEqual(Object.values(equal.tables).flatMap((table) => table.examples), [])
       assert.isTrue(equal.equal)
       for (const name of TABLES) {
