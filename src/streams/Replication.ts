@@ -1,6 +1,7 @@
 /**
  * One replication job for as long as it runs: setup, pipeline, and again from the checkpoint after whatever time can mend.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -45,15 +46,15 @@ const wait = Effect.fnUntraced(function*(
  * confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const progress = yield* Progress
   let failures = 0
   while (true) {
+    const startedAt = yield* Clock.currentTimeMillis
     const result = yield* Effect.result(attempt(settings, stop))
     if (Result.isSuccess(result)) return
     const error = result.failure
     if (error._tag !== "TransientError") return yield* error
-    // A job that got as far as replicating starts its backoff anew.
-    failures = (yield* progress.get).phase === "replicating" ? 1 : failures + 1
+    // What ran for longer than the longest wait was well: its backoff starts anew.
+    failures = (yield* Clock.currentTimeMillis) - startedAt > settings.retry.maxMs ? 1 : failures + 1
     if (yield* Deferred.isDone(stop)) return yield* error
     yield* wait(settings, stop, error, failures)
     if (yield* Deferred.isDone(stop)) return yield* error
