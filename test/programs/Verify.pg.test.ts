@@ -85,28 +85,34 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
         keyed: []
       })
 
+      // The traffic deletes by chance; these are alive.
+      const [alive] = yield* PostgresServer.run(
+        source,
+        "select (select min(id)::text from orders) as orders_id, (select min(id)::text from order_items) as items_id"
+      )
+      const [victim, changed] = [String(alive?.["orders_id"]), String(alive?.["items_id"])]
       yield* PostgresServer.run(
         source,
-        `delete from orders where id = 1;
+        `delete from orders where id = ${victim};
          insert into orders (id, customer_id, status, total) values (90000001, 1, 'missing', 1);
-         update order_items set attributes = '{"changed": true}', price = -1 where id = 2;
+         update order_items set attributes = '{"changed": true}', price = -1 where id = ${changed};
          update keyed set weight = -1 where part = 2 and code = 'Ab' || (select min(substr(code, 3)) from keyed
             where part = 2 and code like 'Ab%')`
       )
       const differs = yield* Verify.verify(job, 0)
       assert.isFalse(differs.equal)
       assert.deepStrictEqual(differs.tables["orders"]?.examples, [
-        { key: { id: "1" }, problem: "unexpected", columns: [] },
+        { key: { id: victim }, problem: "unexpected", columns: [] },
         { key: { id: "90000001" }, problem: "missing", columns: [] }
       ])
       assert.deepStrictEqual(differs.tables["order_items"]?.examples, [
-        { key: { id: "2" }, problem: "different", columns: ["price", "attributes"] }
+        { key: { id: changed }, problem: "different", columns: ["price", "attributes"] }
       ])
       assert.strictEqual(differs.tables["toast_test"]?.different, 0)
       const [keyed, ...others] = differs.tables["keyed"]?.examples ?? []
       assert.deepStrictEqual(others, [])
       assert.deepStrictEqual([keyed?.problem, keyed?.columns, keyed?.key["part"]], ["different", ["weight"], "2"])
-      assert.deepStrictEqual((yield* Verify.notSoftDeleted(job, { orders: [1, 2] }))["orders"], ["1"])
+      assert.deepStrictEqual((yield* Verify.notSoftDeleted(job, { orders: [victim, 90000001] }))["orders"], [victim])
 
       // A key that was deleted, and is alive again in the source alone.
       const again = deletedKeys.orders[0]!

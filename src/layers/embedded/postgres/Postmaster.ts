@@ -110,6 +110,7 @@ export const start = async (options: StartOptions): Promise<Postmaster | undefin
   const settings = Object.entries(options.settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   const log = await fs.open(logFile, "a")
   let child: ChildProcess
+  let exited: Promise<void>
   try {
     // A session of its own: Ctrl-C in the terminal must reach us alone, so that we can drain before the server stops.
     child = spawn(binaries.postgres, ["-D", dataDirectory, ...settings], {
@@ -119,6 +120,8 @@ export const start = async (options: StartOptions): Promise<Postmaster | undefin
       env: environment(),
       stdio: ["ignore", log.fd, log.fd, "pipe"]
     })
+    // Before anything is awaited: a server that refuses its settings may be gone before the next line runs.
+    exited = whenGone(child)
     await new Promise((resolve, reject) => child.once("error", reject).once("spawn", () => resolve(undefined)))
   } finally {
     await log.close()
@@ -126,7 +129,7 @@ export const start = async (options: StartOptions): Promise<Postmaster | undefin
   const pid = child.pid!
   const dismissGuard = spawnGuard(pid, options)
   let ended = false
-  const gone = whenGone(child).then(() => {
+  const gone = exited.then(() => {
     ended = true
     dismissGuard()
   })
