@@ -13,6 +13,7 @@ import type { LoadRequest, LoadResult } from "../domain/Load.ts"
 import * as Backoff from "../domain/streamload/Backoff.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
+import * as Target from "../domain/streamload/Target.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
 
 /** Pause between two questions for the state of a label whose transaction still runs, in ms. */
@@ -155,17 +156,21 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   }
 
   /** Loads that were interrupted after they may have been sent, by table: StarRocks may still be committing them. */
-  const abandoned = new Map<string, LoadRequest>()
+  const abandoned = new Map<string, { readonly request: LoadRequest; readonly sinceMs: number }>()
 
-  /** A load of older rows that commits after a newer one would win: wait until the older one is over. */
+  /**
+   * A load of older rows that commits after a newer one would win: wait until the older one is over. A sink that cannot be
+   * asked for labels (a back end's address) is waited out: StarRocks aborts a load at its timeout.
+   */
   const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest) {
     const left = abandoned.get(table)
-    if (left === undefined || left.label === next.label) return
-    for (let failures = 1;; failures++) {
+    if (left === undefined || left.request.label === next.label) return
+    const overMs = left.sinceMs + Target.LOAD_TIMEOUT_SECONDS * 1000
+    for (let failures = 1; (yield* Clock.currentTimeMillis) < overMs; failures++) {
       const cause = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: "its load was interrupted" } as const
-      const settlement = yield* settle(left, cause)
+      const settlement = yield* settle(left.request, cause)
       if (settlement._tag !== "Transient") break
-      yield* wait(left, failures, settlement)
+      yield* wait(left.request, failures, settlement)
     }
     abandoned.delete(table)
   })
@@ -176,7 +181,11 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     const inTurn = Effect.andThen(
       settleAbandoned(table, request),
       untilOver(request).pipe(
-        Effect.onInterrupt(() => Effect.sync(() => void abandoned.set(table, { ...request, body: NO_BODY }))),
+        Effect.onInterrupt(() =>
+          Effect.map(Clock.currentTimeMillis, (sinceMs) => {
+            abandoned.set(table, { request: { ...request, body: NO_BODY }, sinceMs })
+          })
+        ),
         Effect.tap(() => Effect.sync(() => abandoned.delete(table)))
       )
     )

@@ -42,8 +42,8 @@ const wait = Effect.fnUntraced(function*(
 /**
  * Replicates until `stop` is done, then loads and confirms what was received and returns. Transient failures are waited
  * out for ever, with a line in the log each time; every attempt starts at the stored checkpoint and leaves nothing behind.
- * A `SetupError` or a `PermanentError` ends it, and so does a failure after `stop`: what was received is then not all
- * confirmed. The slot stays.
+ * A `SetupError` or a `PermanentError` ends it, and so does a failure of the drain that `stop` asks for: what was received
+ * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
   let failures = 0
@@ -57,6 +57,7 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     failures = (yield* Clock.currentTimeMillis) - startedAt > settings.retry.maxMs ? 1 : failures + 1
     if (yield* Deferred.isDone(stop)) return yield* error
     yield* wait(settings, stop, error, failures)
-    if (yield* Deferred.isDone(stop)) return yield* error
+    // Stopped while it waited: nothing was in flight.
+    if (yield* Deferred.isDone(stop)) return
   }
 })

@@ -416,4 +416,22 @@ describe("a load that was interrupted", () => {
       const order = played.server.turns.map((turn) => turn.method)
       assert.deepStrictEqual(order, ["PUT", "GET", "GET", "GET", "PUT"])
     }))
+
+  it.effect("is waited out when nobody can be asked for its label: at its timeout StarRocks has aborted it", () =>
+    Effect.gen(function*() {
+      const stalled: Play = (turn) => turn.read(() => undefined)
+      const played = yield* stage({ loads: [stalled, success] })
+      yield* Effect.gen(function*() {
+        const service = yield* StreamLoader
+        const older = yield* Effect.forkChild(service.load(request))
+        yield* HttpStage.until(() => played.loads().length === 1 && played.loads()[0]!.body.byteLength > 0)
+        yield* Fiber.interrupt(older)
+        const newer = yield* Effect.forkChild(service.load({ ...request, label: "dbmazz_2" }))
+        yield* HttpStage.until(() => played.questions() > 0)
+        assert.strictEqual(played.loads().length, 1)
+        yield* passTime(newer)
+      }).pipe(Effect.provide(Layer.merge(loader(played.server, {}, { baseMs: 60_000, maxMs: 60_000 }), SILENT)))
+      assert.deepStrictEqual(played.loads().map((turn) => turn.headers["label"]), ["dbmazz_1", "dbmazz_2"])
+      assert.isAtLeast(yield* Clock.currentTimeMillis, 600_000)
+    }))
 })
