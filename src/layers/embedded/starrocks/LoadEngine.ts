@@ -7,13 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
-import { Readable } from "node:stream"
-import { createGunzip, createInflate, createZstdDecompress } from "node:zlib"
 import type { Catalogue } from "./Catalogue.ts"
 import type { ErrorLogs } from "./ErrorLog.ts"
 import type { Faults } from "./Faults.ts"
-import { JsonRows } from "./JsonRows.ts"
 import { isLabel, labelPattern, type LabelRecord, type Labels } from "./Labels.ts"
+import * as LoadBody from "./LoadBody.ts"
 import type { EarlyHeaders, LateHeaders } from "./LoadHeaders.ts"
 import * as LoadPlan from "./LoadPlan.ts"
 import type { Outcome, Progress } from "./LoadReply.ts"
@@ -91,40 +89,9 @@ export const refuse = (message: string): LoadRefused => new LoadRefused({ outcom
 
 const storageRefusal = (error: StorageError): LoadRefused => refuse(`storage failed: ${error.message}`)
 
-const decompressed = (body: AsyncIterable<Buffer>, compression: LateHeaders["compression"]): AsyncIterable<Buffer> => {
-  if (compression === "none") return body
-  const decoder = compression === "gzip"
-    ? createGunzip()
-    : compression === "deflate"
-    ? createInflate()
-    : createZstdDecompress()
-  const source = Readable.from(body)
-  source.on("error", (cause) => decoder.destroy(cause))
-  return source.pipe(decoder)
-}
-
-/** The chunks of a body until the signal says stop; the request itself stays open for the answer. */
-const until = async function*(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<Buffer> {
-  const stopped = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () => reject(new Error("the load was stopped")))
-  })
-  stopped.catch(() => undefined)
-  const chunks = body[Symbol.asyncIterator]()
-  for (;;) {
-    const chunk = await Promise.race([chunks.next(), stopped])
-    if (chunk.done === true) return
-    yield chunk.value
-  }
-}
-
 const readFailure = (cause: unknown): LoadRefused | LoadAbandoned => {
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
-  const message = cause instanceof Error ? cause.message : String(cause)
-  if (code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_BUFFER_TOO_LARGE") {
-    return refuse(`decompress failed: ${message}`)
-  }
-  const gone = code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE" || message === "aborted"
-  return gone ? new LoadAbandoned({ message }) : refuse(message)
+  const failure = LoadBody.failure(cause)
+  return failure.gone ? new LoadAbandoned({ message: failure.message }) : refuse(failure.message)
 }
 
 /** Makes the engine. */
@@ -165,38 +132,17 @@ export const make = (parts: Parts): LoadEngine => {
       return { transaction, plan, late, session, staging, rows: new RowBuffer(plan, staging.append) }
     }).pipe(Effect.catchTag("StorageError", (error) => Effect.fail(storageRefusal(error))))
 
-  const read = async (
-    prepared: Prepared,
-    body: AsyncIterable<Buffer>,
-    progress: Progress,
-    signal: AbortSignal
-  ): Promise<void> => {
-    const { late, rows } = prepared
-    const json = new JsonRows(rows, late.stripOuterArray)
-    const counted = async function*(): AsyncIterable<Buffer> {
-      for await (const bytes of until(body, signal)) {
-        progress.bytes += bytes.length
-        yield bytes
-      }
-    }
-    for await (const bytes of decompressed(counted(), late.compression)) {
-      const startedAtMs = performance.now()
-      json.push(bytes)
-      progress.writeMs += performance.now() - startedAtMs
-    }
-    json.end()
-    prepared.staging.end()
-  }
-
   const stage: LoadEngine["stage"] = (prepared, body, progress) =>
     Effect.gen(function*() {
       const startedAtMs = performance.now()
       yield* Effect.callback<void, LoadRefused | LoadAbandoned>((resume) => {
         const stop = new AbortController()
-        const settled = read(prepared, body, progress, stop.signal).then(
-          () => resume(Effect.void),
-          (cause: unknown) => resume(Effect.fail(readFailure(cause)))
-        )
+        const settled = LoadBody.read(prepared.late, prepared.rows, body, progress, stop.signal).then(
+          () => {
+            prepared.staging.end()
+            resume(Effect.void)
+          }
+        ).catch((cause: unknown) => resume(Effect.fail(readFailure(cause))))
         // The staging table must not go away under a reader that still writes to it.
         return Effect.promise(() => {
           stop.abort()

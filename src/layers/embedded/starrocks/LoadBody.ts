@@ -1,0 +1,72 @@
+/** A load's body on its way into rows: stopped on demand, counted, decompressed and parsed as it arrives. */
+import { Readable } from "node:stream"
+import { createGunzip, createInflate, createZstdDecompress } from "node:zlib"
+import { JsonRows } from "./JsonRows.ts"
+import type { LateHeaders } from "./LoadHeaders.ts"
+import type { Progress } from "./LoadReply.ts"
+import type { RowBuffer } from "./RowBuffer.ts"
+
+/** Turns bytes into rows; `end` says that the body is complete. */
+export interface RowParser {
+  readonly push: (bytes: Buffer) => void
+  readonly end: () => void
+}
+
+const decompressed = (body: AsyncIterable<Buffer>, compression: LateHeaders["compression"]): AsyncIterable<Buffer> => {
+  if (compression === "none") return body
+  const decoder = compression === "gzip"
+    ? createGunzip()
+    : compression === "deflate"
+    ? createInflate()
+    : createZstdDecompress()
+  const source = Readable.from(body)
+  source.on("error", (cause) => decoder.destroy(cause))
+  return source.pipe(decoder)
+}
+
+/** The chunks of a body until the signal says stop; the request itself stays open for the answer. */
+const until = async function*(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<Buffer> {
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("the load was stopped")))
+  })
+  stopped.catch(() => undefined)
+  const chunks = body[Symbol.asyncIterator]()
+  for (;;) {
+    const chunk = await Promise.race([chunks.next(), stopped])
+    if (chunk.done === true) return
+    yield chunk.value
+  }
+}
+
+/** What a failed read means: `gone` when the client hung up and there is nobody to answer. */
+export const failure = (cause: unknown): { readonly gone: boolean; readonly message: string } => {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_BUFFER_TOO_LARGE") {
+    return { gone: false, message: `decompress failed: ${message}` }
+  }
+  return { gone: code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE" || message === "aborted", message }
+}
+
+/** Reads the whole body into the rows; rejects when it ends early, cannot be decompressed, or the signal says stop. */
+export const read = async (
+  headers: LateHeaders,
+  rows: RowBuffer,
+  body: AsyncIterable<Buffer>,
+  progress: Progress,
+  signal: AbortSignal
+): Promise<void> => {
+  const parser: RowParser = new JsonRows(rows, headers.stripOuterArray)
+  const counted = async function*(): AsyncIterable<Buffer> {
+    for await (const bytes of until(body, signal)) {
+      progress.bytes += bytes.length
+      yield bytes
+    }
+  }
+  for await (const bytes of decompressed(counted(), headers.compression)) {
+    const startedAtMs = performance.now()
+    parser.push(bytes)
+    progress.writeMs += performance.now() - startedAtMs
+  }
+  parser.end()
+}
