@@ -37,6 +37,8 @@ export interface Labels {
   readonly begin: (database: string, label: string, table: string) => Result.Result<LabelRecord, LabelRecord>
   /** The newest record of a label that is not forgotten. */
   readonly find: (database: string, label: string) => LabelRecord | undefined
+  /** Transactions of a table that have neither committed nor aborted. */
+  readonly unfinished: (database: string, table: string) => ReadonlyArray<LabelRecord>
   /** Writes the outcome; part of the transaction that writes the rows. */
   readonly write: (session: Session, record: LabelRecord, state: LabelState) => Effect.Effect<void, StorageError>
   /** Makes the outcome known; after the transaction. */
@@ -139,6 +141,10 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       }
       return record
     },
+    unfinished: (database, table) =>
+      [...(databases.get(database)?.values() ?? [])].filter((record) =>
+        record.table === table && !isFinal(record.state)
+      ),
     write: (session, record, state) =>
       session.run(`insert into ${schema}.labels values ($1::bigint, $2, $3, $4, $5, $6::bigint)`, [
         String(record.txnId),

@@ -26,6 +26,8 @@ export interface LoadPlan {
   readonly table: Table
   /** Names of the members or fields that are read, in order; their indexes are the slots. */
   readonly slots: ReadonlyArray<string>
+  /** Slots by position, for bodies whose values have places instead of names: the plain names of `columns`, in order. */
+  readonly fields: ReadonlyArray<number>
   readonly targets: ReadonlyArray<Target>
   /** What decides between upsert and delete; undefined when every row is an upsert. */
   readonly operation: Source | undefined
@@ -128,9 +130,12 @@ export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan
   const slots: Array<string> = []
   const slotOf = (name: string): number => slots.includes(name) ? slots.indexOf(name) : slots.push(name) - 1
   const sources = new Map<string, Source>()
+  const fields: Array<number> = []
   if (headers.columns === undefined || headers.columns.trim() === "") {
     for (const column of table.columns) {
-      sources.set(column.name.toLowerCase(), { kind: "slot", slot: slotOf(column.name) })
+      const slot = slotOf(column.name)
+      sources.set(column.name.toLowerCase(), { kind: "slot", slot })
+      fields.push(slot)
     }
     sources.set(operationName, { kind: "slot", slot: slotOf(operationName) })
   } else {
@@ -142,8 +147,11 @@ export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan
     for (const entry of items.success) {
       const target = entry.name.toLowerCase()
       if (entry.kind === "literal") sources.set(target, { kind: "literal", text: entry.text })
-      else if (entry.kind === "name") sources.set(target, { kind: "slot", slot: slotOf(entry.name) })
-      else {
+      else if (entry.kind === "name") {
+        const slot = slotOf(entry.name)
+        sources.set(target, { kind: "slot", slot })
+        fields.push(slot)
+      } else {
         if (!plain.has(entry.from)) {
           return Result.fail(`unknown reference column, column=${entry.name}, reference=${entry.from}`)
         }
@@ -154,6 +162,7 @@ export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan
   return targets(table, headers, sources).pipe(Result.map((found) => ({
     table,
     slots,
+    fields,
     targets: found,
     operation: table.model === "PRI_KEYS" ? sources.get(operationName) : undefined,
     partial: headers.partialUpdate,
