@@ -14,6 +14,9 @@ const flags = {
   fePort: port("fe-port", 8030, "the FE's HTTP"),
   bePort: port("be-port", 8040, "the BE's HTTP"),
   mysqlPort: port("mysql-port", 9030, "the MySQL protocol"),
+  adminPort: Flag.optional(Flag.Int("admin-port")).pipe(
+    Flag.withDescription("port of the switchboard for faults, on 127.0.0.1; 0 picks a free one; off when absent")
+  ),
   data: Flag.String("data").pipe(Flag.withDescription("directory of the data; created when missing")),
   user: Flag.String("user").pipe(Flag.withDefault("root"), Flag.withDescription("the user who may log in")),
   password: Flag.Redacted("password").pipe(
@@ -28,11 +31,12 @@ export const command = Command.make(
   "embedded-starrocks",
   flags,
   Effect.fnUntraced(
-    function*({ bePort, data, database, fePort, mysqlPort, password, user }) {
+    function*({ adminPort, bePort, data, database, fePort, mysqlPort, password, user }) {
       const endpoint = yield* EmbeddedStarRocks.make({
         fePort,
         bePort,
         mysqlPort,
+        adminPort: Option.getOrUndefined(adminPort),
         dataDir: data,
         user,
         password,
@@ -44,6 +48,8 @@ export const command = Command.make(
         fePort: endpoint.fePort,
         bePort: endpoint.bePort,
         mysqlPort: endpoint.mysqlPort,
+        // JSON leaves it out when there is none.
+        adminPort: endpoint.adminPort,
         user,
         data
       }))

@@ -1,7 +1,15 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import mysql from "mysql2/promise"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { gzipSync } from "node:zlib"
-import { ContractServer, newLabel, tColumns } from "./ContractServer.ts"
+import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
+import { server as httpServer } from "../../src/layers/embedded/starrocks/HttpReply.ts"
+import { listen } from "../../src/layers/embedded/starrocks/Listening.ts"
+import { ContractServer, external, newLabel, type Shape, tColumns } from "./ContractServer.ts"
+import { http, raw, type Request } from "./WireHttp.ts"
 
 const live = { excludeTestServices: true } as const
 const rows = [{ id: 1, name: "a", n: 1 }, { id: 2, name: "b", n: 2 }]
@@ -236,4 +244,230 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       assert.notStrictEqual(broken.status, 200)
       assert.strictEqual((yield* server.load({ table, rows }))["Status"], "Success")
     }))
+
+  it.effect("names in the path are percent-decoded; a target may be absolute", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const encoded = table.replace(/./g, (letter) => `%${letter.charCodeAt(0).toString(16)}`)
+      const path = `/api/${server.database}/${encoded}/_stream_load`
+      assert.strictEqual((yield* server.load({ table, rows, path }))["Status"], "Success")
+      const absolute = `http://elsewhere:1${path}`
+      assert.strictEqual((yield* server.load({ table, rows, path: absolute }))["Status"], "Success")
+      const broken = yield* server.be({ method: "PUT", path: "/api/%zz/t/_stream_load" })
+      assert.strictEqual(broken.status, 404)
+    }))
+
+  it.effect("a connection is used again after a load that failed, also when requests come before the answers", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const put = (body: string, headers = "") =>
+        `PUT /api/${server.database}/${table}/_stream_load HTTP/1.1\r\nhost: x\r\nformat: json\r\n` +
+        `authorization: ${server.authorization}\r\n${headers}content-length: ${body.length}\r\n\r\n${body}`
+      const requests = [
+        put("{\"id\":1", ""),
+        put("{\"id\":3}"),
+        "GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n"
+      ]
+      const answers = (text: string) => [...text.matchAll(/"(?:Status|status)": ?"([^"]+)"/g)].map((found) => found[1])
+      const send = (bytes: string, wanted: number) =>
+        Effect.promise(() => raw(server.host, server.bePort, bytes, (text) => answers(text).length === wanted))
+      const { closed, text } = yield* send(requests.join(""), 3)
+      assert.deepStrictEqual(answers(text), ["Fail", "Success", "OK"])
+      assert.isFalse(closed)
+      // A body that nobody wants ends the connection: what follows it is not mistaken for a request.
+      const refused = yield* send(put("{\"id\":2}", "timeout: abc\r\n") + requests.join(""), 2)
+      assert.deepStrictEqual(answers(refused.text), ["Fail"])
+      assert.isTrue(refused.closed)
+    }))
+
+  it.effect("chunks that are none end the load without rows, its label is free, the server lives", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const label = newLabel()
+      const head = `PUT /api/${server.database}/${table}/_stream_load HTTP/1.1\r\nhost: x\r\nformat: json\r\n` +
+        `label: ${label}\r\nauthorization: ${server.authorization}\r\ntransfer-encoding: chunked\r\n\r\n`
+      const broken = yield* Effect.promise(() =>
+        raw(server.host, server.bePort, `${head}8\r\n{"id":1}\r\nxyz\r\n`, () => false)
+      )
+      assert.isTrue(broken.closed)
+      assert.notInclude(broken.text, "Success")
+      const reply = yield* server.load({ table, rows: [{ id: 7 }], headers: { label } }).pipe(
+        Effect.repeat({ until: (attempt) => attempt["Status"] !== "Label Already Exists" })
+      )
+      assert.strictEqual(reply["Status"], "Success")
+      assert.lengthOf(yield* server.sql(`SELECT id FROM ${table}`), 1)
+    }))
+
+  it.effect("a client that leaves after its last byte has loaded its rows", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const label = newLabel()
+      yield* server.load({ table, rows, headers: { label }, leaves: true })
+      yield* server.labelState(label).pipe(Effect.repeat({ until: (answer) => answer["state"] === "VISIBLE" }))
+      assert.lengthOf(yield* server.sql(`SELECT id FROM ${table}`), 2)
+    }))
+
+  it.effect("the error log answers HEAD, and 404 when there is none of that name", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const failed = yield* server.load({ table, rows: [{ id: "x" }] })
+      const url = new URL(String(failed["ErrorURL"]))
+      const path = `${url.pathname}${url.search}`
+      const full = yield* server.be({ method: "GET", path })
+      assert.match(full.body, /^Error: .*\. Row: /)
+      const head = yield* Effect.promise(() =>
+        raw(server.host, server.bePort, `HEAD ${path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`, () => false)
+      )
+      assert.match(head.text, /^HTTP\/1\.1 200 [^]*\r\n\r\n$/)
+      assert.strictEqual((yield* server.be({ method: "GET", path: "/api/_load_error_log?file=none" })).status, 404)
+    }))
+
+  it.effect("headers up to 1 MB are read, larger ones are a bad request", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const large = { "x-large": "x".repeat(900_000) }
+      assert.strictEqual((yield* server.load({ table, rows, headers: large }))["Status"], "Success")
+      const larger = yield* server.be({
+        method: "GET",
+        path: "/api/health",
+        headers: { "x-large": "x".repeat(1_200_000) }
+      })
+      assert.isTrue(larger.status === 400 || larger.status === 0)
+    }))
+
+  it.effect.skipIf(external)(
+    "faults in the header phase: a BE that shuts down, and one that is slow to say 100",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* ContractServer
+        const table = yield* server.table(tColumns)
+        server.faults.on("be-shutdown", { table, count: 1 })
+        const refused = yield* server.load({ table, rows })
+        assert.deepInclude(refused, {
+          TxnId: -1,
+          Status: "Fail",
+          Message: "Service is shutting down, please retry later!"
+        })
+        const label = newLabel()
+        const path = `/api/${server.database}/${table}/_stream_load`
+        server.faults.on("slow-continue", { table })
+        const early = yield* server.be({ method: "PUT", path, expect: true, headers: { label }, waitMs: 200 })
+        assert.strictEqual(early.status, -1)
+        assert.isFalse(early.continued)
+        // The client has left: its load ends though the fault is still on.
+        yield* server.labelState(label).pipe(Effect.repeat({ until: (answer) => answer["state"] === "ABORTED" }))
+        const [reply] = yield* Effect.all([server.load({ table, rows }), released(server, "slow-continue")], {
+          concurrency: 2
+        })
+        assert.strictEqual(reply["Status"], "Success")
+      })
+  )
+
+  it.effect.skipIf(external)(
+    "faults in the body: a reset rolls back, a stall keeps the label until it is over",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* ContractServer
+        const table = yield* server.table(tColumns)
+        const label = newLabel()
+        server.faults.on("reset-in-body", { table, count: 1 })
+        assert.deepStrictEqual(yield* server.load({ table, rows, headers: { label } }), {})
+        yield* server.labelState(label).pipe(Effect.repeat({ until: (answer) => answer["state"] === "ABORTED" }))
+        assert.lengthOf(yield* server.sql(`SELECT id FROM ${table}`), 0)
+        server.faults.on("stall-in-body", { table, count: 1 })
+        const [reply] = yield* Effect.all([
+          server.load({ table, rows, headers: { label } }),
+          released(server, "stall-in-body", label)
+        ], { concurrency: 2 })
+        assert.strictEqual(reply["Status"], "Success")
+      })
+  )
+
+  it.effect.skipIf(external)(
+    "46: a held commit goes on though its client has left: a zombie that commits later",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* ContractServer
+        const table = yield* server.table(tColumns)
+        const label = newLabel()
+        server.faults.on("hold-commit", { table })
+        yield* server.load({ table, rows, headers: { label }, leaves: true })
+        yield* Effect.sync(() => server.faults.hits("hold-commit")).pipe(
+          Effect.tap(() => Effect.yieldNow),
+          Effect.repeat({ until: (hits) => hits === 1 })
+        )
+        assert.strictEqual((yield* server.labelState(label))["state"], "PREPARE")
+        const retry = yield* server.load({ table, rows: [{ id: 9 }], headers: { label } })
+        assert.deepInclude(retry, { Status: "Label Already Exists", ExistingJobStatus: "RUNNING" })
+        assert.lengthOf(yield* server.sql(`SELECT id FROM ${table}`), 0)
+        server.faults.off("hold-commit")
+        yield* server.labelState(label).pipe(Effect.repeat({ until: (answer) => answer["state"] === "VISIBLE" }))
+        assert.lengthOf(yield* server.sql(`SELECT id FROM ${table}`), 2)
+      })
+  )
 })
+
+/** Waits until a fault holds a load, sees that its label is held too, and switches the fault off. */
+const released = (server: Shape, kind: "slow-continue" | "stall-in-body", label?: string) =>
+  Effect.gen(function*() {
+    const before = server.faults.hits(kind)
+    yield* Effect.sync(() => server.faults.hits(kind)).pipe(
+      Effect.tap(() => Effect.yieldNow),
+      Effect.repeat({ until: (hits) => hits > before })
+    )
+    if (label !== undefined) assert.strictEqual((yield* server.labelState(label))["state"], "PREPARE")
+    server.faults.off(kind)
+  })
+
+it.live.skipIf(external)(
+  "streaming_load_max_mb bounds bodies with a declared length and bodies in chunks",
+  () =>
+    Effect.gen(function*() {
+      const dataDir = yield* Effect.acquireRelease(
+        Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-contract-"))),
+        (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+      )
+      const { bePort, mysqlPort } = yield* EmbeddedStarRocks.make({ dataDir, database: "d", bodyBytesMax: 1000 })
+      yield* Effect.promise(async () => {
+        const connection = await mysql.createConnection({ host: "127.0.0.1", port: mysqlPort, user: "root" })
+        await connection.query("CREATE TABLE d.t (id BIGINT) PRIMARY KEY (id) DISTRIBUTED BY HASH(id)")
+        await connection.end()
+      })
+      const authorization = `Basic ${Buffer.from("root:").toString("base64")}`
+      const put = (bytes: number, more: Partial<Request>) =>
+        Effect.promise(() =>
+          http("127.0.0.1", bePort, {
+            method: "PUT",
+            path: "/api/d/t/_stream_load",
+            expect: true,
+            body: "{\"id\":1}".padEnd(bytes, " "),
+            headers: { authorization, format: "json" },
+            ...more
+          })
+        )
+      const declared = yield* put(1001, {})
+      assert.isFalse(declared.continued)
+      assert.include(declared.body, "body size 1001 exceed limit: 1000, ")
+      assert.include(declared.body, "\"TxnId\": -1")
+      assert.include((yield* put(1000, {})).body, "Success")
+      assert.include((yield* put(1000, { chunkBytes: 100 })).body, "Success")
+      const cut = yield* put(1001, { chunkBytes: 100 })
+      assert.isTrue(cut.continued)
+      assert.strictEqual(cut.status, 0)
+    }).pipe(Effect.scoped)
+)
+
+it.live.skipIf(external)("a client that does not finish its headers is not waited for", () =>
+  Effect.gen(function*() {
+    const headersMs = 100
+    const port = yield* listen(httpServer(() => undefined, headersMs), "test", "127.0.0.1", 0)
+    const slow = yield* Effect.promise(() => raw("127.0.0.1", port, "PUT /x HTTP/1.1\r\nhost: x\r\nlabel", () => false))
+    assert.isTrue(slow.closed)
+    assert.match(slow.text, /^(HTTP\/1.1 4\d\d |$)/)
+  }).pipe(Effect.scoped))

@@ -72,6 +72,14 @@ const query = async (program: Program, sql: string): Promise<unknown> => {
   return rows
 }
 
+const transaction = (program: Program, operation: string, headers: Readonly<Record<string, string>>, body = "") =>
+  http("127.0.0.1", operation === "commit" || operation === "rollback" ? program.fePort : program.bePort, {
+    method: operation === "load" ? "PUT" : "POST",
+    path: `/api/transaction/${operation}`,
+    body,
+    headers: { authorization, db: "d", table: "t", format: "json", ...headers }
+  }).then((answer) => answer.body)
+
 const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-durability-"))),
   (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
@@ -126,3 +134,63 @@ it.live("a directory that another endpoint uses is refused with what to do", () 
       await end(first, "SIGTERM")
     })
   }).pipe(Effect.scoped))
+
+it.live(
+  "104: what is prepared survives kill -9 and commits or rolls back afterwards; what is not prepared is gone",
+  () =>
+    Effect.gen(function*() {
+      const data = yield* directory
+      yield* Effect.promise(async () => {
+        const first = await start(data)
+        for (const table of ["t", "u"]) {
+          await query(
+            first,
+            `CREATE TABLE d.${table} (id BIGINT NOT NULL, v INT) PRIMARY KEY (id) DISTRIBUTED BY HASH(id)`
+          )
+        }
+        assert.include((await load(first, "before", "{\"id\":1,\"v\":1}")).body, "Success")
+        const rows = Array.from({ length: 3000 }, (_, id) => `{"id":${id},"v":${id}}`).join("\n")
+        for (const label of ["kept", "dropped", "late", "open"]) {
+          const timeouts = label === "late" ? { prepared_timeout: "1" } : {}
+          assert.include(await transaction(first, "begin", { label, ...timeouts }), "OK")
+          assert.include(await transaction(first, "load", { label }, rows), "OK")
+          assert.include(await transaction(first, "load", { label }, "{\"id\":2,\"__op\":1}"), "OK")
+          if (label !== "open") assert.include(await transaction(first, "prepare", { label }), "OK")
+        }
+        const multi = { label: "multi", transaction_type: "multi" }
+        const fe = { ...first, bePort: first.fePort }
+        assert.include(await transaction(fe, "begin", multi), "OK")
+        for (const table of ["t", "u"]) {
+          await transaction(fe, "load", { ...multi, table })
+          assert.include(await transaction(first, "load", { ...multi, table }, "{\"id\":9999}"), "OK")
+        }
+        assert.include(await transaction(fe, "prepare", multi), "OK")
+        await end(first, "SIGKILL")
+
+        const second = await start(data)
+        assert.deepStrictEqual(await query(second, "SELECT id, v FROM d.t"), [[1, 1]])
+        assert.include(await state(second, "kept"), "PREPARED")
+        assert.include(await state(second, "multi"), "PREPARED")
+        assert.include(await state(second, "open"), "UNKNOWN")
+        assert.include(await transaction(second, "load", { label: "open" }, rows), "TXN_NOT_EXISTS")
+        assert.include(await transaction(second, "begin", { label: "kept" }), "LABEL_ALREADY_EXISTS")
+        assert.include(await transaction(second, "rollback", { label: "dropped" }), "OK")
+        assert.include(await transaction(second, "commit", { label: "kept" }), "\"Status\": \"OK\"")
+        assert.include(await transaction(second, "commit", multi), "\"Status\": \"OK\"")
+        while (!(await state(second, "late")).includes("ABORTED")) await state(second, "late")
+        await end(second, "SIGKILL")
+
+        const third = await start(data)
+        assert.deepStrictEqual(await query(third, "SELECT count(*), sum(v) FROM d.t"), [[3000, 2999 * 1500 - 2]])
+        assert.deepStrictEqual(await query(third, "SELECT id FROM d.u"), [[9999]])
+        for (const [label, wanted] of Object.entries({ kept: "VISIBLE", multi: "VISIBLE", dropped: "ABORTED" })) {
+          assert.include(await state(third, label), wanted)
+        }
+        assert.include(await transaction(third, "commit", { label: "kept" }), "already committed")
+        assert.include(await transaction(third, "commit", { label: "dropped" }), "Can not commit ABORTED")
+        assert.include((await load(third, "dropped", "{\"id\":1}")).body, "Success")
+        assert.strictEqual(await end(third, "SIGTERM"), 0)
+      })
+    }).pipe(Effect.scoped),
+  30_000
+)

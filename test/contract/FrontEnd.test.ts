@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { ContractServer, external, tColumns } from "./ContractServer.ts"
-import { http } from "./WireHttp.ts"
+import { http, raw } from "./WireHttp.ts"
 
 /** Every test of the contract runs on the real clock: servers and sockets do not know another one. */
 const live = { excludeTestServices: true } as const
@@ -174,6 +174,83 @@ layer(ContractServer.layer, live)("the FE's HTTP port", (it) => {
         server.faults.off()
         assert.strictEqual((yield* server.fe(request)).status, 307)
         assert.strictEqual(server.faults.hits("fe-stall"), 1)
+      })
+  )
+
+  it.effect("an absolute target is redirected by its path alone", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const path = `/api/${server.database}/t/_stream_load?x=1`
+      const answer = yield* server.fe({ method: "PUT", path: `http://elsewhere:1${path}`, expect: true })
+      assert.strictEqual(answer.status, 307)
+      assert.isTrue(answer.headers["location"]?.endsWith(`:${server.bePort}${path}`))
+    }))
+
+  it.effect("requests that come before the answers are answered in order, with HTTP/1.0 too", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const get = (path: string, version = "1.1", more = "") =>
+        `GET ${path} HTTP/${version}\r\nhost: x\r\nauthorization: ${server.authorization}\r\n${more}\r\n`
+      const state = (label: string) => `/api/${server.database}/get_load_state?label=${label}`
+      const many = [get("/api/health"), get(state("none")), get("/nope"), get("/api/health", "1.0")]
+      const { closed, text } = yield* Effect.promise(() => raw(server.host, server.fePort, many.join(""), () => false))
+      assert.deepStrictEqual([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map((found) => found[1]), [
+        "200",
+        "200",
+        "404",
+        "200"
+      ])
+      assert.isTrue(closed)
+    }))
+
+  it.effect("bytes that are no HTTP are a bad request", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const answer = yield* Effect.promise(() => raw(server.host, server.fePort, "hello\r\n\r\n", () => false))
+      assert.match(answer.text, /^HTTP\/1\.1 400 /)
+      assert.isTrue(answer.closed)
+    }))
+
+  it.effect.skipIf(external)(
+    "12: a follower sends get_load_state to the leader and plain loads to the BE",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* ContractServer
+        const path = `/api/${server.database}/get_load_state?label=none`
+        server.faults.on("follower")
+        const hop = yield* server.fe({ method: "GET", path })
+        assert.strictEqual(hop.status, 307)
+        const leader = new URL(hop.headers["location"] ?? "")
+        assert.notStrictEqual(Number(leader.port), server.fePort)
+        const answer = yield* Effect.promise(() =>
+          http(leader.hostname, Number(leader.port), {
+            method: "GET",
+            path: `${leader.pathname}${leader.search}`,
+            headers: { authorization: server.authorization }
+          })
+        )
+        assert.strictEqual(answer.body, "{\"state\":\"UNKNOWN\",\"status\":\"OK\",\"msg\":\"Success\"}")
+        const load = { method: "PUT", path: `/api/${server.database}/t/_stream_load`, expect: true }
+        assert.include((yield* server.fe(load)).headers["location"], `:${server.bePort}/`)
+        const merge = yield* server.fe({ ...load, headers: { enable_merge_commit: "true" } })
+        assert.include(merge.headers["location"], `:${leader.port}/`)
+        server.faults.off()
+        assert.strictEqual((yield* server.fe({ method: "GET", path })).status, 200)
+      })
+  )
+
+  it.effect.skipIf(external)(
+    "without a leader labels cannot be asked for and loads cannot begin",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* ContractServer
+        const table = yield* server.table(tColumns)
+        server.faults.on("no-leader")
+        const state = yield* server.labelState("none")
+        assert.deepStrictEqual(state, { status: "FAILED", msg: "current fe is not master" })
+        const load = yield* server.load({ table, rows: [{ id: 1 }] })
+        assert.deepInclude(load, { TxnId: -1, Status: "Fail", Message: "current fe is not master" })
+        server.faults.off()
       })
   )
 })

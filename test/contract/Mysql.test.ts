@@ -4,6 +4,7 @@ import * as Schedule from "effect/Schedule"
 import mysql from "mysql2/promise"
 import * as Net from "node:net"
 import { ContractServer, external, type Shape, tColumns } from "./ContractServer.ts"
+import { administrator, connect } from "./SqlClient.ts"
 
 const live = { excludeTestServices: true } as const
 
@@ -245,6 +246,215 @@ layer(ContractServer.layer, live)("the MySQL port", (it) => {
         assert.isAbove(yield* code(server, broken), 1000, broken)
       }
     }))
+
+  it.effect("JDBC and MariaDB connectors set up their connection", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const names = (
+        "auto_increment_increment character_set_client character_set_connection character_set_results " +
+        "character_set_server collation_server collation_connection init_connect interactive_timeout license " +
+        "lower_case_table_names max_allowed_packet net_write_timeout performance_schema query_cache_size " +
+        "query_cache_type sql_mode system_time_zone time_zone transaction_isolation wait_timeout"
+      ).split(" ")
+      const [row] = yield* server.sql(
+        "/* mysql-connector-j-8.0.33 (Revision: 7d6b0800528b6b25c68b52dc10d6c1c8429c100c) */SELECT  " +
+          `@@session.${names.map((name) => `${name} AS ${name}`).join(", @@")}`
+      )
+      assert.deepStrictEqual(Object.keys(row ?? {}), names)
+      assert.strictEqual(String(row?.["auto_increment_increment"]), "1")
+      const [unnamed] = yield* server.sql("select @@session.tx_read_only, @@max_allowed_packet,@@time_zone")
+      assert.include(Object.keys(unnamed ?? {}), "@@session.tx_read_only")
+      const old = yield* server.sql(
+        "/* mysql-connector-java-5.1.49 */SHOW VARIABLES WHERE Variable_name ='language' OR Variable_name = " +
+          "'net_write_timeout' OR (Variable_name = 'sql_mode' AND Value LIKE '%') OR Variable_name IN ('autocommit')"
+      )
+      assert.includeMembers(old.map((entry) => entry["Variable_name"]), ["autocommit", "net_write_timeout", "sql_mode"])
+      const statements = [
+        "SET character_set_results = NULL",
+        "SET NAMES utf8mb4",
+        "SET autocommit=1;",
+        "SET sql_mode='STRICT_TRANS_TABLES'",
+        "SET SESSION TRANSACTION READ WRITE",
+        "SET @@session.wait_timeout = 100",
+        "SHOW WARNINGS",
+        "SELECT @@session.transaction_isolation",
+        "-- a comment\nSELECT 1",
+        "# another\nSELECT 1 ; ",
+        "SELECT DATABASE() -- at the end",
+        "SHOW COLLATION",
+        "SHOW CHARACTER SET",
+        "SHOW ENGINES",
+        "SHOW STATUS",
+        "SHOW GLOBAL STATUS LIKE 'x'",
+        "SHOW PROCESSLIST",
+        "SHOW FULL PROCESSLIST",
+        "SHOW COMPUTE NODES",
+        "SHOW PROC '/backends'",
+        "SHOW PROC '/frontends'",
+        "SHOW PROC '/dbs'",
+        "SHOW CATALOGS",
+        "SHOW PLUGINS",
+        "ADMIN SHOW FRONTEND CONFIG LIKE 'max_running%'"
+      ]
+      for (const statement of statements) yield* server.sql(statement)
+    }))
+
+  it.effect("DatabaseMetaData of JDBC and the queries of Flink's connectors find their tables and columns", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const { database } = server
+      const table = yield* server.table(tColumns)
+      const [found] = yield* server.sql(
+        "SELECT TABLE_SCHEMA AS TABLE_CAT, NULL AS TABLE_SCHEM, table_name, CASE WHEN TABLE_TYPE='BASE TABLE' THEN 'TABLE' " +
+          "ELSE TABLE_TYPE END AS TABLE_TYPE, TABLE_COMMENT AS REMARKS FROM INFORMATION_SCHEMA.TABLES WHERE " +
+          `TABLE_SCHEMA = '${database}' AND TABLE_NAME LIKE '${table}' ORDER BY TABLE_TYPE, TABLE_SCHEMA, TABLE_NAME`
+      )
+      assert.deepStrictEqual(Object.keys(found ?? {}), [
+        "TABLE_CAT",
+        "TABLE_SCHEM",
+        "table_name",
+        "TABLE_TYPE",
+        "REMARKS"
+      ])
+      assert.strictEqual(found?.["table_name"], table)
+      const columns = yield* server.sql(
+        "SELECT `COLUMN_NAME`, `ORDINAL_POSITION`, `COLUMN_KEY`, `DATA_TYPE`, `COLUMN_SIZE`, `DECIMAL_DIGITS` " +
+          `FROM \`information_schema\`.\`COLUMNS\` WHERE \`TABLE_SCHEMA\`='${database}' AND \`TABLE_NAME\`='${table}' ` +
+          "ORDER BY `ORDINAL_POSITION`;"
+      )
+      assert.deepStrictEqual(columns.map((row) => [row["COLUMN_NAME"], row["COLUMN_KEY"], row["DATA_TYPE"]]), [
+        ["id", "PRI", "bigint"],
+        ["name", "", "varchar"],
+        ["n", "", "int"],
+        ["ts", "", "datetime"]
+      ])
+      const full = yield* server.sql(`SHOW FULL TABLES FROM \`${database}\` LIKE '${table}'`)
+      assert.deepStrictEqual(Object.values(full[0] ?? {}), [table, "BASE TABLE"])
+      assert.lengthOf(
+        yield* server.sql(`SHOW FULL TABLES FROM ${database} WHERE Tables_in_${database} = '${table}'`),
+        1
+      )
+      const fields = yield* server.sql(`SHOW FULL COLUMNS FROM \`${table}\` FROM \`${database}\` LIKE 'n%'`)
+      assert.deepStrictEqual(fields.map((row) => row["Field"]), ["name", "n"])
+      yield* server.sql(`SHOW KEYS FROM \`${table}\` FROM \`${database}\``)
+      yield* server.sql(`SHOW INDEX FROM ${table}`)
+      yield* server.sql("SHOW TRIGGERS")
+      yield* server.sql("SHOW EVENTS")
+      assert.lengthOf(yield* server.sql(`SHOW DATABASES LIKE '${database}'`), 1)
+      const [status] = yield* server.sql(`SHOW TABLE STATUS FROM ${database} LIKE '${table}'`)
+      assert.strictEqual(status?.["Name"], table)
+      assert.lengthOf(yield* server.sql(`SHOW PARTITIONS FROM ${database}.${table}`), 1)
+      const [config] = yield* server.sql(
+        `SELECT * FROM information_schema.tables_config WHERE table_schema = '${database}' AND table_name = '${table}'`
+      )
+      assert.strictEqual(config?.["TABLE_MODEL"], "PRI_KEYS")
+      yield* server.sql("SELECT * FROM information_schema.partitions_meta LIMIT 1")
+      yield* server.sql("SELECT * FROM information_schema.be_configs LIMIT 1")
+      yield* server.sql("SELECT * FROM information_schema.loads WHERE LABEL = 'no such label'")
+      yield* server.sql("SELECT * FROM information_schema.views LIMIT 1")
+      assert.strictEqual(yield* code(server, "SELECT * FROM information_schema.no_such_view"), 5502)
+      assert.lengthOf(yield* server.sql(`SELECT t.id FROM default_catalog.${database}.${table} t`), 0)
+    }))
+
+  it.effect("a column is called what the client wrote, whatever the case", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      yield* server.load({ table, rows: [{ id: 1, name: "a" }] })
+      const [row] = yield* server.sql(`SELECT ID, t.Name, n AS Other, Ts FROM ${table} t WHERE NAME = 'a' ORDER BY Id`)
+      assert.deepStrictEqual(Object.keys(row ?? {}), ["ID", "Name", "Other", "Ts"])
+    }))
+
+  it.effect("6.2: every refusal has its number, its state and its text", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const expected: ReadonlyArray<readonly [statement: string, code: number, state: string, text: RegExp]> = [
+        ["USE nope", 5501, "3F000", /Unknown database 'nope'/],
+        ["SHOW TABLES FROM nope", 5501, "3F000", /Unknown database 'nope'/],
+        ["SELECT * FROM nope.t", 5501, "3F000", /Unknown database 'nope'/],
+        ["DROP TABLE nope", 5502, "42602", /Unknown table 'nope'/],
+        ["DESC nope", 5502, "42602", /Unknown table 'nope'/],
+        [`SELECT * FROM ${table}, nope`, 5502, "42602", /Unknown table 'nope'/],
+        ["SELEC 1", 1064, "HY000", /SELEC/],
+        [`SELECT nope FROM ${table}`, 1064, "HY000", /Column 'nope' cannot be resolved/],
+        ["SELECT no_such_function(1)", 1064, "HY000", /No matching function/],
+        [
+          "CREATE TABLE x\n(id INT,\n oops !) PRIMARY KEY (id)",
+          1064,
+          "HY000",
+          /Getting syntax error at line 3, column 6\. Detail message: /
+        ],
+        [`ALTER TABLE ${table} ADD COLUMN n INT`, 1060, "42S21", /Duplicate column name 'n'/],
+        [`CREATE DATABASE ${server.database}`, 1007, "HY000", /database exists/],
+        [`CREATE TABLE ${table} LIKE ${table}`, 1050, "42S01", /already exists/],
+        ["SET no_such_thing = 1", 1193, "HY000", /Unknown system variable 'no_such_thing'/],
+        ["SELECT @@no_such_thing", 1193, "HY000", /Unknown system variable 'no_such_thing'/],
+        ["SET version = 'x'", 1621, "HY000", /read only/],
+        ["SET sql_mode = (SELECT 1)", 1064, "HY000", /Set statement only support constant expr/],
+        ["SHOW PROC '/nope'", 5001, "HY000", /Proc path '\/nope' doesn't exist/]
+      ]
+      for (const [statement, number, state, text] of expected) {
+        const error = yield* Effect.flip(server.sql(statement))
+        if (external) continue
+        assert.deepStrictEqual([error.code, error.state], [number, state], statement)
+        assert.match(error.message, text, statement)
+      }
+      const nowhere = yield* connect(server, administrator)
+      const noDatabase = yield* Effect.flip(nowhere.query(`SELECT * FROM ${table}`))
+      assert.deepStrictEqual([noDatabase.code, noDatabase.state], [1046, "3D000"])
+    }).pipe(Effect.scoped))
+
+  it.effect.skipIf(external)("what is not supported is refused by its name, with 1064", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const statements = {
+        "EXPLAIN SELECT 1": "EXPLAIN",
+        "KILL 1": "KILL",
+        [`INSERT INTO ${table} VALUES (1)`]: "INSERT",
+        [`UPDATE ${table} SET n = 1 WHERE id = 1`]: "UPDATE",
+        [`DELETE FROM ${table} WHERE id = 1`]: "DELETE",
+        "CREATE VIEW v AS SELECT 1": "CREATE VIEW",
+        "CREATE MATERIALIZED VIEW v AS SELECT 1": "CREATE MATERIALIZED",
+        "CREATE ROLE r": "CREATE ROLE",
+        "CREATE TABLE c AS SELECT 1": "CREATE TABLE AS SELECT",
+        "CREATE TABLE p (id INT) PRIMARY KEY (id) PARTITION BY (id)": "PARTITION BY",
+        "CREATE TABLE a (id BIGINT AUTO_INCREMENT) PRIMARY KEY (id)": "AUTO_INCREMENT",
+        "SHOW STREAM LOAD": "SHOW STREAM LOAD",
+        "SELECT 1; SELECT 2": "several statements",
+        "ADMIN SET FRONTEND CONFIG (\"a\" = \"b\")": "ADMIN"
+      }
+      for (const [statement, name] of Object.entries(statements)) {
+        const error = yield* Effect.flip(server.sql(statement))
+        assert.strictEqual(error.code, 1064, statement)
+        assert.include(error.message, name)
+      }
+    }))
+
+  it.effect("changing the user and resetting the connection leave nothing of the session before", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const client = yield* connect(server, { ...administrator, database: server.database })
+      yield* client.query("SET @mine = 5")
+      yield* Effect.promise(() =>
+        client.connection.changeUser({
+          user: administrator.user,
+          password: administrator.password ?? "",
+          database: "information_schema"
+        })
+      )
+      const [row] = yield* client.query("SELECT database() AS d, @mine AS m")
+      assert.strictEqual(row?.["d"], "information_schema")
+      assert.notStrictEqual(String(row?.["m"]), "5")
+      const wrong = yield* Effect.promise(() =>
+        client.connection.changeUser({ user: "nobody_here", password: "x" }).then(
+          () => 0,
+          (error: unknown) => error instanceof Error && "errno" in error ? error.errno : -1
+        )
+      )
+      assert.strictEqual(wrong, 1045)
+    }).pipe(Effect.scoped))
 
   it.effect.skipIf(external)("bytes that are no protocol end their own connection only", () =>
     Effect.gen(function*() {

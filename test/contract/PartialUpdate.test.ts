@@ -113,4 +113,72 @@ layer(ContractServer.layer, live)("partial and conditional updates", (it) => {
         "Conditional update only support primary key table"
       )
     }))
+
+  it.effect("95, 96: every mode, and a mode nobody knows, updates rows and inserts missing keys [?: so this endpoint]", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      for (const mode of ["row", "auto", "column", "sideways"]) {
+        const table = yield* server.table("id BIGINT NOT NULL, name VARCHAR(10) NULL DEFAULT \"new\", n INT NULL")
+        yield* server.load({ table, rows: [{ id: 1, name: "a", n: 1 }] })
+        const headers = { ...partial, partial_update_mode: mode }
+        const reply = yield* server.load({ table, rows: [{ id: 1, n: 9 }, { id: 2, n: 2 }], headers })
+        assert.strictEqual(reply["Status"], "Success", mode)
+        assert.deepStrictEqual(yield* values(server, table), [[1, "a", 9], [2, "new", 2]], mode)
+      }
+    }))
+
+  it.effect("95: a partial update of NULL stores NULL, and its columns may be computed", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      yield* server.load({ table, rows: [{ id: 1, name: "a", n: 1 }, { id: 2, name: "b", n: 2 }] })
+      yield* server.load({ table, rows: [{ id: 1, n: null }], headers: partial })
+      yield* server.load({
+        table,
+        rows: [{ id: 2, x: "z" }],
+        headers: { ...partial, columns: "id, x, name = upper(x)" }
+      })
+      assert.deepStrictEqual(yield* values(server, table), [[1, "a", null], [2, "Z", 2]])
+    }))
+
+  it.effect("97: without columns, or with the key in other letters, no key column is listed", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      for (const columns of [undefined, "ID, n"]) {
+        const reply = yield* server.load({ table, rows: [{ id: 1, n: 1 }], headers: { ...partial, columns } })
+        assert.include(String(reply["Message"]), "key column id not in partial update columns")
+      }
+    }))
+
+  it.effect("100: merge_condition guards partial updates too, and deletes ignore it there", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      yield* server.load({ table, rows: [1, 2, 3].map((id) => ({ id, name: "a", n: 5 })) })
+      const headers = { ...partial, merge_condition: "n" }
+      const rows = [{ id: 1, n: 4 }, { id: 2, n: 6 }, { id: 3, n: 1, __op: 1 }, { id: 4, n: 1 }]
+      assert.strictEqual((yield* server.load({ table, rows, headers }))["NumberLoadedRows"], 4)
+      assert.deepStrictEqual(yield* values(server, table), [[1, "a", 5], [2, "a", 6], [4, null, 1]])
+      const without = yield* server.load({ table, rows, headers: { ...headers, columns: "id, name" } })
+      assert.include(String(without["Message"]), "Merge condition column n does not exist.")
+    }))
+
+  it.effect("100: conditions compare numbers, decimals and datetimes; equal values replace", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const kept = (type: string, stored: string, incoming: string) =>
+        Effect.gen(function*() {
+          const table = yield* server.table(`id BIGINT NOT NULL, name VARCHAR(10) NULL, n ${type} NULL`)
+          const headers = { merge_condition: "n" }
+          yield* server.load({ table, rows: [{ id: 1, name: "old", n: stored }], headers })
+          yield* server.load({ table, rows: [{ id: 1, name: "new", n: incoming }], headers })
+          const [row] = yield* server.sql(`SELECT name FROM ${table}`)
+          return row?.["name"]
+        })
+      assert.strictEqual(yield* kept("LARGEINT", "100000000000000000000", "99999999999999999999"), "old")
+      assert.strictEqual(yield* kept("DECIMAL(38,10)", "1.0000000001", "1.0000000002"), "new")
+      assert.strictEqual(yield* kept("DATETIME", "2024-01-02 00:00:00.000001", "2024-01-02"), "old")
+      assert.strictEqual(yield* kept("DATE", "2024-01-02", "20240102"), "new")
+    }))
 })

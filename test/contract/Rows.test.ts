@@ -218,4 +218,33 @@ layer(ContractServer.layer, live)("rows of a load", (it) => {
         0
       ])
     }))
+
+  it.effect("51: a delete needs the NOT NULL columns like any other row", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(nnColumns)
+      yield* server.load({ table, rows: [{ id: 1, req: 1 }] })
+      const headers = { max_filter_ratio: "1" }
+      const refused = yield* server.load({ table, rows: [{ id: 1, __op: 1 }, { id: 2, req: 2 }], headers })
+      assert.strictEqual(refused["NumberFilteredRows"], 1)
+      assert.deepStrictEqual(yield* ids(server, table), [1, 2])
+      yield* server.load({ table, rows: [{ id: 1, req: 0, __op: 1 }] })
+      assert.deepStrictEqual(yield* ids(server, table), [2])
+      const omitted = yield* server.load({ table, rows: [{ id: 2, __op: 1 }], headers: { columns: "id, __op" } })
+      assert.include(String(omitted["Message"]), "Column has no default value. column: req")
+    }))
+
+  it.effect("60: an omitted NOT NULL column takes its default, constant or the time of the load", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(
+        "id BIGINT NOT NULL, a INT NOT NULL DEFAULT \"7\", made DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, " +
+          "d DATE NOT NULL DEFAULT \"2024-01-02\""
+      )
+      const reply = yield* server.load({ table, rows: [{ id: 1 }], headers: { columns: "id" } })
+      assert.strictEqual(reply["Status"], "Success")
+      const [row] = yield* server.sql(`SELECT a, made, d FROM ${table}`)
+      assert.deepStrictEqual([row?.["a"], row?.["d"]], [7, "2024-01-02"])
+      assert.match(String(row?.["made"]), /^20\d\d-/)
+    }))
 })

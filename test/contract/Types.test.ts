@@ -77,7 +77,7 @@ layer(ContractServer.layer, live)("types and literals", (it) => {
       const server = yield* ContractServer
       assert.strictEqual(yield* stored(server, "DOUBLE", "0.1"), "0.1")
       assert.strictEqual(yield* stored(server, "DOUBLE", "\"-1.5e300\""), "-1.5e+300")
-      for (const value of ["1e999", "\"NaN\"", "\"Infinity\"", "\"0x10\""]) {
+      for (const value of ["1e999", "\"NaN\"", "\"Infinity\"", "\"0x10\"", "\"\"", "true", "{}"]) {
         assert.strictEqual(yield* stored(server, "DOUBLE", value), "Fail", value)
       }
     }))
@@ -220,5 +220,128 @@ layer(ContractServer.layer, live)("types and literals", (it) => {
       assert.strictEqual(reply["Status"], "Fail")
       assert.strictEqual(reply["Message"], "primary key size exceed the limit.")
       assert.strictEqual((yield* server.load({ table, rows: [{ k: "x".repeat(128) }], headers }))["Status"], "Success")
+    }))
+
+  it.effect("94: composite keys count fixed widths, escaped inner texts and a raw last one; deletes count as well", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const inner = yield* server.table(
+        "n INT NOT NULL, a VARCHAR(200) NOT NULL, b VARCHAR(200) NOT NULL, v INT",
+        "PRIMARY KEY (n, a, b) DISTRIBUTED BY HASH(n)"
+      )
+      const message = (table: string, row: unknown, headers = {}) =>
+        server.load({ table, rows: [row], headers }).pipe(
+          Effect.map((reply) => reply["Status"] === "Success" ? "Success" : String(reply["Message"]))
+        )
+      const tooLong = "primary key size exceed the limit."
+      // 4 for the INT, a's bytes, its zeros once more, 2 for its end, b's bytes.
+      assert.strictEqual(yield* message(inner, { n: 1, a: "x".repeat(100), b: "y".repeat(22) }), "Success")
+      assert.strictEqual(yield* message(inner, { n: 1, a: "x".repeat(100), b: "y".repeat(23) }), tooLong)
+      assert.strictEqual(yield* message(inner, { n: 1, a: "x".repeat(99) + "\0", b: "y".repeat(21) }), "Success")
+      assert.strictEqual(yield* message(inner, { n: 1, a: "x".repeat(99) + "\0", b: "y".repeat(22) }), tooLong)
+      assert.strictEqual(yield* message(inner, { n: 1, a: "", b: "ä".repeat(61) }), "Success")
+      assert.strictEqual(yield* message(inner, { n: 1, a: "", b: "ä".repeat(62) }), tooLong)
+      for (const headers of [{}, { strict_mode: "false", max_filter_ratio: "1" }]) {
+        assert.strictEqual(yield* message(inner, { n: 1, a: "x".repeat(130), b: "", __op: 1 }, headers), tooLong)
+      }
+    }))
+
+  it.effect("75, 77, 78: without strict mode a value of every type that does not fit is NULL, and counts as loaded", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const bad = [
+        ["BOOLEAN", "\"x\""],
+        ["TINYINT", "128"],
+        ["SMALLINT", "\"-32769\""],
+        ["INT", "\"abc\""],
+        ["BIGINT", "9223372036854775808"],
+        ["LARGEINT", "170141183460469231731687303715884105728"],
+        ["FLOAT", "1e39"],
+        ["DOUBLE", "\"abc\""],
+        ["DECIMAL(5,2)", "1000"],
+        ["DECIMAL(38,0)", `1${"0".repeat(38)}`],
+        ["DATE", "\"2024-02-30\""],
+        ["DATETIME", "\"2024-01-01 25:00:00\""],
+        ["CHAR(3)", "\"abcd\""],
+        ["VARCHAR(3)", "\"äa€\""],
+        ["VARBINARY", "5"]
+      ] as const
+      for (const [type, value] of bad) {
+        assert.strictEqual(yield* stored(server, type, value), "Fail", type)
+        assert.isNull(yield* stored(server, type, value, lenient), type)
+        const table = yield* server.table(`id BIGINT NOT NULL, v ${type} NOT NULL`)
+        const reply = yield* server.load({ table, body: `{"id":1,"v":${value}}`, ...lenient })
+        assert.strictEqual(reply["NumberFilteredRows"], 1, type)
+      }
+      for (const type of ["INT", "VARCHAR(3)", "DECIMAL(5,2)", "DATE", "JSON", "BOOLEAN"]) {
+        assert.isNull(yield* stored(server, type, "null"), type)
+      }
+    }))
+
+  it.effect("the widest value of every type is kept exactly", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const cases = [
+        ["TINYINT", "-128", "-128"],
+        ["SMALLINT", "32767", "32767"],
+        ["INT", "\"-2147483648\"", "-2147483648"],
+        ["BIGINT", "\"9223372036854775807\"", "9223372036854775807"],
+        ["LARGEINT", "-170141183460469231731687303715884105728", "-170141183460469231731687303715884105728"],
+        ["DECIMAL(38,0)", "9".repeat(38), "9".repeat(38)],
+        ["DECIMAL(38,38)", `0.${"9".repeat(38)}`, `0.${"9".repeat(38)}`],
+        ["DECIMAL", "1234567890.4", "1234567890"],
+        ["CHAR(255)", `"${"c".repeat(255)}"`, "c".repeat(255)],
+        ["CHAR(5)", "\"a \"", "a "],
+        ["STRING", "\"\"", ""],
+        ["DOUBLE", "1.7976931348623157e308", "1.7976931348623157e+308"],
+        ["DOUBLE", "5e-324", "5e-324"],
+        ["FLOAT", "0.1", "0.1"],
+        ["FLOAT", "\"3.4028235e38\"", "3.4028235e+38"],
+        ["FLOAT", "16777217", "16777216"]
+      ] as const
+      for (const [type, value, expected] of cases) {
+        assert.strictEqual(yield* stored(server, type, value), expected, type)
+      }
+      const long = "v".repeat(1_048_576)
+      assert.strictEqual(yield* stored(server, "VARCHAR(1048576)", `"${long}"`), long)
+      assert.strictEqual(yield* stored(server, "VARCHAR(1048576)", `"${long}v"`), "Fail")
+      assert.strictEqual(yield* stored(server, "STRING", `"${long.slice(0, 65_534)}"`), "Fail")
+    }))
+
+  it.effect("lengths and precisions have limits, and keys the types that may be one", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const refusal = (columns: string) => server.table(columns).pipe(Effect.flip, Effect.map((error) => error.message))
+      for (const type of ["CHAR(0)", "CHAR(256)", "VARCHAR(0)", "VARCHAR(1048577)", "VARBINARY(1048577)"]) {
+        assert.isString(yield* refusal(`id INT NOT NULL, v ${type}`), type)
+      }
+      for (const type of ["DECIMAL(0)", "DECIMAL(39,0)", "DECIMAL(5,6)"]) {
+        assert.isString(yield* refusal(`id INT NOT NULL, v ${type}`), type)
+      }
+      for (const type of ["DECIMAL(5,0)", "CHAR(5)", "FLOAT", "DOUBLE", "JSON", "VARBINARY"]) {
+        assert.include(yield* refusal(`id ${type} NOT NULL, v INT`), "type not supported")
+      }
+      for (const type of ["BOOLEAN", "TINYINT", "LARGEINT", "DATE", "DATETIME", "VARCHAR(5)"]) {
+        yield* server.table(`id ${type} NOT NULL, v INT`)
+      }
+      const [type] = (yield* server.sql(`DESC ${yield* server.table("id INT NOT NULL, v DECIMAL")}`)).slice(1)
+      assert.strictEqual(type?.["Type"], "decimal(10,0)")
+    }))
+
+  it.effect("85: dates are read in every spelling, and junk behind them is ignored", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const cases = [
+        ["2024-01-02 BC", "2024-01-02 00:00:00"],
+        ["2024-01-02T03:04", "2024-01-02 03:04:00"],
+        ["2024.01.02 03.04.05", "2024-01-02 03:04:05"],
+        ["240102", "2024-01-02 00:00:00"],
+        ["69-12-31", "2069-12-31 00:00:00"],
+        ["20240102T030405", "2024-01-02 03:04:05"],
+        ["2024-01-02 03:04:05.5 America/New_York", "2024-01-02 03:04:05.500000"]
+      ] as const
+      for (const [text, expected] of cases) assert.strictEqual(yield* stored(server, "DATETIME", `"${text}"`), expected)
+      assert.strictEqual(yield* stored(server, "DATE", "\"2024-01-02 23:59:59\""), "2024-01-02")
+      assert.strictEqual(yield* stored(server, "DATE", "20240102"), "2024-01-02")
     }))
 })

@@ -17,6 +17,8 @@ export interface Request {
   readonly missingBytes?: number
   /** Run when everything is sent except the last byte of the body; the byte follows when the effect has run. */
   readonly beforeEnd?: Effect.Effect<unknown>
+  /** Hang up when everything is sent, without waiting for the answer. */
+  readonly leaves?: boolean
   /** Milliseconds to wait for an answer. */
   readonly waitMs?: number
 }
@@ -90,6 +92,7 @@ const sendBody = async (socket: Net.Socket, request: Request, body: Buffer): Pro
     socket.write(body.subarray(-1))
   } else socket.write(body)
   if (request.missingBytes !== undefined) socket.end()
+  if (request.leaves === true) socket.end(() => socket.destroy())
 }
 
 /** Sends a request on a connection of its own and waits for the answer or the end of the connection. */
@@ -134,4 +137,36 @@ export const http = (host: string, port: number, request: Request): Promise<Exch
     })
     socket.on("error", () => finish(parse(received, continued, true)))
     socket.on("close", () => finish(parse(received, continued, true)))
+  })
+
+/** What a connection gave back to bytes that are no request of a well-behaved client. */
+export interface Raw {
+  readonly text: string
+  /** Whether the server closed the connection. */
+  readonly closed: boolean
+}
+
+/** Sends bytes on a connection of its own until what came back satisfies, the connection ends, or the time is over. */
+export const raw = (
+  host: string,
+  port: number,
+  bytes: string | Buffer,
+  satisfies: (text: string) => boolean,
+  waitMs = waitMsDefault
+): Promise<Raw> =>
+  new Promise((resolve) => {
+    let text = ""
+    const socket = Net.connect({ host, port, noDelay: true }, () => socket.write(bytes))
+    const finish = (closed: boolean): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve({ text, closed })
+    }
+    const timer = setTimeout(() => finish(false), waitMs)
+    socket.on("data", (part) => {
+      text += part.toString("latin1")
+      if (satisfies(text)) finish(false)
+    })
+    socket.on("error", () => finish(true))
+    socket.on("close", () => finish(true))
   })

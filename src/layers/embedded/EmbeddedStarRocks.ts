@@ -8,6 +8,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Admin from "./starrocks/Admin.ts"
 import * as AlterJobs from "./starrocks/AlterJobs.ts"
 import * as BackEnd from "./starrocks/BackEnd.ts"
 import * as Catalogue from "./starrocks/Catalogue.ts"
@@ -18,8 +19,11 @@ import * as Labels from "./starrocks/Labels.ts"
 import { listen } from "./starrocks/Listening.ts"
 import * as LoadEngine from "./starrocks/LoadEngine.ts"
 import * as MysqlServer from "./starrocks/MysqlServer.ts"
+import * as PreparedStore from "./starrocks/PreparedStore.ts"
+import * as PreparedTransactions from "./starrocks/PreparedTransactions.ts"
 import * as Storage from "./starrocks/Storage.ts"
 import { EmbeddedStartError } from "./starrocks/Storage.ts"
+import * as Transactions from "./starrocks/Transactions.ts"
 import { macros } from "./starrocks/Translate.ts"
 import * as Users from "./starrocks/Users.ts"
 
@@ -30,6 +34,8 @@ export interface Options {
   readonly fePort?: number | undefined
   readonly bePort?: number | undefined
   readonly mysqlPort?: number | undefined
+  /** Port of the switchboard for faults, always on 127.0.0.1; none is opened when absent. */
+  readonly adminPort?: number | undefined
   /** The directory of the DuckDB file; created when missing, read again at the next start. */
   readonly dataDir: string
   readonly user?: string | undefined
@@ -37,14 +43,20 @@ export interface Options {
   /** A database to create when it does not exist. */
   readonly database?: string | undefined
   readonly host?: "127.0.0.1" | undefined
+  /** Bytes of the largest load body, streaming_load_max_mb; StarRocks' default, 100 GB, when absent. */
+  readonly bodyBytesMax?: number | undefined
 }
 
 /** A running endpoint. */
 export interface Endpoint {
   readonly host: string
   readonly fePort: number
+  /** HTTP port of a second FE, which always leads: where the first one sends requests while it is a follower. */
+  readonly leaderPort: number
   readonly bePort: number
   readonly mysqlPort: number
+  /** Undefined when no admin port was asked for. */
+  readonly adminPort: number | undefined
   readonly faults: Faults.Faults
 }
 
@@ -59,7 +71,7 @@ const asStartError = (error: { readonly message: string }): EmbeddedStartError =
 export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartError, Scope.Scope> =>
   Effect.gen(function*() {
     const host = options.host ?? "127.0.0.1"
-    const ports = { fe: 0, be: 0, mysql: 0 }
+    const ports = { fe: 0, leader: 0, be: 0, mysql: 0 }
     const faults = Faults.make()
     const users = Users.single(options.user ?? "root", options.password ?? Redacted.make(""))
     const storage = yield* Storage.open(options.dataDir)
@@ -77,6 +89,7 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
     const labels = yield* Labels.make(storage)
     const jobs = yield* AlterJobs.make({ storage, catalogue, faults, run: inBackground })
     if (options.database !== undefined) yield* catalogue.createDatabase(options.database, true)
+    const store = yield* PreparedStore.make(storage, catalogue, labels)
     const errorLogs = ErrorLog.make()
     const engine = LoadEngine.make({
       storage,
@@ -86,14 +99,51 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
       errorLogs,
       errorLogUrl: (file) => `http://${host}:${ports.be}/api/_load_error_log?file=${file}`
     })
-    const backend = BackEnd.make({ engine, errorLogs, faults, users, run: inBackground })
+    const bodyBytesMax = options.bodyBytesMax ?? BackEnd.bodyBytesMaxDefault
+    const prepared = PreparedTransactions.make(storage, engine, store)
+    const transactions = Transactions.make({ storage, labels, engine, store, prepared, faults, bodyBytesMax })
+    inBackground(transactions.cleaner)
+    const backend = BackEnd.make({
+      storage,
+      engine,
+      transactions,
+      errorLogs,
+      faults,
+      users,
+      bodyBytesMax,
+      run: inBackground
+    })
     ports.be = yield* listen(backend, "BE HTTP", host, options.bePort ?? 0)
-    const frontend = FrontEnd.make({ catalogue, labels, engine, faults, users, backend: () => `${host}:${ports.be}` })
+    const front = {
+      catalogue,
+      labels,
+      engine,
+      transactions,
+      prepared,
+      coordinated: new Set<string>(),
+      faults,
+      users,
+      backend: () => `${host}:${ports.be}`,
+      run: inBackground
+    }
+    ports.leader = yield* listen(FrontEnd.make({ ...front, leader: undefined }), "leader FE HTTP", host, 0)
+    const frontend = FrontEnd.make({ ...front, leader: () => `${host}:${ports.leader}` })
     ports.fe = yield* listen(frontend, "FE HTTP", host, options.fePort ?? 0)
     const sessions = { storage, catalogue, labels, jobs, host, ports: () => ports, startedAtMs: Date.now() }
     const mysql = MysqlServer.make({ sessions, faults, users, run: inBackground })
     ports.mysql = yield* listen(mysql, "MySQL", host, options.mysqlPort ?? 0)
-    return { host, fePort: ports.fe, bePort: ports.be, mysqlPort: ports.mysql, faults }
+    const adminPort = options.adminPort === undefined
+      ? undefined
+      : yield* listen(Admin.make(faults), "admin HTTP", Admin.adminHost, options.adminPort)
+    return {
+      host,
+      fePort: ports.fe,
+      leaderPort: ports.leader,
+      bePort: ports.be,
+      mysqlPort: ports.mysql,
+      adminPort,
+      faults
+    }
   }).pipe(Effect.mapError(asStartError))
 
 /** The endpoint as a service. */

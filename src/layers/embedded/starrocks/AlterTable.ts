@@ -1,7 +1,8 @@
-/** Parses ALTER TABLE: adding, dropping and modifying columns. */
+/** Parses ALTER TABLE as far as it changes columns in a job: ADD, DROP and MODIFY COLUMN. */
 import type * as Result from "effect/Result"
 import { type ColumnDefinition, columnDefinition } from "./ColumnDefinition.ts"
-import { analysis, type SqlError } from "./SqlError.ts"
+import { properties } from "./CreateTable.ts"
+import { detail, type SqlError, unsupported } from "./SqlError.ts"
 import { attempt, type TokenCursor } from "./TokenCursor.ts"
 
 /** Where a new column goes. */
@@ -21,7 +22,12 @@ export interface AlterTable {
   readonly database: string | undefined
   readonly name: string
   readonly clauses: ReadonlyArray<Clause>
+  /** Seconds after which the job gives up waiting. */
+  readonly timeoutSeconds: number
 }
+
+/** Seconds a job may take when the statement does not say: alter_table_timeout_second. */
+const timeoutSecondsDefault = 86_400
 
 const place = (cursor: TokenCursor): Place => {
   if (cursor.take("FIRST")) return { kind: "first" }
@@ -31,9 +37,7 @@ const place = (cursor: TokenCursor): Place => {
 
 const clause = (cursor: TokenCursor): ReadonlyArray<Clause> => {
   if (cursor.take("ADD")) {
-    if (cursor.is("INDEX") || cursor.is("PARTITION") || cursor.is("ROLLUP")) {
-      throw analysis(`ALTER TABLE ADD ${cursor.peek()?.text.toUpperCase()} is not supported by this endpoint`)
-    }
+    refuseWords(cursor, "ALTER TABLE ADD")
     cursor.take("COLUMN")
     if (!cursor.take("(")) {
       const column = columnDefinition(cursor)
@@ -47,24 +51,50 @@ const clause = (cursor: TokenCursor): ReadonlyArray<Clause> => {
     return added
   }
   if (cursor.take("DROP")) {
+    refuseWords(cursor, "ALTER TABLE DROP")
     cursor.take("COLUMN")
     return [{ kind: "drop", name: cursor.name() }]
   }
   if (cursor.take("MODIFY")) {
     cursor.take("COLUMN")
-    return [{ kind: "modify", column: columnDefinition(cursor) }]
+    const column = columnDefinition(cursor)
+    if (cursor.is("FIRST") || cursor.is("AFTER")) throw unsupported("moving a column with MODIFY COLUMN")
+    return [{ kind: "modify", column }]
   }
-  throw analysis(`ALTER TABLE ${cursor.peek()?.text.toUpperCase() ?? ""} is not supported by this endpoint`)
+  if (cursor.is("RENAME") || cursor.is("SWAP") || cursor.is("SET")) {
+    throw detail("Alter operation conflicts: renaming, swapping and properties need a statement of their own")
+  }
+  throw unsupported(`ALTER TABLE ${cursor.peek()?.text.toUpperCase() ?? ""}`)
+}
+
+const refuseWords = (cursor: TokenCursor, statement: string): void => {
+  for (const word of ["INDEX", "PARTITION", "PARTITIONS", "TEMPORARY", "ROLLUP", "PERSISTENT", "CONSTRAINT"]) {
+    if (cursor.is(word)) throw unsupported(`${statement} ${word}`)
+  }
+}
+
+/** `PROPERTIES ("timeout" = "60")` behind a clause. */
+const timeout = (cursor: TokenCursor): number | undefined => {
+  if (!cursor.take("PROPERTIES")) return undefined
+  const found = properties(cursor)
+  for (const name of Object.keys(found)) if (name !== "timeout") throw detail(`Unknown properties: {${name}}`)
+  const written = found["timeout"] ?? ""
+  if (!/^[1-9]\d{0,8}$/.test(written)) throw detail(`Invalid timeout: ${written}`)
+  return Number(written)
 }
 
 const parse = (cursor: TokenCursor): AlterTable => {
   cursor.need("ALTER", "TABLE")
   const { database, name } = cursor.qualified()
-  const clauses = [...clause(cursor)]
-  while (cursor.take(",")) clauses.push(...clause(cursor))
+  const clauses: Array<Clause> = []
+  let timeoutSeconds = timeoutSecondsDefault
+  do {
+    clauses.push(...clause(cursor))
+    timeoutSeconds = timeout(cursor) ?? timeoutSeconds
+  } while (cursor.take(","))
   if (!cursor.done) throw cursor.unexpected()
-  return { database, name, clauses }
+  return { database, name, clauses, timeoutSeconds }
 }
 
-/** Parses an ALTER TABLE statement. */
+/** Parses an ALTER TABLE statement that changes columns. */
 export const alterTable = (sql: string): Result.Result<AlterTable, SqlError> => attempt(sql, parse)

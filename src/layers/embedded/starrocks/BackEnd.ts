@@ -4,44 +4,50 @@ import * as Result from "effect/Result"
 import type * as Http from "node:http"
 import type { ErrorLogs } from "./ErrorLog.ts"
 import type { Faults, TableOf } from "./Faults.ts"
-import { type Exchange, reset, send, server, target } from "./HttpReply.ts"
-import { type LoadEngine, LoadRefused, refuse } from "./LoadEngine.ts"
+import { drain, type Exchange, reset, send, sendReply, server, target } from "./HttpReply.ts"
+import { LoadAbandoned, type LoadEngine, LoadRefused, refuse, storageRefusal } from "./LoadEngine.ts"
+import * as LoadFaults from "./LoadFaults.ts"
 import * as LoadHeaders from "./LoadHeaders.ts"
 import * as LoadReply from "./LoadReply.ts"
+import * as RequestBody from "./RequestBody.ts"
+import type { Storage } from "./Storage.ts"
+import * as TransactionBackEnd from "./TransactionBackEnd.ts"
+import type { Transactions } from "./Transactions.ts"
 import type { Users } from "./Users.ts"
 
 /** What the back end works with. */
 export interface Parts {
+  readonly storage: Storage
   readonly engine: LoadEngine
+  readonly transactions: Transactions
   readonly errorLogs: ErrorLogs
   readonly faults: Faults
   readonly users: Users
+  /** Bytes of the largest body, however it is framed: streaming_load_max_mb. */
+  readonly bodyBytesMax: number
   /** Runs a request's effect; it is interrupted when the endpoint closes. */
   readonly run: (effect: Effect.Effect<void>) => void
 }
 
-/** Bytes of a refused load's body that are still read, so that the client gets to the answer instead of a reset. */
-const drainBytesMax = 64 * 1024 * 1024
+/** Bytes of the largest body when nobody says otherwise: streaming_load_max_mb is 102400. */
+export const bodyBytesMaxDefault = 102_400 * 1024 * 1024
 
 const checked = <A>(result: Result.Result<A, string>): Effect.Effect<A, LoadRefused> =>
   Result.isSuccess(result) ? Effect.succeed(result.success) : Effect.fail(refuse(result.failure))
 
-const unknownStatus =
-  "Commit transaction fail cause rpc failed, Transaction status unknown, you can retry with same label."
 const publishTimeout = "transaction commit successfully, BUT data will be visible later"
 
-const faultBeforeCommit = (faults: Faults, table: TableOf): LoadRefused | undefined => {
-  if (faults.strikes("too-many-versions", table)) {
-    return refuse(
-      "Failed to load data into tablet 10023, because of too many versions, current/limit: 1001/1000. " +
-        "You can reduce the loading job concurrency, or increase loading data batch size."
-    )
-  }
-  if (faults.strikes("memory", table)) {
-    return refuse("Memory of process exceed limit. Start execute plan fragment. Used: 1, Limit: 1.")
-  }
-  return faults.strikes("status-unknown", table) ? refuse(unknownStatus) : undefined
-}
+/** The headers checked before the transaction begins, in the server's order. */
+const headerPhase = Effect.fnUntraced(function*(parts: Parts, exchange: Exchange, table: TableOf) {
+  const { request } = exchange
+  const given = LoadHeaders.credentials(request.headers)
+  if (given === undefined) return yield* refuse("no valid Basic authorization")
+  const early = yield* checked(LoadHeaders.early(request.headers))
+  const length = Number(request.headers["content-length"] ?? 0)
+  if (length > parts.bodyBytesMax) return yield* refuse(RequestBody.tooLarge(length, parts.bodyBytesMax))
+  if (parts.faults.strikes("be-shutdown", table)) return yield* refuse(LoadFaults.shuttingDown)
+  return { early, given }
+})
 
 const load = Effect.fnUntraced(function*(
   parts: Parts,
@@ -50,40 +56,47 @@ const load = Effect.fnUntraced(function*(
   progress: LoadReply.Progress
 ) {
   const { engine, faults, users } = parts
-  const { request, response } = exchange
-  const given = LoadHeaders.credentials(request.headers)
-  if (given === undefined) return yield* refuse("no valid Basic authorization")
-  const early = yield* checked(LoadHeaders.early(request.headers))
+  const { request } = exchange
+  const { early, given } = yield* headerPhase(parts, exchange, table)
   progress.label = early.label ?? ""
   const startedAtMs = performance.now()
   if (!users.verify(given.user, given.password) || !users.mayInsert(given.user, table.database, table.table)) {
     return yield* refuse(`Access denied for ${given.user}@${request.socket.remoteAddress ?? ""}`)
   }
-  const transaction = yield* engine.begin(table.database, table.table, early, progress)
+  const record = yield* engine.begin(table.database, table.table, early.label, progress)
   progress.beginMs = performance.now() - startedAtMs
+  let reason = "the endpoint was stopped"
   const work = Effect.gen(function*() {
     const late = yield* checked(LoadHeaders.late(request.headers))
-    if (early.format === "csv") return yield* refuse("format csv is not supported by this endpoint")
-    const prepared = yield* engine.prepare(transaction, late, progress)
-    if (exchange.waits) response.writeContinue()
-    yield* engine.stage(prepared, request, progress)
-    const fault = faultBeforeCommit(faults, table)
+    const of = yield* engine.table(table.database, table.table)
+    const session = yield* parts.storage.session.pipe(Effect.mapError(storageRefusal))
+    const open = yield* engine.open(session, of, late, progress)
+    const body = yield* RequestBody.open(faults, exchange, table, parts.bodyBytesMax)
+    yield* engine.stage(open, body, progress)
+    const fault = LoadFaults.beforeCommit(faults, table)
     if (fault !== undefined) return yield* fault
     if (faults.strikes("reset-before-commit", table)) {
-      yield* engine.abort(transaction)
-      return reset(exchange)
+      return yield* new LoadAbandoned({ message: "the connection was reset" })
     }
-    yield* engine.commit(prepared, progress)
+    const merged = yield* engine.settle(open, progress)
+    yield* engine.commit(session, record, [merged], progress)
   })
   yield* Effect.scoped(work).pipe(
     Effect.timeoutOrElse({
       duration: `${early.timeoutSeconds} seconds`,
       orElse: () => Effect.fail(refuse(`transaction is aborted by timeout ${early.timeoutSeconds} seconds.`))
     }),
-    Effect.onError(() => engine.abort(transaction))
+    Effect.tapError((error) =>
+      Effect.sync(() => {
+        reason = error._tag === "LoadRefused" ? error.outcome.message : error.message
+      })
+    ),
+    Effect.onError(() => engine.abort(record, progress, reason)),
+    // The time may be over while the commit, which nothing stops, is on its way.
+    Effect.catchIf((error) => error._tag === "LoadRefused" && record.state === "VISIBLE", () => Effect.void)
   )
   if (faults.strikes("reset-after-commit", table)) return reset(exchange)
-  if (faults.strikes("status-unknown-committed", table)) return yield* refuse(unknownStatus)
+  if (faults.strikes("status-unknown-committed", table)) return yield* refuse(LoadFaults.unknownStatus)
   const late = faults.strikes("publish-timeout", table)
   reply(
     exchange,
@@ -92,22 +105,8 @@ const load = Effect.fnUntraced(function*(
   )
 })
 
-const reply = (exchange: Exchange, progress: LoadReply.Progress, outcome: LoadReply.Outcome): void => {
-  const { request } = exchange
-  // A client that waits for 100 gets the answer instead, and keeps its body.
-  const unread = !request.complete && !request.destroyed
-  if (unread && !exchange.waits) drain(request)
-  send(exchange, 200, LoadReply.render(progress, outcome), { "Content-Type": "application/json" })
-}
-
-const drain = (request: Http.IncomingMessage): void => {
-  let bytes = 0
-  request.on("data", (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes > drainBytesMax) request.destroy()
-  })
-  request.resume()
-}
+const reply = (exchange: Exchange, progress: LoadReply.Progress, outcome: LoadReply.Outcome): void =>
+  sendReply(exchange, LoadReply.render(progress, outcome))
 
 const streamLoad = (parts: Parts, exchange: Exchange, table: TableOf): void => {
   const { faults } = parts
@@ -118,7 +117,7 @@ const streamLoad = (parts: Parts, exchange: Exchange, table: TableOf): void => {
     load(parts, exchange, table, progress).pipe(
       Effect.catchTags({
         LoadRefused: ({ outcome }) => Effect.sync(() => reply(exchange, progress, outcome)),
-        LoadAbandoned: () => Effect.sync(() => exchange.request.destroy())
+        LoadAbandoned: () => Effect.sync(() => reset(exchange))
       }),
       Effect.catchDefect((defect) =>
         Effect.logError("a load failed unexpectedly", defect).pipe(
@@ -136,8 +135,12 @@ const route = (parts: Parts, exchange: Exchange): void => {
   const [api, database = "", table = "", action = ""] = found?.path ?? []
   const segments = found?.path.length ?? 0
   const reads = request.method === "GET" || request.method === "HEAD"
+  const writes = request.method === "PUT" || request.method === "POST"
   if (api === "api" && segments === 4 && action === "_stream_load" && request.method === "PUT") {
     return streamLoad(parts, exchange, { database, table })
+  }
+  if (api === "api" && segments === 3 && database === "transaction" && writes) {
+    return TransactionBackEnd.handle(parts, exchange, table)
   }
   if (api === "api" && segments === 2 && database === "health" && reads) {
     return send(exchange, 200, JSON.stringify({ status: "OK", msg: "To Be Added" }), {
@@ -148,6 +151,8 @@ const route = (parts: Parts, exchange: Exchange): void => {
     const log = parts.errorLogs.find(found?.query.get("file") ?? "")
     if (log !== undefined) return send(exchange, 200, log, { "Content-Type": "text/plain" })
   }
+  // A client that is still sending gets to the answer.
+  if (!exchange.waits) drain(request)
   send(exchange, 404, "Not Found", { "Content-Type": "text/plain" })
 }
 

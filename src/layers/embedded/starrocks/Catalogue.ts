@@ -1,5 +1,6 @@
 /** Databases and tables: what exists, in memory for every request and in the DuckDB file for the next start. */
 import * as Effect from "effect/Effect"
+import * as Accounts from "./Accounts.ts"
 import * as ColumnType from "./ColumnType.ts"
 import type { CreateTable } from "./CreateTable.ts"
 import * as InformationSchema from "./InformationSchema.ts"
@@ -13,8 +14,16 @@ export const schema = "endpoint_catalogue"
 
 type Refusal = SqlError | StorageError
 
+/** A query that finds rows which stand in the way of a change. */
+export interface Check {
+  readonly sql: string
+  readonly message: string
+}
+
 /** The catalogue. Names of databases and tables are case-sensitive. */
 export interface Catalogue {
+  /** The users beside the first one. */
+  readonly accounts: Accounts.Accounts
   readonly databases: () => ReadonlyArray<string>
   readonly hasDatabase: (name: string) => boolean
   readonly tables: (database: string) => ReadonlyArray<Table>
@@ -24,16 +33,25 @@ export interface Catalogue {
   readonly createTable: (database: string, create: CreateTable) => Effect.Effect<void, Refusal>
   readonly dropTable: (database: string, name: string, ifExists: boolean) => Effect.Effect<void, Refusal>
   readonly truncateTable: (database: string, name: string) => Effect.Effect<void, Refusal>
-  /** Replaces a table's definition after running the statements that change its storage, all in one transaction. */
+  /**
+   * Replaces a table's definition after running the statements that change its storage, all in one transaction. A check
+   * that finds a row ends it with the check's message before anything is changed.
+   */
   readonly changeTable: (
     next: Table,
-    statements: ReadonlyArray<string>
+    statements: ReadonlyArray<string>,
+    checks?: ReadonlyArray<Check>
   ) => Effect.Effect<void, Refusal>
+  /** Gives a table another name in its database. */
+  readonly renameTable: (database: string, from: string, to: string) => Effect.Effect<void, Refusal>
+  /** Lets two tables of a database change their names, at once for every reader. */
+  readonly swapTables: (database: string, left: string, right: string) => Effect.Effect<void, Refusal>
 }
 
 const databaseName = /^[A-Za-z_]\w{0,255}$/
 
-const defaultSql = (column: TableOf.Column): string => {
+/** The DEFAULT of a column as DuckDB's DDL writes it; empty without one. */
+export const defaultSql = (column: TableOf.Column): string => {
   const value = column.default
   if (value.kind === "now") return " default current_localtimestamp()"
   if (value.kind === "none" || value.text === null) return ""
@@ -88,11 +106,23 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     })
   )
 
+  const accounts = yield* Accounts.make(storage, schema)
+
   const existing = (database: string, name: string): Effect.Effect<Table, SqlError> => {
     const tables = known.get(database)
     if (tables === undefined) return Effect.fail(unknownDatabase(database))
     const table = tables.get(name)
     return table === undefined ? Effect.fail(unknownTable(name)) : Effect.succeed(table)
+  }
+
+  const free = (database: string, name: string): Effect.Effect<void, SqlError> => {
+    const tables = known.get(database)
+    if (tables?.has(name) === true) return Effect.fail(tableExists(name))
+    for (const other of tables?.keys() ?? []) {
+      if (other.toLowerCase() !== name.toLowerCase()) continue
+      return Effect.fail(detail(`this endpoint cannot hold '${name}' beside '${other}': its storage ignores case`))
+    }
+    return Effect.void
   }
 
   const createDatabase: Catalogue["createDatabase"] = (name, ifNotExists) =>
@@ -128,6 +158,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
         ])
       )
       known.delete(name)
+      yield* accounts.forget(name)
     })
 
   const createTable: Catalogue["createTable"] = (database, create) =>
@@ -135,12 +166,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       const tables = known.get(database)
       if (tables === undefined) return yield* unknownDatabase(database)
       if (tables.has(create.name) && create.ifNotExists) return
-      if (tables.has(create.name)) return yield* tableExists(create.name)
-      for (const other of tables.keys()) {
-        if (other.toLowerCase() === create.name.toLowerCase()) {
-          return yield* detail(`this endpoint cannot hold '${create.name}' beside '${other}': its storage ignores case`)
-        }
-      }
+      yield* free(database, create.name)
       const table: Table = { ...create, database, id: ++lastId, createdAtMs: Date.now() }
       const columns = table.columns.map(storedColumn).join(", ")
       yield* storage.write((session) =>
@@ -161,6 +187,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
         )
       )
       known.get(database)?.delete(name)
+      yield* accounts.forget(database, name)
     })
 
   const truncateTable: Catalogue["truncateTable"] = (database, name) =>
@@ -169,19 +196,61 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       Effect.asVoid
     )
 
-  const changeTable: Catalogue["changeTable"] = (next, statements) =>
+  const changeTable: Catalogue["changeTable"] = (next, statements, checks = []) =>
     Effect.gen(function*() {
       yield* existing(next.database, next.name)
       yield* storage.write((session) =>
-        runAll(session, statements).pipe(
-          Effect.andThen(removeDefinition(session, next.database, next.name)),
-          Effect.andThen(writeDefinition(session, next))
-        )
+        Effect.gen(function*() {
+          for (const check of checks) {
+            if ((yield* session.run(check.sql)).length > 0) return yield* detail(check.message)
+          }
+          yield* runAll(session, statements)
+          yield* removeDefinition(session, next.database, next.name)
+          yield* writeDefinition(session, next)
+        })
       )
       known.get(next.database)?.set(next.name, next)
     })
 
+  const renamed = (table: Table, to: string): string =>
+    `alter table ${TableOf.physical(table.database, table.name)} rename to ${quoted(to)}`
+
+  const renameTable: Catalogue["renameTable"] = (database, from, to) =>
+    Effect.gen(function*() {
+      const table = yield* existing(database, from)
+      yield* free(database, to)
+      const next = { ...table, name: to }
+      yield* storage.write((session) =>
+        session.run(renamed(table, to)).pipe(
+          Effect.andThen(removeDefinition(session, database, from)),
+          Effect.andThen(writeDefinition(session, next))
+        )
+      )
+      known.get(database)?.delete(from)
+      known.get(database)?.set(to, next)
+      yield* accounts.rename(database, from, to)
+    })
+
+  const swapTables: Catalogue["swapTables"] = (database, left, right) =>
+    Effect.gen(function*() {
+      const first = yield* existing(database, left)
+      const second = yield* existing(database, right)
+      if (first.id === second.id) return yield* detail(`cannot swap table ${left} with itself`)
+      const aside = { ...first, name: `${left}#swapped` }
+      yield* storage.write((session) =>
+        runAll(session, [renamed(first, aside.name), renamed(second, left), renamed(aside, right)]).pipe(
+          Effect.andThen(removeDefinition(session, database, left)),
+          Effect.andThen(removeDefinition(session, database, right)),
+          Effect.andThen(writeDefinition(session, { ...first, name: right })),
+          Effect.andThen(writeDefinition(session, { ...second, name: left }))
+        )
+      )
+      known.get(database)?.set(left, { ...second, name: left })
+      known.get(database)?.set(right, { ...first, name: right })
+    })
+
   const catalogue: Catalogue = {
+    accounts,
     databases: () => [...known.keys()].sort(),
     hasDatabase: (name) => known.has(name),
     tables: (database) => [...(known.get(database)?.values() ?? [])],
@@ -191,7 +260,9 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     createTable,
     dropTable,
     truncateTable,
-    changeTable
+    changeTable,
+    renameTable,
+    swapTables
   }
   return catalogue
 })

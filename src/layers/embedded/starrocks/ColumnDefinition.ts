@@ -17,6 +17,8 @@ export interface ColumnDefinition {
 
 /** Bytes of the longest column name. */
 const columnNameBytesMax = 1024
+/** Members of one STRUCT: a bound of this endpoint, far above what tables have. */
+const structMembersMax = 1000
 
 const length = (cursor: TokenCursor): number | undefined => {
   if (!cursor.take("(")) return undefined
@@ -45,8 +47,47 @@ const decimal = (cursor: TokenCursor): ColumnType.ColumnType => {
   return { kind: "DECIMAL", precision, scale }
 }
 
-/** A column type. */
-const columnType = (cursor: TokenCursor): ColumnType.ColumnType => {
+/** `<element>`, `<key, value>` or `<name type, ..>` after the word for it. */
+const nested = (cursor: TokenCursor, kind: "ARRAY" | "MAP" | "STRUCT", depth: number): ColumnType.ColumnType => {
+  if (depth >= ColumnType.nestingDepthMax) {
+    throw detail(`Type exceeds the maximum nesting depth of ${ColumnType.nestingDepthMax}`)
+  }
+  cursor.need("<")
+  if (kind === "ARRAY") {
+    const element = columnType(cursor, depth + 1)
+    cursor.need(">")
+    return { kind, element }
+  }
+  if (kind === "MAP") {
+    const key = columnType(cursor, depth + 1)
+    if (ColumnType.isNested(key) || key.kind === "JSON" || key.kind === "VARBINARY") {
+      throw detail(`Invalid map.key's type: ${ColumnType.render(key)}, which should be base types`)
+    }
+    cursor.need(",")
+    const value = columnType(cursor, depth + 1)
+    cursor.need(">")
+    return { kind, key, value }
+  }
+  const members: Array<ColumnType.Member> = []
+  do {
+    const name = cursor.name()
+    if (members.some((member) => member.name.toLowerCase() === name.toLowerCase())) {
+      throw detail(`struct contains duplicate subfield name: ${name}`)
+    }
+    // A name of digits would change its place, because the values pass through objects.
+    if (/^\d+$/.test(name) || name === "__proto__") {
+      throw detail(`subfield name '${name}' is not supported by this endpoint`)
+    }
+    if (members.length >= structMembersMax) throw detail(`struct has more than ${structMembersMax} subfields`)
+    cursor.take(":")
+    members.push({ name, type: columnType(cursor, depth + 1) })
+  } while (cursor.take(","))
+  cursor.need(">")
+  return { kind, members }
+}
+
+/** A column type; `depth` counts the types around it. */
+export const columnType = (cursor: TokenCursor, depth = 0): ColumnType.ColumnType => {
   const written = cursor.name()
   const kind = written.toUpperCase()
   switch (kind) {
@@ -93,15 +134,10 @@ const columnType = (cursor: TokenCursor): ColumnType.ColumnType => {
         kind: "VARBINARY",
         bytes: bounded(length(cursor) ?? ColumnType.varcharBytesMax, ColumnType.varcharBytesMax, "Varbinary")
       }
-    case "ARRAY": {
-      cursor.need("<")
-      const element = columnType(cursor)
-      cursor.need(">")
-      if (element.kind === "ARRAY") throw analysis("ARRAY of ARRAY is not supported by this endpoint")
-      return { kind: "ARRAY", element }
-    }
+    case "ARRAY":
     case "MAP":
     case "STRUCT":
+      return nested(cursor, kind, depth)
     case "BITMAP":
     case "HLL":
     case "PERCENTILE":
@@ -110,6 +146,9 @@ const columnType = (cursor: TokenCursor): ColumnType.ColumnType => {
       throw detail(`Unknown column type '${written}'`)
   }
 }
+
+/** Dates in loads may be written in many ways, those in DDL only in this one. */
+const plainMoment = /^\d{4}-\d{2}-\d{2}( \d{2}:\d{2}:\d{2}(\.\d{1,6})?)?$/
 
 const defaultOf = (cursor: TokenCursor, name: string, type: ColumnType.ColumnType): Default => {
   if (cursor.take("NULL")) return { kind: "constant", text: null }
@@ -125,11 +164,11 @@ const defaultOf = (cursor: TokenCursor, name: string, type: ColumnType.ColumnTyp
   if (token === undefined || (token.kind !== "text" && token.kind !== "number")) throw cursor.unexpected()
   cursor.at += 1
   const text = negative + token.text
-  if (type.kind === "ARRAY" || type.kind === "JSON") {
+  if (ColumnType.isNested(type) || type.kind === "JSON") {
     throw detail(`Type '${ColumnType.render(type)}' of column '${name}' can not have a default`)
   }
   const bad = type.kind === "DATETIME" || type.kind === "DATE"
-    ? parseDateTime(text) === undefined
+    ? !plainMoment.test(text) || parseDateTime(text) === undefined
     : Values.constant(type, text) === undefined
   if (bad) throw detail(`Invalid default value for '${name}': ${text}`)
   return { kind: "constant", text }

@@ -2,7 +2,7 @@
 import type * as Result from "effect/Result"
 import { type ColumnDefinition, columnDefinition } from "./ColumnDefinition.ts"
 import * as ColumnType from "./ColumnType.ts"
-import { analysis, detail, duplicateColumn, type SqlError } from "./SqlError.ts"
+import { analysis, detail, duplicateColumn, type SqlError, unsupported } from "./SqlError.ts"
 import type { Column, Model } from "./Table.ts"
 import { attempt, type TokenCursor } from "./TokenCursor.ts"
 
@@ -25,8 +25,13 @@ const bucketsDefault = 1
 /** Characters of the longest table name. */
 const tableNameLengthMax = 1024
 
+/** Refuses a table's name that is empty or too long. */
+export const checkTableName = (name: string): void => {
+  if (name === "" || name.length > tableNameLengthMax) throw detail(`Incorrect table name '${name.slice(0, 64)}'`)
+}
+
 /** `("a" = "b", ..)` after PROPERTIES. */
-const properties = (cursor: TokenCursor): Record<string, string> => {
+export const properties = (cursor: TokenCursor): Record<string, string> => {
   const found: Record<string, string> = {}
   cursor.need("(")
   do {
@@ -53,6 +58,9 @@ const checkKeys = (definitions: ReadonlyArray<ColumnDefinition>, keys: ReadonlyA
     const definition = definitions.find((candidate) => candidate.name.toLowerCase() === key.toLowerCase())
     if (definition === undefined) throw detail(`Key column(${key}) doesn't exist`)
     if (definitions[index] !== definition) throw detail("Key columns should be a ordered prefix of the schema")
+    if (!ColumnType.mayDistribute(definition.type) && model !== "PRI_KEYS") {
+      throw detail(`Invalid data type of key column '${definition.name}': '${ColumnType.render(definition.type)}'`)
+    }
     if (model !== "PRI_KEYS") return
     if (!ColumnType.mayBeKey(definition.type)) {
       throw detail(
@@ -65,13 +73,14 @@ const checkKeys = (definitions: ReadonlyArray<ColumnDefinition>, keys: ReadonlyA
 
 const parse = (cursor: TokenCursor): CreateTable => {
   cursor.need("CREATE")
-  if (cursor.take("EXTERNAL") || cursor.take("TEMPORARY")) {
-    throw analysis("only ordinary tables are supported by this endpoint")
+  if (cursor.is("EXTERNAL") || cursor.is("TEMPORARY")) {
+    throw unsupported(`CREATE ${cursor.peek()?.text.toUpperCase() ?? ""} TABLE`)
   }
   cursor.need("TABLE")
   const ifNotExists = cursor.take("IF", "NOT", "EXISTS")
   const { database, name } = cursor.qualified()
-  if (name.length > tableNameLengthMax) throw detail("Incorrect table name: it is too long")
+  checkTableName(name)
+  if (cursor.is("AS") || cursor.is("SELECT")) throw unsupported("CREATE TABLE AS SELECT")
   cursor.need("(")
   const definitions: Array<ColumnDefinition> = []
   do {
@@ -82,6 +91,7 @@ const parse = (cursor: TokenCursor): CreateTable => {
     } else definitions.push(columnDefinition(cursor))
   } while (cursor.take(","))
   cursor.need(")")
+  if (cursor.is("AS") || cursor.is("SELECT")) throw unsupported("CREATE TABLE AS SELECT")
   const seen = new Set<string>()
   for (const definition of definitions) {
     if (seen.has(definition.name.toLowerCase())) throw duplicateColumn(definition.name)
@@ -115,7 +125,9 @@ const tableOptions = (
     else if (cursor.is("UNIQUE") || cursor.is("AGGREGATE")) {
       throw analysis("UNIQUE KEY and AGGREGATE KEY tables are not supported by this endpoint")
     } else if (cursor.take("COMMENT")) comment = cursor.text()
-    else if (cursor.is("PARTITION")) throw analysis("PARTITION BY is not supported by this endpoint")
+    else if (cursor.is("PARTITION")) throw unsupported("PARTITION BY")
+    else if (cursor.is("AS")) throw unsupported("CREATE TABLE AS SELECT")
+    else if (cursor.is("ROLLUP")) throw unsupported("ROLLUP")
     else if (cursor.take("DISTRIBUTED", "BY")) {
       if (cursor.take("RANDOM")) random = true
       else {
@@ -131,8 +143,11 @@ const tableOptions = (
   const primary = model === "PRI_KEYS"
   if (primary && random) throw detail("Primary key table only support hash distribution")
   for (const bucketColumn of distribution) {
-    const known = definitions.some((candidate) => candidate.name.toLowerCase() === bucketColumn.toLowerCase())
-    if (!known) throw detail(`Distribution column(${bucketColumn}) doesn't exist`)
+    const known = definitions.find((candidate) => candidate.name.toLowerCase() === bucketColumn.toLowerCase())
+    if (known === undefined) throw detail(`Distribution column(${bucketColumn}) doesn't exist`)
+    if (!ColumnType.mayDistribute(known.type)) {
+      throw detail(`${ColumnType.render(known.type)} column can not be distribution column`)
+    }
     if (primary && !keys.some((key) => key.toLowerCase() === bucketColumn.toLowerCase())) {
       throw detail(`The distribution columns of a primary key table must be key columns: ${bucketColumn}`)
     }
@@ -143,6 +158,10 @@ const tableOptions = (
     throw analysis(
       `Unexpected exception: Unable to find ${replicas} alive nodes on cluster, insufficient nodes: 1 is alive`
     )
+  }
+  const evolution = found["fast_schema_evolution"]
+  if (evolution !== undefined && !/^(true|false)$/i.test(evolution)) {
+    throw detail(`Invalid fast_schema_evolution: ${evolution}`)
   }
   const keySet = new Set(keys.map((key) => key.toLowerCase()))
   return {

@@ -59,37 +59,6 @@ export const formatDateTime = (micros: bigint): string => {
 
 const isDigit = (code: number): boolean => code >= 48 && code <= 57
 
-/** Reads digit groups from left to right. */
-class Groups {
-  readonly text: string
-  at: number
-  constructor(text: string) {
-    this.text = text
-    this.at = 0
-    while (this.at < text.length && text.charCodeAt(this.at) <= 32) this.at += 1
-  }
-  digits(max: number): string {
-    const start = this.at
-    while (this.at < this.text.length && this.at - start < max && isDigit(this.text.charCodeAt(this.at))) this.at += 1
-    return this.text.slice(start, this.at)
-  }
-  /** Skips one separator; a letter other than T ends the date. */
-  separator(): boolean {
-    const code = this.text.charCodeAt(this.at)
-    if (Number.isNaN(code) || isDigit(code)) return false
-    const letter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122)
-    if (letter && code !== 84) return false
-    this.at += 1
-    return true
-  }
-}
-
-const fullYear = (digits: string): number => {
-  const value = Number(digits)
-  if (digits.length === 4) return value
-  return value < 70 ? 2000 + value : 1900 + value
-}
-
 const moment = (
   year: number,
   month: number,
@@ -106,26 +75,64 @@ const moment = (
   }
 }
 
-const fractionOf = (groups: Groups): number => {
-  if (groups.text.charAt(groups.at) !== ".") return 0
-  groups.at += 1
-  return Number(groups.digits(6).padEnd(6, "0"))
+const isSpace = (code: number): boolean => code === 32 || (code >= 9 && code <= 13)
+const isPunctuation = (code: number): boolean =>
+  (code >= 33 && code <= 47) || (code >= 58 && code <= 64) || (code >= 91 && code <= 96) || (code >= 123 && code <= 126)
+
+const letterT = 84
+const point = 46
+/** Year, month, day, hour, minute, second, fraction. */
+const fieldsMax = 7
+const dayField = 2
+const secondField = 5
+/** The largest number a field may spell before it is known to be none. */
+const fieldMax = 999_999
+
+/** The digit groups of a date written in any of the ways the server reads; undefined when it is none of them. */
+const fieldsOf = (text: string, from: number, to: number): ReadonlyArray<string> | undefined => {
+  let lead = from
+  while (lead < to && (isDigit(text.charCodeAt(lead)) || text.charCodeAt(lead) === letterT)) lead += 1
+  // Digits alone, or digits up to a point, have places instead of separators.
+  const compact = lead === to || text.charCodeAt(lead) === point
+  const digits = lead - from
+  let width = compact && digits !== 4 && digits !== 8 && digits < 14 ? 2 : 4
+  const fields: Array<string> = []
+  let at = from
+  while (at < to && isDigit(text.charCodeAt(at)) && fields.length < fieldsMax) {
+    const start = at
+    const bounded = compact || fields.length === secondField + 1
+    while (at < to && isDigit(text.charCodeAt(at)) && (!bounded || at - start < width)) at += 1
+    const field = fields.length
+    fields.push(text.slice(start, at))
+    if (Number(fields[field]) > fieldMax) return undefined
+    width = 2
+    const code = text.charCodeAt(at)
+    if (at >= to) break
+    if (field === dayField && code === letterT) at += 1
+    else if (field === secondField) {
+      if (isDigit(code)) break
+      if (code !== point) continue
+      at += 1
+      width = 6
+    } else {
+      for (; at < to && (isPunctuation(text.charCodeAt(at)) || isSpace(text.charCodeAt(at))); at++) {
+        // White space only divides the date from the time.
+        if (isSpace(text.charCodeAt(at)) && field !== dayField && field <= secondField) return undefined
+      }
+    }
+  }
+  return fields
 }
 
-const timeOf = (groups: Groups): readonly [number, number, number, number] => {
-  const hour = groups.digits(2)
-  if (hour === "") return [0, 0, 0, 0]
-  const minute = groups.separator() ? groups.digits(2) : ""
-  const second = minute !== "" && groups.separator() ? groups.digits(2) : ""
-  return [Number(hour), Number(minute), Number(second), second === "" ? 0 : fractionOf(groups)]
-}
-
-const compact = (first: string, groups: Groups): Moment | undefined => {
-  const yearDigits = first.length === 8 || first.length === 14 ? 4 : 2
-  const pair = (index: number): number => Number(first.slice(yearDigits + 2 * index, yearDigits + 2 * index + 2))
-  const year = fullYear(first.slice(0, yearDigits))
-  if (first.length > 8) return moment(year, pair(0), pair(1), [pair(2), pair(3), pair(4), fractionOf(groups)])
-  return moment(year, pair(0), pair(1), groups.separator() ? timeOf(groups) : [0, 0, 0, 0])
+const general = (text: string, from: number, to: number): Moment | undefined => {
+  const fields = fieldsOf(text, from, to)
+  if (fields === undefined || fields.length < 3) return undefined
+  const [year = "", month, day, hour = "0", minute = "0", second = "0", fraction = ""] = fields
+  const century = year.length === 2 ? (Number(year) < 70 ? 2000 : 1900) : 0
+  const fullYear = century + Number(year)
+  if (fullYear > 9999) return undefined
+  const time = [Number(hour), Number(minute), Number(second), Number(fraction.padEnd(6, "0"))] as const
+  return moment(fullYear, Number(month), Number(day), time)
 }
 
 const twoDigits = (text: string, at: number): number => {
@@ -134,26 +141,53 @@ const twoDigits = (text: string, at: number): number => {
   return tens < 0 || tens > 9 || ones < 0 || ones > 9 ? Number.NaN : tens * 10 + ones
 }
 
+const fractionScale = [1_000_000, 100_000, 10_000, 1000, 100, 10, 1]
+
+/** Microseconds of the fraction behind the seconds: up to six digits to the end of the text; NaN when it is none. */
+const fractionAt = (text: string, at: number): number => {
+  const digits = text.length - at - 1
+  if (digits < 0) return 0
+  if (digits > 6 || text.charCodeAt(at) !== point) return Number.NaN
+  let value = 0
+  for (let index = at + 1; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (digit < 0 || digit > 9) return Number.NaN
+    value = value * 10 + digit
+  }
+  return value * (fractionScale[digits] ?? Number.NaN)
+}
+
 /** `YYYY-MM-DD HH:MM:SS[.ffffff]` exactly, which nearly every value is; undefined when it takes the long way. */
 const common = (text: string): Moment | undefined => {
   const { length } = text
-  if (length !== 19 && length !== 26) return undefined
+  if (length < 19 || length > 26) return undefined
   if (
     text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45 || text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58
   ) return undefined
   const between = text.charCodeAt(10)
   if (between !== 32 && between !== 84) return undefined
-  const fraction = length === 19
-    ? 0
-    : text.charCodeAt(19) === 46
-    ? twoDigits(text, 20) * 10_000 + twoDigits(text, 22) * 100 + twoDigits(text, 24)
-    : Number.NaN
+  const fraction = fractionAt(text, 19)
   const year = twoDigits(text, 0) * 100 + twoDigits(text, 2)
   const hour = twoDigits(text, 11)
   const minute = twoDigits(text, 14)
   const second = twoDigits(text, 17)
   if (Number.isNaN(year + hour + minute + second + fraction)) return undefined
   return moment(year, twoDigits(text, 5), twoDigits(text, 8), [hour, minute, second, fraction])
+}
+
+const dateLength = 10
+
+/** `YYYY-MM-DD` with any two separators and nothing behind it that could be a time. */
+const dateOnly = (text: string, from: number, to: number): Moment | undefined => {
+  if (to - from < dateLength || isDigit(text.charCodeAt(from + 4)) || isDigit(text.charCodeAt(from + 7))) {
+    return undefined
+  }
+  const behind = text.charCodeAt(from + dateLength)
+  if (to - from > dateLength && (behind === letterT || isSpace(behind))) return undefined
+  const year = twoDigits(text, from) * 100 + twoDigits(text, from + 2)
+  const month = twoDigits(text, from + 5)
+  const day = twoDigits(text, from + 8)
+  return Number.isNaN(year + month + day) ? undefined : moment(year, month, day, [0, 0, 0, 0])
 }
 
 /**
@@ -163,19 +197,11 @@ const common = (text: string): Moment | undefined => {
 export const parseDateTime = (text: string): Moment | undefined => {
   const quick = common(text)
   if (quick !== undefined) return quick
-  const groups = new Groups(text)
-  const first = groups.digits(15)
-  if (first.length === 8 || first.length === 14 || first.length === 6 || first.length === 12) {
-    return compact(first, groups)
-  }
-  if (first.length !== 4 && first.length !== 2) return undefined
-  if (!groups.separator()) return undefined
-  const month = groups.digits(2)
-  if (month === "" || !groups.separator()) return undefined
-  const day = groups.digits(2)
-  if (day === "" || isDigit(text.charCodeAt(groups.at))) return undefined
-  const time = groups.separator() ? timeOf(groups) : [0, 0, 0, 0] as const
-  return moment(fullYear(first), Number(month), Number(day), time)
+  let from = 0
+  let to = text.length
+  while (from < to && isSpace(text.charCodeAt(from))) from += 1
+  while (to > from && isSpace(text.charCodeAt(to - 1))) to -= 1
+  return dateOnly(text, from, to) ?? general(text, from, to)
 }
 
 /** Microseconds since 1970-01-01 00:00:00. */

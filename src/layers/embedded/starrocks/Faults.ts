@@ -92,12 +92,14 @@ export interface Faults {
   readonly duplicateLabelMode: () => DuplicateLabels
   /** How often a kind struck since the endpoint started. */
   readonly hits: (kind: FaultKind) => number
-  /** Rules that are on, in the order in which they were switched on. */
+  /** Rules that are on now, in the order in which they were switched on; what is given does not change later. */
   readonly rules: () => ReadonlyArray<FaultRule>
-  /** Asks whether a fault strikes here; counts it when it does. */
+  /** Asks whether a fault strikes here; counts it when it does. Every rule that fits has its chance, oldest first. */
   readonly strikes: (kind: FaultKind, table?: TableOf) => boolean
   /** Waits, when the fault strikes here, until its kind is switched off. */
   readonly hold: (kind: FaultKind, table?: TableOf) => Effect.Effect<void>
+  /** How many requests are held now. */
+  readonly held: () => number
 }
 
 /** The table a request is about. */
@@ -113,6 +115,7 @@ export interface FaultRule {
   /** How many times it will still strike; infinity without a count. */
   readonly remaining: number
   readonly probability: number
+  readonly seed: number
 }
 
 interface Rule extends FaultRule {
@@ -142,8 +145,10 @@ export const make = (): Faults => {
   const struck = new Map<FaultKind, number>()
   const held = new Map<() => void, FaultKind>()
   const strikes: Faults["strikes"] = (kind, table) => {
-    const rule = rules.find((candidate) => matches(candidate, kind, table))
-    if (rule === undefined || (rule.probability < 1 && rule.chance() >= rule.probability)) return false
+    const rule = rules.find((candidate) =>
+      matches(candidate, kind, table) && (candidate.probability >= 1 || candidate.chance() < candidate.probability)
+    )
+    if (rule === undefined) return false
     rule.remaining -= 1
     if (rule.remaining <= 0) rules = rules.filter((candidate) => candidate !== rule)
     struck.set(kind, (struck.get(kind) ?? 0) + 1)
@@ -151,12 +156,14 @@ export const make = (): Faults => {
   }
   return {
     on: (kind, scope) => {
+      const seed = scope?.seed ?? 0
       rules.push({
         kind,
         table: scope?.table,
         remaining: scope?.count ?? Number.POSITIVE_INFINITY,
         probability: scope?.probability ?? 1,
-        chance: chances(scope?.seed ?? 0)
+        seed,
+        chance: chances(seed)
       })
     },
     off: (kind) => {
@@ -168,7 +175,8 @@ export const make = (): Faults => {
     },
     duplicateLabelMode: () => mode,
     hits: (kind) => struck.get(kind) ?? 0,
-    rules: () => rules,
+    rules: () =>
+      rules.map(({ kind, probability, remaining, seed, table }) => ({ kind, table, remaining, probability, seed })),
     strikes,
     hold: (kind, table) =>
       Effect.callback((resume) => {
@@ -179,6 +187,7 @@ export const make = (): Faults => {
         }
         held.set(release, kind)
         return Effect.sync(() => held.delete(release))
-      })
+      }),
+    held: () => held.size
   }
 }

@@ -1,41 +1,15 @@
 /** The FE's HTTP port: it checks who asks and sends loads on to the BE, and it knows the state of labels. */
+import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
-import type { Catalogue } from "./Catalogue.ts"
-import type { Faults } from "./Faults.ts"
-import { type Exchange, reset, send, sendJson, server, target } from "./HttpReply.ts"
-import type { Labels } from "./Labels.ts"
+import * as FrontDoor from "./FrontDoor.ts"
+import { authenticate, exception, failed } from "./FrontDoor.ts"
+import { type Exchange, reset, sendJson, server, target } from "./HttpReply.ts"
 import type { LoadEngine } from "./LoadEngine.ts"
-import { type Credentials, credentials } from "./LoadHeaders.ts"
-import type { Users } from "./Users.ts"
+import * as TransactionFrontEnd from "./TransactionFrontEnd.ts"
 
 /** What the front end works with. */
-export interface Parts {
-  readonly catalogue: Catalogue
-  readonly labels: Labels
+export interface Parts extends TransactionFrontEnd.Parts {
   readonly engine: LoadEngine
-  readonly faults: Faults
-  readonly users: Users
-  /** `host:port` of the BE, as it is registered. */
-  readonly backend: () => string
-}
-
-/** A port nothing can listen on, for redirects that lead nowhere: TCP reserves it. */
-const deadPort = 1
-
-const failed = (message: string) => ({ status: "FAILED", msg: message })
-const exception = (message: string) => ({
-  Status: "FAILED",
-  Message: `class com.starrocks.common.DdlException: ${message}`
-})
-
-const authenticate = (parts: Parts, exchange: Exchange): Credentials | undefined => {
-  const given = credentials(exchange.request.headers)
-  const address = exchange.request.socket.remoteAddress ?? ""
-  const known = given !== undefined && parts.users.verify(given.user, given.password)
-  if (known && !parts.faults.strikes("auth")) return given
-  const message = given === undefined ? "Need auth information." : `Access denied for ${given.user}@${address}`
-  sendJson(exchange, 401, failed(message), { "WWW-Authenticate": "Basic realm=\"\"" })
-  return undefined
 }
 
 const redirect = (parts: Parts, exchange: Exchange, database: string, table: string): void => {
@@ -48,21 +22,25 @@ const redirect = (parts: Parts, exchange: Exchange, database: string, table: str
   }
   if (database === "") return sendJson(exchange, 200, exception("No database selected."))
   if (table === "") return sendJson(exchange, 200, exception("No table selected."))
+  const merges = String(request.headers["enable_merge_commit"] ?? "").trim().toLowerCase() === "true"
+  const lost = (message: string): void => sendJson(exchange, 200, exception(message))
+  if (merges && FrontDoor.follows(parts, exchange, lost)) return
   // An object that does not exist passes the privilege check: the BE is the one to say so.
   const exists = parts.catalogue.find(database, table) !== undefined
   if (exists && !parts.users.mayInsert(user.user, database, table)) {
-    const message =
+    return FrontDoor.denied(
+      exchange,
       `Access denied; you need (at least one of) the INSERT privilege(s) on TABLE ${table} for this operation`
-    return sendJson(exchange, 401, failed(message), { "WWW-Authenticate": "Basic realm=\"\"" })
+    )
   }
   const about = { database, table }
   if (parts.faults.strikes("no-backend", about)) return sendJson(exchange, 200, exception("No backend alive."))
-  const backend = parts.faults.strikes("redirect-to-dead-port", about) ? `127.0.0.1:${deadPort}` : parts.backend()
-  send(exchange, 307, "", { Location: `http://${backend}${request.url ?? ""}`, Connection: "close" })
+  FrontDoor.toBackend(parts, exchange, about)
 }
 
 const labelState = (parts: Parts, exchange: Exchange, database: string, label: string): void => {
   if (authenticate(parts, exchange) === undefined) return
+  if (FrontDoor.follows(parts, exchange, (message) => sendJson(exchange, 200, failed(message)))) return
   if (!parts.catalogue.hasDatabase(database)) {
     return sendJson(exchange, 200, failed(`unknown database, database=${database}`))
   }
@@ -73,16 +51,30 @@ const labelState = (parts: Parts, exchange: Exchange, database: string, label: s
 
 const cancel = (parts: Parts, exchange: Exchange, database: string, label: string): void => {
   if (authenticate(parts, exchange) === undefined) return
+  if (FrontDoor.follows(parts, exchange, (message) => sendJson(exchange, 200, failed(message)))) return
   if (label === "") return sendJson(exchange, 200, exception("No label selected."))
   if (!parts.catalogue.hasDatabase(database)) {
     return sendJson(exchange, 200, failed(`unknown database, database=${database}`))
   }
+  const record = parts.labels.find(database, label)
   const done = parts.engine.cancel(database, label)
-  sendJson(
-    exchange,
-    200,
-    done ? { status: "OK", msg: "Success" } : failed(`Transaction with label ${label} is not running`)
+  const answer = Effect.sync(() =>
+    sendJson(
+      exchange,
+      200,
+      done || record?.state === "ABORTED"
+        ? { status: "OK", msg: "Success" }
+        : failed(`Transaction with label ${label} is not running`)
+    )
   )
+  if (record === undefined) return parts.run(answer)
+  // A transaction between two requests ends now; a running load meets its end at its commit.
+  const ends = record.state === "PREPARED"
+    ? parts.prepared.rollback(record)
+    : done
+    ? parts.transactions.rollback({ database, label, multi: parts.transactions.isMulti(label) }).pipe(Effect.ignore)
+    : Effect.void
+  parts.run(Effect.andThen(ends, answer))
 }
 
 const route = (parts: Parts, exchange: Exchange): void => {
@@ -91,13 +83,16 @@ const route = (parts: Parts, exchange: Exchange): void => {
   if (found === undefined) return sendJson(exchange, 404, failed("Not Found"))
   const [api, database = "", table = "", action = ""] = found.path
   const segments = found.path.length
+  const reads = request.method === "GET" || request.method === "HEAD"
+  const writes = request.method === "PUT" || request.method === "POST"
   if (api !== "api") return sendJson(exchange, 404, failed("Not Found"))
-  if (segments === 2 && database === "health" && request.method === "GET") {
+  if (segments === 2 && database === "health" && reads) {
     return sendJson(exchange, 200, { online_backend_num: 1, total_backend_num: 1, status: "OK", msg: "Success" })
   }
   if (segments === 3 && table === "get_load_state" && request.method === "GET") {
     return labelState(parts, exchange, database, found.query.get("label") ?? "")
   }
+  if (segments === 3 && database === "transaction" && writes) return TransactionFrontEnd.handle(parts, exchange, table)
   if (segments === 4 && action === "_stream_load" && request.method === "PUT") {
     return redirect(parts, exchange, database, table)
   }
@@ -107,7 +102,7 @@ const route = (parts: Parts, exchange: Exchange): void => {
   sendJson(exchange, 404, failed("Not Found"))
 }
 
-/** Makes the server of the FE's HTTP port. */
+/** Makes the server of an FE's HTTP port. */
 export const make = (parts: Parts): Http.Server =>
   server((exchange) => {
     const { faults } = parts

@@ -5,6 +5,12 @@ import * as Http from "node:http"
 const headerBytesMax = 1024 * 1024
 /** Milliseconds an idle connection is kept. */
 const keepAliveMs = 60_000
+/** Milliseconds a client may take to send the headers of a request. */
+const headersMsDefault = 10_000
+/** Milliseconds between two looks at clients that take too long. */
+const headersCheckMs = 1000
+/** Bytes of a refused request's body that are still read, so that the client gets to the answer instead of a reset. */
+const drainBytesMax = 64 * 1024 * 1024
 
 /** A request and where its answer goes. */
 export interface Exchange {
@@ -14,10 +20,16 @@ export interface Exchange {
   readonly waits: boolean
 }
 
-/** Makes a server that hands over every request, with or without Expect. */
-export const server = (handle: (exchange: Exchange) => void): Http.Server => {
-  // A load may take longer than any fixed limit on a request; its own timeout header bounds it.
-  const made = Http.createServer({ maxHeaderSize: headerBytesMax, requestTimeout: 0, keepAliveTimeout: keepAliveMs })
+/** Makes a server that hands over every request, with or without Expect, when its headers come within the given time. */
+export const server = (handle: (exchange: Exchange) => void, headersMs: number = headersMsDefault): Http.Server => {
+  const made = Http.createServer({
+    maxHeaderSize: headerBytesMax,
+    headersTimeout: headersMs,
+    connectionsCheckingInterval: Math.min(headersMs, headersCheckMs),
+    // A load may take longer than any fixed limit on a request; its own timeout header bounds it.
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveMs
+  })
   const accept = (waits: boolean) => (request: Http.IncomingMessage, response: Http.ServerResponse) => {
     response.on("error", () => request.destroy())
     request.on("error", () => undefined)
@@ -60,16 +72,42 @@ export const sendJson = (
   headers: Readonly<Record<string, string>> = {}
 ): void => send(exchange, status, JSON.stringify(body), headers)
 
+/** Answers 200 with JSON while the body may still be coming: a client that waits for 100 Continue keeps it instead. */
+export const sendReply = (exchange: Exchange, body: string): void => {
+  const { request } = exchange
+  if (!request.complete && !request.destroyed && !exchange.waits) drain(request)
+  send(exchange, 200, body, { "Content-Type": "application/json" })
+}
+
+/** Reads what is still coming of a request, up to a limit, and forgets it. */
+export const drain = (request: Http.IncomingMessage): void => {
+  let bytes = 0
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > drainBytesMax) request.destroy()
+  })
+  request.resume()
+}
+
 /** Drops the connection without an answer, as a crash does. */
 export const reset = ({ request }: Exchange): void => {
   request.socket.resetAndDestroy()
+}
+
+/** Path and query as the client wrote them, without the scheme and host that a client of a proxy puts before them. */
+export const targetPath = (request: Http.IncomingMessage): string => {
+  const url = request.url ?? "/"
+  const absolute = /^https?:\/\/[^/?]*/i.exec(url)
+  if (absolute === null) return url
+  const rest = url.slice(absolute[0].length)
+  return rest.startsWith("/") ? rest : `/${rest}`
 }
 
 /** Path segments, percent-decoded, and the query. Undefined when the target is no valid path. */
 export const target = (
   request: Http.IncomingMessage
 ): { readonly path: ReadonlyArray<string>; readonly query: URLSearchParams } | undefined => {
-  const url = request.url ?? "/"
+  const url = targetPath(request)
   const mark = url.indexOf("?")
   const path = mark < 0 ? url : url.slice(0, mark)
   try {

@@ -6,6 +6,51 @@ import * as TableOf from "./Table.ts"
 /** The DuckDB schema that holds the tables. */
 export const schema = "endpoint_information_schema"
 
+/** Tables that are there for clients which ask, and have no rows. */
+const empty: Readonly<Record<string, string>> = {
+  views: "TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, CHECK_OPTION, IS_UPDATABLE, DEFINER, " +
+    "SECURITY_TYPE, CHARACTER_SET_CLIENT, COLLATION_CONNECTION",
+  materialized_views: "MATERIALIZED_VIEW_ID, TABLE_SCHEMA, TABLE_NAME, REFRESH_TYPE, IS_ACTIVE, INACTIVE_REASON",
+  triggers:
+    "TRIGGER_CATALOG, TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_MANIPULATION, EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE",
+  events: "EVENT_CATALOG, EVENT_SCHEMA, EVENT_NAME, DEFINER, STATUS",
+  routines: "SPECIFIC_NAME, ROUTINE_CATALOG, ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE, ROUTINE_COMMENT",
+  statistics:
+    "TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, NON_UNIQUE, INDEX_SCHEMA, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME",
+  key_column_usage:
+    "CONSTRAINT_CATALOG, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, " +
+    "COLUMN_NAME, ORDINAL_POSITION, POSITION_IN_UNIQUE_CONSTRAINT, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, " +
+    "REFERENCED_COLUMN_NAME",
+  referential_constraints: "CONSTRAINT_CATALOG, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, UNIQUE_CONSTRAINT_CATALOG, " +
+    "UNIQUE_CONSTRAINT_SCHEMA, UNIQUE_CONSTRAINT_NAME, MATCH_OPTION, UPDATE_RULE, DELETE_RULE, TABLE_NAME, " +
+    "REFERENCED_TABLE_NAME",
+  table_constraints:
+    "CONSTRAINT_CATALOG, CONSTRAINT_SCHEMA, CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_TYPE",
+  user_privileges: "GRANTEE, TABLE_CATALOG, PRIVILEGE_TYPE, IS_GRANTABLE",
+  schema_privileges: "GRANTEE, TABLE_CATALOG, TABLE_SCHEMA, PRIVILEGE_TYPE, IS_GRANTABLE",
+  table_privileges: "GRANTEE, TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, PRIVILEGE_TYPE, IS_GRANTABLE",
+  column_privileges: "GRANTEE, TABLE_CATALOG, TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, PRIVILEGE_TYPE, IS_GRANTABLE",
+  be_configs: "BE_ID, NAME, VALUE, TYPE, \"DEFAULT\", MUTABLE",
+  task_runs: "QUERY_ID, TASK_NAME, CREATE_TIME, FINISH_TIME, STATE, \"DATABASE\", DEFINITION, ERROR_CODE, ERROR_MESSAGE"
+}
+
+/** Tables and views of information_schema, in the lower case of SHOW TABLES. `loads` belongs to the load history. */
+export const tableNames: ReadonlyArray<string> = [
+  ...Object.keys(empty),
+  "character_sets",
+  "collations",
+  "columns",
+  "engines",
+  "loads",
+  "partitions_meta",
+  "schemata",
+  "tables",
+  "tables_config"
+].sort()
+
+/** Whether information_schema has a table of that name, in any case. */
+export const hasTable = (name: string): boolean => tableNames.includes(name.toLowerCase())
+
 /** Creates the tables when they are not there yet. */
 export const create: ReadonlyArray<string> = [
   `create schema if not exists ${schema}`,
@@ -24,7 +69,24 @@ export const create: ReadonlyArray<string> = [
     DECIMAL_DIGITS bigint, GENERATION_EXPRESSION varchar, SRS_ID bigint)`,
   `create table if not exists ${schema}.tables_config (TABLE_SCHEMA varchar, TABLE_NAME varchar, TABLE_ENGINE varchar,
     TABLE_MODEL varchar, PRIMARY_KEY varchar, PARTITION_KEY varchar, DISTRIBUTE_KEY varchar, DISTRIBUTE_TYPE varchar,
-    DISTRIBUTE_BUCKET bigint, SORT_KEY varchar, PROPERTIES varchar, TABLE_ID bigint)`
+    DISTRIBUTE_BUCKET bigint, SORT_KEY varchar, PROPERTIES varchar, TABLE_ID bigint)`,
+  ...Object.entries(empty).map(([name, columns]) =>
+    `create table if not exists ${schema}.${name} (${
+      columns.split(", ").map((column) => `${column} varchar`).join(", ")
+    })`
+  ),
+  `create or replace view ${schema}.engines as select 'OLAP' as ENGINE, 'YES' as SUPPORT,
+    'Default storage engine of StarRocks' as COMMENT, 'NO' as TRANSACTIONS, 'NO' as XA, 'NO' as SAVEPOINTS`,
+  `create or replace view ${schema}.character_sets as select 'utf8' as CHARACTER_SET_NAME,
+    'utf8_general_ci' as DEFAULT_COLLATE_NAME, 'UTF-8 Unicode' as DESCRIPTION, 3::bigint as MAXLEN`,
+  `create or replace view ${schema}.collations as select 'utf8_general_ci' as COLLATION_NAME,
+    'utf8' as CHARACTER_SET_NAME, 33::bigint as ID, 'Yes' as IS_DEFAULT, 'Yes' as IS_COMPILED, 1::bigint as SORTLEN`,
+  // A table has one partition, which is called like the table.
+  `create or replace view ${schema}.partitions_meta as select TABLE_SCHEMA as DB_NAME, TABLE_NAME,
+    TABLE_NAME as PARTITION_NAME, TABLE_ID as PARTITION_ID, 1::bigint as VISIBLE_VERSION,
+    DISTRIBUTE_KEY as DISTRIBUTION_KEY, '' as PARTITION_KEY, '' as PARTITION_VALUE,
+    DISTRIBUTE_BUCKET as BUCKETS, 1::bigint as REPLICATION_NUM, 'HDD' as STORAGE_MEDIUM
+    from ${schema}.tables_config`
 ]
 
 const names = (columns: ReadonlyArray<string>): string => columns.map((name) => `\`${name}\``).join(", ")

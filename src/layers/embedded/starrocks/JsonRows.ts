@@ -1,6 +1,7 @@
 /** Reads the JSON body of a load, slice by slice, into rows. Complete documents only; the rest waits for more bytes. */
 import { isAscii, isUtf8 } from "node:buffer"
 import { JsonScanner, type Members, Scan } from "./JsonScanner.ts"
+import { type JsonSelection, PathRow, RootRows } from "./JsonSelection.ts"
 import type { RowBuffer } from "./RowBuffer.ts"
 
 /** Bytes parsed at once: large enough to be cheap per row, small enough to keep the event loop free. */
@@ -26,7 +27,10 @@ interface ExpectedMember {
 /** Feeds rows from JSON text. After `fatal` of the rows is set, further bytes are ignored. */
 export class JsonRows implements Members {
   private readonly rows: RowBuffer
-  private readonly stripOuterArray: boolean
+  /** Whether the documents are elements of one array; under `json_root` the first character decides. */
+  private outerArray: boolean
+  private readonly paths: PathRow | undefined
+  private readonly root: RootRows | undefined
   private readonly scanner = new JsonScanner()
   private readonly slots: ReadonlyMap<string, number>
   /** What the last row had at this position: rows of one writer look alike, so the guess is nearly always right. */
@@ -36,14 +40,16 @@ export class JsonRows implements Members {
   private pendingBytes = 0
   private readonly sliceBytes: number
   private enoughBytes: number
-  private place: "before" | "first" | "element" | "next" | "after" = "before"
+  private place: "before" | "documents" | "first" | "element" | "next" | "after" = "before"
   private brokenText = false
 
-  constructor(rows: RowBuffer, stripOuterArray: boolean, sliceBytes = sliceBytesDefault) {
+  constructor(rows: RowBuffer, stripOuterArray: boolean, sliceBytes = sliceBytesDefault, selection?: JsonSelection) {
     this.sliceBytes = sliceBytes
     this.enoughBytes = sliceBytes
     this.rows = rows
-    this.stripOuterArray = stripOuterArray
+    this.paths = selection?.paths === undefined ? undefined : new PathRow(rows, selection.paths)
+    this.root = selection?.root === undefined ? undefined : new RootRows(selection.root, stripOuterArray)
+    this.outerArray = stripOuterArray && this.root === undefined
     this.slots = new Map(rows.plan.slots.map((name, slot) => [name, slot]))
   }
 
@@ -96,7 +102,11 @@ export class JsonRows implements Members {
         consumed = scanner.at
         break
       }
-      if (this.stripOuterArray && this.place !== "element") {
+      if (this.place === "before") {
+        if (this.root !== undefined) this.outerArray = scanner.bytes[scanner.at] === openBracket
+        if (!this.outerArray) this.place = "documents"
+      }
+      if (this.outerArray && this.place !== "element") {
         this.punctuation()
         consumed = scanner.at
         continue
@@ -114,7 +124,7 @@ export class JsonRows implements Members {
     // A document longer than what is there is scanned again only when twice as much has arrived.
     this.enoughBytes = Math.max(this.sliceBytes, rest.length * 2)
     if (rest.length > documentBytesMax) this.rows.fatal = `Memory exceed limit. json document size ${rest.length}`
-    if (final && this.stripOuterArray && this.place !== "after" && this.place !== "before") {
+    if (final && this.outerArray && this.place !== "after" && this.place !== "before") {
       this.rows.fatal ??= malformed
     }
   }
@@ -152,22 +162,51 @@ export class JsonRows implements Members {
     this.rows.clear()
     this.position = 0
     this.brokenText = false
-    if (byte !== openBrace && !this.stripOuterArray) {
+    if (byte !== openBrace && !this.outerArray) {
       this.rows.fatal = byte === openBracket ? arrayRefused : `illegal json started with ${String.fromCharCode(byte)}`
       return true
     }
-    const code = byte === openBrace ? scanner.object(this) : scanner.value(1)
+    const direct = byte === openBrace && this.paths === undefined && this.root === undefined
+    const code = direct ? scanner.object(this) : scanner.value(1)
     if (code === Scan.more) return false
     if (code === Scan.bad || this.brokenText) {
       this.rows.fatal = malformed
       return true
     }
-    if (this.stripOuterArray) this.place = "next"
+    if (this.outerArray) this.place = "next"
     const end = scanner.at
     const text = (): string => scanner.bytes.toString("utf8", start, end)
     if (byte !== openBrace) this.rows.filter("the element of the array is no object", text)
     else if (!wellFormed && !isUtf8(scanner.bytes.subarray(start, end))) this.rows.filter("Invalid UTF-8 row", text)
-    else this.rows.endRow(text)
+    else if (direct) this.rows.endRow(text)
+    else {
+      if (this.root === undefined) this.row()
+      else {
+        const problem = this.root.read(scanner, () => {
+          this.row()
+          return this.rows.fatal === undefined
+        })
+        this.rows.fatal ??= problem
+      }
+      scanner.at = end
+    }
     return true
+  }
+
+  /** Adds the row whose object the scanner has just read, by paths or by the names of its members. */
+  private row(): void {
+    const { rows, scanner } = this
+    const { end, start } = scanner
+    const text = (): string => scanner.bytes.toString("utf8", start, end)
+    rows.clear()
+    if (this.paths === undefined) {
+      this.position = 0
+      scanner.at = start
+      scanner.object(this)
+      return rows.endRow(text)
+    }
+    const problem = this.paths.read(scanner)
+    if (problem === undefined) rows.endRow(text)
+    else rows.filter(problem, text)
   }
 }

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { schema } from "./Catalogue.ts"
+import * as LoadHistory from "./LoadHistory.ts"
 import type { Session, Storage, StorageError } from "./Storage.ts"
 
 /** The state of a load's transaction. */
@@ -11,7 +12,8 @@ export type LabelState = "PREPARE" | "PREPARED" | "COMMITTED" | "VISIBLE" | "ABO
 export interface LabelRecord {
   readonly database: string
   readonly label: string
-  readonly table: string
+  /** The tables the transaction loads; one that spans several learns them as they are loaded. */
+  readonly tables: Set<string>
   readonly txnId: number
   state: LabelState
   finishedAtMs: number
@@ -21,33 +23,55 @@ export interface LabelRecord {
 export const finishedLabelsMax = 1000
 /** Age at which a finished label is forgotten, in milliseconds: three days. */
 export const labelKeepMs = 259_200_000
+/** Transactions of a database that may be open at a time: max_running_txn_num_per_db. */
+export const runningMax = 1000
 /** Finished loads between two deletions of forgotten labels from the file. */
 const sweepEvery = 500
 /** What a label looks like. */
 export const labelPattern = "^[-\\w]{1,128}$"
+
+const insertRow = `insert into ${schema}.labels values ($1::bigint, $2, $3, $4, $5, $6::bigint, ${
+  LoadHistory.columns.map((_, index) => `$${index + 7}`).join(", ")
+})`
 
 const labelRegex = new RegExp(labelPattern)
 
 /** Whether the text may be a label. */
 export const isLabel = (text: string): boolean => labelRegex.test(text)
 
+/** Why a transaction cannot begin: its label is held, or its database has too many open transactions. */
+export type BeginRefusal =
+  | { readonly kind: "held"; readonly by: LabelRecord }
+  | { readonly kind: "crowded"; readonly running: number }
+
 /** The registry. */
 export interface Labels {
-  /** Takes a label for a new transaction, or gives the record that holds it. */
-  readonly begin: (database: string, label: string, table: string) => Result.Result<LabelRecord, LabelRecord>
+  /** Takes a label for a new transaction; without a table when the transaction names its tables later. */
+  readonly begin: (
+    database: string,
+    label: string,
+    table: string | undefined
+  ) => Result.Result<LabelRecord, BeginRefusal>
   /** The newest record of a label that is not forgotten. */
   readonly find: (database: string, label: string) => LabelRecord | undefined
   /** Transactions of a table that have neither committed nor aborted. */
   readonly unfinished: (database: string, table: string) => ReadonlyArray<LabelRecord>
-  /** Writes the outcome; part of the transaction that writes the rows. */
-  readonly write: (session: Session, record: LabelRecord, state: LabelState) => Effect.Effect<void, StorageError>
-  /** Makes the outcome known; after the transaction. */
+  /** Writes the state, and how the load ended when it has; part of the transaction that writes, stages or drops the rows. */
+  readonly write: (
+    session: Session,
+    record: LabelRecord,
+    state: LabelState,
+    ended?: LoadHistory.Ended
+  ) => Effect.Effect<void, StorageError>
+  /** Makes the outcome known; after the transaction. Does nothing when the record is final already. */
   readonly finish: (record: LabelRecord, state: LabelState) => void
   /** Forgets the labels of a database. */
   readonly dropDatabase: (database: string) => void
 }
 
-const isFinal = (state: LabelState): boolean => state === "VISIBLE" || state === "ABORTED" || state === "COMMITTED"
+/** Whether a transaction has ended. */
+export const isFinal = (state: LabelState): boolean =>
+  state === "VISIBLE" || state === "ABORTED" || state === "COMMITTED"
 
 /** Reads the labels of the file; transactions that were running when the process ended are gone, and so are their rows. */
 export const make = Effect.fnUntraced(function*(storage: Storage) {
@@ -61,6 +85,12 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     const made = new Map<string, LabelRecord>()
     databases.set(database, made)
     return made
+  }
+
+  const runningOf = (database: string): number => {
+    let running = 0
+    for (const record of databases.get(database)?.values() ?? []) if (!isFinal(record.state)) running += 1
+    return running
   }
 
   // Records are in order of their end, because `finish` puts them last: the first final ones are the oldest.
@@ -77,6 +107,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
   }
 
   const finish: Labels["finish"] = (record, state) => {
+    if (isFinal(record.state)) return
     record.state = state
     record.finishedAtMs = Date.now()
     const records = of(record.database)
@@ -91,9 +122,9 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     if (sinceSweep < sweepEvery) return Effect.void
     sinceSweep = 0
     return session.run(
-      `delete from ${schema}.labels where finished_at_ms < ${Date.now() - labelKeepMs} or txn_id in (
-        select txn_id from (select txn_id, row_number() over (partition by database order by txn_id desc) as place
-        from ${schema}.labels) where place > ${finishedLabelsMax})`
+      `delete from ${schema}.labels where state <> 'PREPARED' and (finished_at_ms < ${Date.now() - labelKeepMs}
+        or txn_id in (select txn_id from (select txn_id, row_number() over (partition by database order by txn_id desc)
+        as place from ${schema}.labels where state <> 'PREPARED') where place > ${finishedLabelsMax}))`
     )
   }
 
@@ -103,6 +134,10 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
         `create table if not exists ${schema}.labels (txn_id bigint, database varchar, label varchar, load_table varchar,
           state varchar, finished_at_ms bigint)`
       )
+      for (const [name, type] of LoadHistory.columns) {
+        yield* session.run(`alter table ${schema}.labels add column if not exists ${name} ${type}`)
+      }
+      yield* session.run(LoadHistory.view(`${schema}.labels`))
       const rows = yield* session.run(
         `select txn_id, database, label, load_table, state, finished_at_ms from ${schema}.labels order by txn_id`
       )
@@ -110,9 +145,9 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
         const record: LabelRecord = {
           database: String(database),
           label: String(label),
-          table: String(table),
+          tables: new Set(table === "" ? [] : [String(table)]),
           txnId: Number(txnId),
-          state: state === "VISIBLE" ? "VISIBLE" : "ABORTED",
+          state: state === "VISIBLE" || state === "PREPARED" ? state : "ABORTED",
           finishedAtMs: Number(finishedAtMs)
         }
         of(record.database).delete(record.label)
@@ -126,8 +161,17 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
   const labels: Labels = {
     begin: (database, label, table) => {
       const held = labels.find(database, label)
-      if (held !== undefined && held.state !== "ABORTED") return Result.fail(held)
-      const record: LabelRecord = { database, label, table, txnId: nextTxnId++, state: "PREPARE", finishedAtMs: 0 }
+      if (held !== undefined && held.state !== "ABORTED") return Result.fail({ kind: "held", by: held })
+      const running = runningOf(database)
+      if (running >= runningMax) return Result.fail({ kind: "crowded", running })
+      const record: LabelRecord = {
+        database,
+        label,
+        tables: new Set(table === undefined ? [] : [table]),
+        txnId: nextTxnId++,
+        state: "PREPARE",
+        finishedAtMs: 0
+      }
       of(database).delete(label)
       of(database).set(label, record)
       return Result.succeed(record)
@@ -143,17 +187,17 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     },
     unfinished: (database, table) =>
       [...(databases.get(database)?.values() ?? [])].filter((record) =>
-        record.table === table && !isFinal(record.state)
+        record.tables.has(table) && !isFinal(record.state)
       ),
-    write: (session, record, state) =>
-      session.run(`insert into ${schema}.labels values ($1::bigint, $2, $3, $4, $5, $6::bigint)`, [
-        String(record.txnId),
-        record.database,
-        record.label,
-        record.table,
-        state,
-        String(Date.now())
-      ]).pipe(Effect.andThen(sweep(session)), Effect.asVoid),
+    write: (session, record, state, ended) => {
+      const [table = ""] = record.tables
+      const values = [String(record.txnId), record.database, record.label, table, state, String(Date.now())]
+      const insert = session.run(insertRow, [...values, ...LoadHistory.values(ended)])
+      const before = record.state === "PREPARED"
+        ? session.run(`delete from ${schema}.labels where txn_id = ${record.txnId}`)
+        : Effect.void
+      return before.pipe(Effect.andThen(insert), Effect.andThen(sweep(session)), Effect.asVoid)
+    },
     finish,
     dropDatabase: (database) => {
       databases.delete(database)

@@ -1,6 +1,6 @@
 /** A load's body on its way into rows: stopped on demand, counted, decompressed and parsed as it arrives. */
-import { Readable } from "node:stream"
-import { createGunzip, createInflate, createZstdDecompress } from "node:zlib"
+import { CsvRows } from "./CsvRows.ts"
+import * as Decompression from "./Decompression.ts"
 import { JsonRows } from "./JsonRows.ts"
 import type { LateHeaders } from "./LoadHeaders.ts"
 import type { Progress } from "./LoadReply.ts"
@@ -10,18 +10,6 @@ import type { RowBuffer } from "./RowBuffer.ts"
 export interface RowParser {
   readonly push: (bytes: Buffer) => void
   readonly end: () => void
-}
-
-const decompressed = (body: AsyncIterable<Buffer>, compression: LateHeaders["compression"]): AsyncIterable<Buffer> => {
-  if (compression === "none") return body
-  const decoder = compression === "gzip"
-    ? createGunzip()
-    : compression === "deflate"
-    ? createInflate()
-    : createZstdDecompress()
-  const source = Readable.from(body)
-  source.on("error", (cause) => decoder.destroy(cause))
-  return source.pipe(decoder)
 }
 
 /** The chunks of a body until the signal says stop; the request itself stays open for the answer. */
@@ -42,9 +30,7 @@ const until = async function*(body: AsyncIterable<Buffer>, signal: AbortSignal):
 export const failure = (cause: unknown): { readonly gone: boolean; readonly message: string } => {
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : ""
   const message = cause instanceof Error ? cause.message : String(cause)
-  if (code.startsWith("Z_") || code.startsWith("ZSTD_") || code === "ERR_BUFFER_TOO_LARGE") {
-    return { gone: false, message: `decompress failed: ${message}` }
-  }
+  if (Decompression.failed(code)) return { gone: false, message: `decompress failed: ${message}` }
   return { gone: code === "ECONNRESET" || code === "ERR_STREAM_PREMATURE_CLOSE" || message === "aborted", message }
 }
 
@@ -56,14 +42,16 @@ export const read = async (
   progress: Progress,
   signal: AbortSignal
 ): Promise<void> => {
-  const parser: RowParser = new JsonRows(rows, headers.stripOuterArray)
+  const parser: RowParser = headers.format === "csv"
+    ? new CsvRows(rows, headers.csv)
+    : new JsonRows(rows, headers.stripOuterArray, undefined, headers.selection)
   const counted = async function*(): AsyncIterable<Buffer> {
     for await (const bytes of until(body, signal)) {
       progress.bytes += bytes.length
       yield bytes
     }
   }
-  for await (const bytes of decompressed(counted(), headers.compression)) {
+  for await (const bytes of Decompression.decompressed(counted(), headers.compression)) {
     const startedAtMs = performance.now()
     parser.push(bytes)
     progress.writeMs += performance.now() - startedAtMs

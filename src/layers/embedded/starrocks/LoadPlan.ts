@@ -3,16 +3,21 @@
  * table and the `columns` header.
  */
 import * as Result from "effect/Result"
+import * as ColumnsHeader from "./ColumnsHeader.ts"
+import * as ColumnType from "./ColumnType.ts"
+import * as Expression from "./Expression.ts"
+import * as ExpressionSink from "./ExpressionSink.ts"
+import * as LoadOperation from "./LoadOperation.ts"
 import type { Column, Table } from "./Table.ts"
 import * as TableOf from "./Table.ts"
-import { type Token, tokens } from "./Tokens.ts"
+import { unknownReference } from "./WhereReferences.ts"
 
 /** Where a column's value comes from. */
 export type Source =
+  /** A slot, converted as the scanner converts a field. */
   | { readonly kind: "slot"; readonly slot: number }
-  /** `to_binary(slot, 'hex')`. */
-  | { readonly kind: "hex"; readonly slot: number }
-  | { readonly kind: "literal"; readonly text: string }
+  /** An expression over slots, checked in the sink. */
+  | { readonly kind: "expression"; readonly computed: ExpressionSink.Computed }
   | { readonly kind: "default" }
 
 /** A column that the load writes. */
@@ -30,14 +35,11 @@ export interface LoadPlan {
   readonly fields: ReadonlyArray<number>
   readonly targets: ReadonlyArray<Target>
   /** What decides between upsert and delete; undefined when every row is an upsert. */
-  readonly operation: Source | undefined
+  readonly operation: LoadOperation.Operation | undefined
   readonly partial: boolean
   readonly mergeCondition: Column | undefined
   readonly strict: boolean
 }
-
-/** The name of the member that tells deletes from upserts. */
-const operationName = "__op"
 
 /** The headers that shape a plan. */
 export interface PlanHeaders {
@@ -45,64 +47,11 @@ export interface PlanHeaders {
   readonly partialUpdate: boolean
   readonly mergeCondition: string | undefined
   readonly strictMode: boolean
+  readonly where?: string | undefined
 }
 
-type Item =
-  | { readonly kind: "name"; readonly name: string }
-  | { readonly kind: "reference"; readonly name: string; readonly from: string }
-  | { readonly kind: "hex"; readonly name: string; readonly from: string }
-  | { readonly kind: "literal"; readonly name: string; readonly text: string }
-
-const splitItems = (list: ReadonlyArray<Token>): ReadonlyArray<ReadonlyArray<Token>> => {
-  const items: Array<Array<Token>> = [[]]
-  let depth = 0
-  for (const token of list) {
-    if (token.text === "(" && token.kind === "symbol") depth += 1
-    if (token.text === ")" && token.kind === "symbol") depth -= 1
-    if (depth === 0 && token.text === "," && token.kind === "symbol") items.push([])
-    else items.at(-1)?.push(token)
-  }
-  return items
-}
-
-const isName = (token: Token | undefined): token is Token => token?.kind === "word" || token?.kind === "name"
-
-const item = (list: ReadonlyArray<Token>, header: string): Result.Result<Item, string> => {
-  const [first, equals, ...expression] = list
-  if (!isName(first)) return Result.fail(`parse columns header failed: ${header.slice(0, 200)}`)
-  if (equals === undefined) return Result.succeed({ kind: "name", name: first.text })
-  if (equals.text !== "=" || expression.length === 0) {
-    return Result.fail(`parse columns header failed: ${header.slice(0, 200)}`)
-  }
-  const [head, open, argument, separator, mode, close, extra] = expression
-  if (expression.length === 1 && isName(head)) {
-    return Result.succeed({ kind: "reference", name: first.text, from: head.text })
-  }
-  if (expression.length === 1 && (head?.kind === "text" || head?.kind === "number")) {
-    return Result.succeed({ kind: "literal", name: first.text, text: head.text })
-  }
-  const hexCall = head?.text.toLowerCase() === "to_binary" && open?.text === "(" && isName(argument) &&
-    separator?.text === "," && mode?.kind === "text" && close?.text === ")" && extra === undefined
-  if (hexCall && mode.text.toLowerCase() === "hex") {
-    return Result.succeed({ kind: "hex", name: first.text, from: argument.text })
-  }
-  const text = header.slice(head?.start ?? 0, expression.at(-1)?.end)
-  return Result.fail(
-    `this endpoint does not evaluate the expression '${text.slice(0, 80)}' of column ${first.text}; ` +
-      `it knows names, literals and to_binary(name, 'hex')`
-  )
-}
-
-/** The items of a `columns` header. */
-export const columnItems = (header: string): Result.Result<ReadonlyArray<Item>, string> => {
-  const items: Array<Item> = []
-  for (const list of splitItems(tokens(header))) {
-    const parsed = item(list, header)
-    if (Result.isFailure(parsed)) return Result.fail(parsed.failure)
-    items.push(parsed.success)
-  }
-  return Result.succeed(items)
-}
+/** Splits a `columns` header. */
+export const columnItems = ColumnsHeader.items
 
 const mergeCondition = (table: Table, name: string): Result.Result<Column, string> => {
   if (table.model !== "PRI_KEYS") {
@@ -113,81 +62,140 @@ const mergeCondition = (table: Table, name: string): Result.Result<Column, strin
     return Result.fail(`Merge condition column ${name} does not exist. Please check the column name.`)
   }
   if (column.key) return Result.fail(`Merge condition column ${name} should not be primary key!`)
-  const kind = column.type.kind
-  return kind === "CHAR" || kind === "VARCHAR" || kind === "VARBINARY" || kind === "JSON" || kind === "ARRAY" ||
-      kind === "BOOLEAN"
+  const { kind } = column.type
+  return ColumnType.isNested(column.type) || kind === "CHAR" || kind === "VARCHAR" || kind === "VARBINARY" ||
+      kind === "JSON" || kind === "BOOLEAN"
     ? Result.fail(`Merge condition column ${name} has an unsupported type ${kind}`)
     : Result.succeed(column)
 }
 
-/** Makes the plan of a load, or says why it cannot run. */
-export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan, string> => {
-  if (headers.partialUpdate && table.model !== "PRI_KEYS") {
-    return Result.fail("Only primary key table support partial update")
-  }
-  const condition = headers.mergeCondition === undefined ? undefined : mergeCondition(table, headers.mergeCondition)
-  if (condition !== undefined && Result.isFailure(condition)) return Result.fail(condition.failure)
-  const slots: Array<string> = []
-  const slotOf = (name: string): number => slots.includes(name) ? slots.indexOf(name) : slots.push(name) - 1
-  const sources = new Map<string, Source>()
-  const fields: Array<number> = []
-  if (headers.columns === undefined || headers.columns.trim() === "") {
-    for (const column of table.columns) {
-      const slot = slotOf(column.name)
-      sources.set(column.name.toLowerCase(), { kind: "slot", slot })
-      fields.push(slot)
-    }
-    sources.set(operationName, { kind: "slot", slot: slotOf(operationName) })
-  } else {
-    const items = columnItems(headers.columns)
-    if (Result.isFailure(items)) return Result.fail(items.failure)
-    const plain = new Set(items.success.flatMap((entry) => entry.kind === "name" ? [entry.name] : []))
-    // A JSON load reads __op whether or not the header lists it.
-    sources.set(operationName, { kind: "slot", slot: slotOf(operationName) })
-    for (const entry of items.success) {
-      const target = entry.name.toLowerCase()
-      if (entry.kind === "literal") sources.set(target, { kind: "literal", text: entry.text })
-      else if (entry.kind === "name") {
-        const slot = slotOf(entry.name)
-        sources.set(target, { kind: "slot", slot })
-        fields.push(slot)
-      } else {
-        if (!plain.has(entry.from)) {
-          return Result.fail(`unknown reference column, column=${entry.name}, reference=${entry.from}`)
-        }
-        sources.set(target, { kind: entry.kind === "hex" ? "hex" : "slot", slot: slotOf(entry.from) })
-      }
-    }
-  }
-  return targets(table, headers, sources).pipe(Result.map((found) => ({
-    table,
-    slots,
-    fields,
-    targets: found,
-    operation: table.model === "PRI_KEYS" ? sources.get(operationName) : undefined,
-    partial: headers.partialUpdate,
-    mergeCondition: condition === undefined ? undefined : Result.getOrUndefined(condition),
-    strict: headers.strictMode
-  })))
+/** What a `columns` header comes to. */
+interface Mapping {
+  readonly slots: ReadonlyArray<string>
+  readonly fields: ReadonlyArray<number>
+  /** Sources of columns, by the column's name in lower case. */
+  readonly sources: ReadonlyMap<string, Source>
+  /** Names as the header writes them; partial updates compare them with case. */
+  readonly listed: ReadonlySet<string>
+  readonly operation: LoadOperation.Operation
 }
 
-const targets = (
-  table: Table,
-  headers: PlanHeaders,
-  sources: ReadonlyMap<string, Source>
-): Result.Result<ReadonlyArray<Target>, string> => {
-  const found: Array<Target> = []
-  for (const column of table.columns) {
-    const source = sources.get(column.name.toLowerCase())
-    if (source !== undefined) found.push({ column, source })
-    else if (column.key && headers.partialUpdate) {
-      return Result.fail(`key column ${column.name} not in partial update columns`)
-    } else if (!headers.partialUpdate) {
-      if (!column.nullable && column.default.kind === "none") {
-        return Result.fail(`Column has no default value. column: ${column.name}`)
-      }
-      found.push({ column, source: { kind: "default" } })
+const emptyHeader: ReadonlyArray<ColumnsHeader.Item> = []
+
+/** Adds a field for every column when the header names no field at all. */
+const withFields = (table: Table, items: ReadonlyArray<ColumnsHeader.Item>): ReadonlyArray<ColumnsHeader.Item> =>
+  items.some((item) => item.kind === "name")
+    ? items
+    : [...table.columns.map(({ name }): ColumnsHeader.Item => ({ kind: "name", name })), ...items]
+
+const duplicate = (table: Table, items: ReadonlyArray<ColumnsHeader.Item>): string | undefined => {
+  const fields = new Set<string>()
+  const mapped = new Set<string>()
+  for (const { kind, name } of items) {
+    const lower = name.toLowerCase()
+    const seen = kind === "name" ? fields : mapped
+    if (seen.has(lower)) return kind === "name" ? `Duplicate column: ${name}` : `Duplicate column mapping: ${name}`
+    seen.add(lower)
+    if (kind === "expression" && name !== LoadOperation.name && TableOf.column(table, name) === undefined) {
+      return `Mapping column is not in table. column: ${name}`
     }
   }
-  return Result.succeed(found)
+  return undefined
 }
+
+const mapping = (table: Table, header: string | undefined): Result.Result<Mapping, string> =>
+  Result.gen(function*() {
+    const listed = header === undefined || header.trim() === "" ? emptyHeader : yield* ColumnsHeader.items(header)
+    const problem = duplicate(table, listed)
+    if (problem !== undefined) return yield* Result.fail(problem)
+    const items = withFields(table, listed)
+    const slots: Array<string> = []
+    const slotsByName = new Map<string, number>()
+    const addSlot = (name: string): number => {
+      const slot = slots.push(name) - 1
+      slotsByName.set(name.toLowerCase(), slot)
+      return slot
+    }
+    const fields: Array<number> = []
+    const sources = new Map<string, Source>()
+    for (const item of items) {
+      if (item.kind !== "name") continue
+      const slot = addSlot(item.name)
+      fields.push(slot)
+      sources.set(item.name.toLowerCase(), { kind: "slot", slot })
+    }
+    let operation: LoadOperation.Operation | undefined
+    for (const item of items) {
+      if (item.kind === "name") continue
+      const value = yield* Expression.compile(item.name, item.sql, (name) => slotsByName.get(name.toLowerCase()))
+      const column = TableOf.column(table, item.name)
+      if (column === undefined) {
+        // Tables without a primary key have no use for it, and say nothing about it.
+        if (table.model === "PRI_KEYS") operation = yield* LoadOperation.ofExpression(value)
+        continue
+      }
+      // A nested value is no text: the field itself goes to the column.
+      const plain = ColumnType.isNested(column.type)
+        ? slotsByName.get(item.sql.replaceAll("`", "").toLowerCase())
+        : undefined
+      const source: Source = plain === undefined
+        ? {
+          kind: "expression",
+          computed: yield* ExpressionSink.make(value, column.name, column.type).pipe(
+            Result.mapError((reason) => Expression.refused(column.name, item.sql, reason))
+          )
+        }
+        : { kind: "slot", slot: plain }
+      sources.set(column.name.toLowerCase(), source)
+    }
+    // A JSON load reads __op whether or not the header lists it.
+    if (operation === undefined) {
+      operation = LoadOperation.ofSlot(
+        slots.includes(LoadOperation.name) ? slots.indexOf(LoadOperation.name) : addSlot(LoadOperation.name)
+      )
+    }
+    return { slots, fields, sources, listed: new Set(listed.map((item) => item.name)), operation }
+  })
+
+/** Makes the plan of a load, or says why it cannot run. */
+export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan, string> =>
+  Result.gen(function*() {
+    if (headers.partialUpdate && table.model !== "PRI_KEYS") {
+      return yield* Result.fail("Only primary key table support partial update")
+    }
+    const { fields, listed, operation, slots, sources } = yield* mapping(table, headers.columns)
+    const targets: Array<Target> = []
+    for (const column of table.columns) {
+      const source = sources.get(column.name.toLowerCase())
+      if (headers.partialUpdate && !listed.has(column.name)) {
+        if (column.key) return yield* Result.fail(`key column ${column.name} not in partial update columns`)
+      } else if (source !== undefined) targets.push({ column, source })
+      else if (!column.nullable && column.default.kind === "none") {
+        return yield* Result.fail(`Column has no default value. column: ${column.name}`)
+      } else targets.push({ column, source: { kind: "default" } })
+    }
+    const condition = headers.mergeCondition === undefined
+      ? undefined
+      : yield* mergeCondition(table, headers.mergeCondition)
+    if (condition !== undefined && !targets.some(({ column }) => column === condition)) {
+      return yield* Result.fail(`Merge condition column ${condition.name} does not exist. The load does not carry it.`)
+    }
+    if (headers.where !== undefined) {
+      const primary = table.model === "PRI_KEYS" ? [LoadOperation.name] : []
+      const names = [...targets.map((target) => target.column.name), ...primary]
+      const unknown = unknownReference(headers.where, names)
+      if (unknown !== undefined) {
+        return yield* Result.fail(`unknown column reference in where statement, reference=${unknown}`)
+      }
+    }
+    return {
+      table,
+      slots,
+      fields,
+      targets,
+      operation: table.model === "PRI_KEYS" ? operation : undefined,
+      partial: headers.partialUpdate,
+      mergeCondition: condition,
+      strict: headers.strictMode
+    }
+  })

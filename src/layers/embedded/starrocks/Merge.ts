@@ -1,23 +1,34 @@
 /** The statements that bring staged rows into their table, for every way a load can be asked to do it. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { LoadPlan } from "./LoadPlan.ts"
 import * as Staging from "./Staging.ts"
 import type { Session, StorageError } from "./Storage.ts"
+import type { Column, Table } from "./Table.ts"
 import * as TableOf from "./Table.ts"
 import { quoted } from "./Table.ts"
 
 /** The rows cannot be merged as they are. */
 export class MergeRefused extends Data.TaggedError("MergeRefused")<{ readonly message: string }> {}
 
+/** What a merge has to know of its load. */
+export interface MergePlan {
+  readonly table: Table
+  /** The staged columns of the table. */
+  readonly targets: ReadonlyArray<{ readonly column: Column }>
+  readonly partial: boolean
+  readonly mergeCondition: Column | undefined
+}
+
 /** Names used by all statements of a load. */
 interface Names {
+  readonly staged: string
   readonly target: string
   readonly keys: ReadonlyArray<string>
   readonly columns: ReadonlyArray<string>
 }
 
-const namesOf = (plan: LoadPlan): Names => ({
+const namesOf = (plan: MergePlan, staged: string): Names => ({
+  staged,
   target: TableOf.physical(plan.table.database, plan.table.name),
   keys: TableOf.keys(plan.table).map((column) => quoted(column.name)),
   columns: plan.targets.map((target) => quoted(target.column.name))
@@ -27,38 +38,38 @@ const sameKey = (names: Names, left: string, right: string): string =>
   names.keys.map((key) => `${left}.${key} = ${right}.${key}`).join(" and ")
 
 const deleteStaged = (names: Names): string =>
-  `delete from ${names.target} as t using ${Staging.name} as s where ${sameKey(names, "t", "s")}`
+  `delete from ${names.target} as t using ${names.staged} as s where ${sameKey(names, "t", "s")}`
 
 const insertStaged = (names: Names, from: string): string =>
   `insert into ${names.target} (${names.columns.join(", ")}) select ${names.columns.join(", ")} from ${from} ` +
   `where ${Staging.operation} = 0`
 
 const keepLast = (names: Names): string =>
-  `delete from ${Staging.name} where ${Staging.place} not in (select max(${Staging.place}) from ${Staging.name} ` +
+  `delete from ${names.staged} where ${Staging.place} not in (select max(${Staging.place}) from ${names.staged} ` +
   `group by ${names.keys.join(", ")})`
 
 /** Of the upserts of a key the one with the greatest condition survives, the later one among equals; NULL is least. */
 const keepGreatest = (names: Names, condition: string): string =>
-  `delete from ${Staging.name} where ${Staging.place} not in (select ${Staging.place} from (select ${Staging.place}, ` +
+  `delete from ${names.staged} where ${Staging.place} not in (select ${Staging.place} from (select ${Staging.place}, ` +
   `row_number() over (partition by ${
     names.keys.join(", ")
   } order by ${condition} desc nulls last, ${Staging.place} desc) ` +
-  `as rank from ${Staging.name}) where rank = 1)`
+  `as rank from ${names.staged}) where rank = 1)`
 
 const dropBeforeDelete = (names: Names): string =>
-  `delete from ${Staging.name} as s using (select ${names.keys.join(", ")}, max(${Staging.place}) as last from ` +
-  `${Staging.name} where ${Staging.operation} = 1 group by ${names.keys.join(", ")}) as d ` +
+  `delete from ${names.staged} as s using (select ${names.keys.join(", ")}, max(${Staging.place}) as last from ` +
+  `${names.staged} where ${Staging.operation} = 1 group by ${names.keys.join(", ")}) as d ` +
   `where ${sameKey(names, "s", "d")} and s.${Staging.place} < d.last`
 
 const dropLosers = (names: Names, condition: string): string =>
-  `delete from ${Staging.name} as s using ${names.target} as t where ${sameKey(names, "s", "t")} ` +
+  `delete from ${names.staged} as s using ${names.target} as t where ${sameKey(names, "s", "t")} ` +
   `and t.${condition} is not null and (s.${condition} is null or s.${condition} < t.${condition})`
 
 /** Staged rows of a partial update with all their columns. */
 const filled = "temp.main.filled"
 
 /** Fills the columns that a partial update does not carry from the stored row, or from their defaults. */
-const fillPartial = (plan: LoadPlan, names: Names): string => {
+const fillPartial = (plan: MergePlan, names: Names): string => {
   const carried = new Set(plan.targets.map((target) => target.column.name))
   const values = plan.table.columns.map((column) => {
     const own = quoted(column.name)
@@ -71,37 +82,37 @@ const fillPartial = (plan: LoadPlan, names: Names): string => {
       : "null"
     return `case when t.rowid is null then ${fallback} else t.${own} end as ${own}`
   })
-  return `create temp table filled as select ${values.join(", ")}, s.${Staging.operation} from ${Staging.name} as s ` +
+  return `create temp table filled as select ${values.join(", ")}, s.${Staging.operation} from ${names.staged} as s ` +
     `left join ${names.target} as t on ${sameKey(names, "s", "t")}`
 }
 
 /** Merges the staged rows; runs inside the load's transaction. */
 export const merge = (
-  plan: LoadPlan,
+  plan: MergePlan,
   session: Session,
-  deletes: number
+  staged: Staging.Staged
 ): Effect.Effect<void, StorageError | MergeRefused> =>
   Effect.gen(function*() {
-    const names = namesOf(plan)
+    const names = namesOf(plan, staged.table)
     if (plan.table.model === "DUP_KEYS") {
-      yield* session.run(insertStaged(names, Staging.name))
+      yield* session.run(insertStaged(names, names.staged))
       return
     }
     const [repeated] = yield* session.run(
-      `select 1 from ${Staging.name} group by ${names.keys.join(", ")} having count(*) > 1 limit 1`
+      `select 1 from ${names.staged} group by ${names.keys.join(", ")} having count(*) > 1 limit 1`
     )
     const condition = plan.mergeCondition === undefined ? undefined : quoted(plan.mergeCondition.name)
     if (condition === undefined && !plan.partial) {
       if (repeated !== undefined) yield* session.run(keepLast(names))
       yield* session.run(deleteStaged(names))
-      yield* session.run(insertStaged(names, Staging.name))
+      yield* session.run(insertStaged(names, names.staged))
       return
     }
     // Deletes come first and ignore the condition; what follows a delete in the body then meets no stored row.
-    if (deletes > 0) {
+    if (staged.deletes > 0) {
       if (repeated !== undefined) yield* session.run(dropBeforeDelete(names))
       yield* session.run(`${deleteStaged(names)} and s.${Staging.operation} = 1`)
-      yield* session.run(`delete from ${Staging.name} where ${Staging.operation} = 1`)
+      yield* session.run(`delete from ${names.staged} where ${Staging.operation} = 1`)
     }
     if (repeated !== undefined) {
       yield* session.run(condition === undefined ? keepLast(names) : keepGreatest(names, condition))
@@ -109,7 +120,7 @@ export const merge = (
     if (condition !== undefined) yield* session.run(dropLosers(names, condition))
     if (!plan.partial) {
       yield* session.run(deleteStaged(names))
-      yield* session.run(insertStaged(names, Staging.name))
+      yield* session.run(insertStaged(names, names.staged))
       return
     }
     yield* session.run(fillPartial(plan, names))
@@ -123,4 +134,6 @@ export const merge = (
     yield* session.run(deleteStaged(names))
     const all = { ...names, columns: plan.table.columns.map((column) => quoted(column.name)) }
     yield* session.run(insertStaged(all, filled))
+    // The next table of the same transaction makes its own.
+    yield* session.run(`drop table ${filled}`)
   })

@@ -5,8 +5,10 @@
 
 /** Bytes after which the protocol splits a packet. */
 const packetBytesMax = 0xffffff
-/** Bytes of the longest statement accepted. */
-const statementBytesMax = 64 * 1024 * 1024
+/** Bytes of the longest payload accepted: the server's max_allowed_packet. */
+export const statementBytesMax = 32 * 1024 * 1024
+/** Bytes of the longest payload accepted from a client that has not logged in. */
+export const loginBytesMax = 64 * 1024
 
 const capability = {
   longPassword: 0x1,
@@ -19,6 +21,9 @@ const capability = {
   connectAttributes: 0x100000,
   authLengthEncoded: 0x200000
 } as const
+
+/** TLS, which is not offered. */
+const tlsFlag = 0x800
 
 /** What the server can do. No TLS, no compression, no statements in one packet. */
 const capabilities = Object.values(capability).reduce((sum, flag) => sum | flag, 0)
@@ -43,6 +48,7 @@ export const Command = {
   changeUser: 17,
   prepare: 22,
   execute: 23,
+  sendLongData: 24,
   closeStatement: 25,
   resetStatement: 26,
   setOption: 27,
@@ -67,6 +73,9 @@ export interface Login {
   readonly database: string | undefined
   readonly plugin: string
 }
+
+/** How many packets a payload is split into: one more than it fills. */
+export const packetCount = (payload: Buffer): number => Math.floor(payload.length / packetBytesMax) + 1
 
 /** Puts the length and sequence number in front of a payload, splitting it where the protocol says so. */
 export const framed = (payload: Buffer, sequence: number): Buffer => {
@@ -165,6 +174,28 @@ export const login = (payload: Buffer): Login | undefined => {
   return { user, answer, database: database === "" ? undefined : database, plugin }
 }
 
+/** Whether these bytes ask for TLS instead of answering the greeting. */
+export const asksForTls = (payload: Buffer): boolean =>
+  payload.length >= 4 && payload.length <= 32 && (payload.readUInt32LE(0) & tlsFlag) !== 0
+
+/** Reads COM_CHANGE_USER; the answer in it belongs to an old challenge, so the caller asks for a new one. */
+export const changeUser = (payload: Buffer): Pick<Login, "user" | "database"> => {
+  const reader = new Reader(payload, 1)
+  const user = reader.terminated()
+  reader.byteCounted()
+  const database = reader.terminated()
+  return { user, database: database === "" ? undefined : database }
+}
+
+/** Success of COM_STMT_PREPARE; the descriptions of parameters and columns follow. */
+export const prepared = (id: number, columns: number, parameters: number): Buffer => {
+  const bytes = Buffer.alloc(12)
+  bytes.writeUInt32LE(id, 1)
+  bytes.writeUInt16LE(columns, 5)
+  bytes.writeUInt16LE(parameters, 7)
+  return bytes
+}
+
 /** Success without rows. */
 export const ok = (affectedRows = 0, info = ""): Buffer =>
   Buffer.concat([zero, lengthEncoded(affectedRows), zero, Buffer.from([statusFlags, 0, 0, 0]), Buffer.from(info)])
@@ -211,6 +242,8 @@ export class PacketSplitter {
   sequence = 0
   /** Set when a packet is longer than the server accepts. */
   tooLong = false
+  /** Bytes of the longest payload accepted. */
+  limitBytes = statementBytesMax
 
   /** Payloads completed by these bytes. */
   push(bytes: Buffer): ReadonlyArray<Buffer> {
@@ -222,7 +255,7 @@ export class PacketSplitter {
     this.neededBytes = 4
     while (rest.length >= 4 && !this.tooLong) {
       const length = rest.readUIntLE(0, 3)
-      this.tooLong = this.partBytes + length > statementBytesMax
+      this.tooLong = this.partBytes + length > this.limitBytes
       if (rest.length < 4 + length) {
         this.neededBytes = 4 + length
         break

@@ -1,11 +1,18 @@
 /** The MySQL port: logs clients in and runs their statements, one after the other on each connection. */
 import * as Effect from "effect/Effect"
-import { randomInt } from "node:crypto"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
+import { binaryColumn, binaryRow } from "./BinaryProtocol.ts"
+import { type Connection, Connections } from "./Connections.ts"
 import type { Faults } from "./Faults.ts"
+import * as Login from "./MysqlLogin.ts"
 import * as Packets from "./MysqlPackets.ts"
 import { Command } from "./MysqlPackets.ts"
-import { type SqlError, unprepared } from "./SqlError.ts"
+import { MysqlWire } from "./MysqlWire.ts"
+import { PreparedStatements } from "./PreparedStatements.ts"
+import { type Answer, textColumn } from "./ResultSet.ts"
+import { SqlError } from "./SqlError.ts"
 import * as SqlSession from "./SqlSession.ts"
 import type { Users } from "./Users.ts"
 
@@ -18,157 +25,188 @@ export interface Parts {
   readonly run: (effect: Effect.Effect<void>) => void
 }
 
-/** Bytes of the login challenge. */
-const challengeBytes = 20
 /** Milliseconds a client may take to log in. */
 const loginMs = 10_000
 
-/** A connection as the protocol sees it: payloads in, payloads out. */
-class Wire {
-  readonly socket: Net.Socket
-  private readonly splitter = new Packets.PacketSplitter()
-  private readonly payloads: AsyncIterator<Buffer>
-  private sequence = 0
-
-  constructor(socket: Net.Socket) {
-    this.socket = socket
-    this.payloads = this.read()
-  }
-
-  private async *read(): AsyncGenerator<Buffer> {
-    for await (const bytes of this.socket) {
-      for (const payload of this.splitter.push(bytes)) {
-        this.sequence = this.splitter.sequence
-        yield payload
-      }
-      if (this.splitter.tooLong) return
-    }
-  }
-
-  /** The next payload; undefined when the client is gone. */
-  readonly next: Effect.Effect<Buffer | undefined> = Effect.promise(() =>
-    this.payloads.next().then((result) => result.done === true ? undefined : result.value, () => undefined)
-  )
-
-  /** Writes payloads and waits while the client is slower than the server. */
-  send(...payloads: ReadonlyArray<Buffer>): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { socket } = this
-      const frames = payloads.map((payload) => Packets.framed(payload, ++this.sequence))
-      if (socket.destroyed || socket.write(Buffer.concat(frames))) return Effect.void
-      return Effect.callback<void>((resume) => {
-        const forget = (): void => {
-          socket.off("drain", go)
-          socket.off("close", go)
-        }
-        const go = (): void => {
-          forget()
-          resume(Effect.void)
-        }
-        socket.once("drain", go)
-        socket.once("close", go)
-        return Effect.sync(forget)
-      })
-    })
-  }
-
-  fail(error: SqlError): Effect.Effect<void> {
-    return this.send(Packets.error(error.code, error.state, error.message))
-  }
+/** A client that is logged in. */
+interface Client {
+  readonly id: number
+  readonly wire: MysqlWire
+  readonly statements: PreparedStatements
+  entry: Connection
+  session: SqlSession.SqlSession
 }
 
-const answer = (wire: Wire, session: SqlSession.SqlSession, sql: string): Effect.Effect<void> =>
-  Effect.scoped(Effect.gen(function*() {
-    const result = yield* session.execute(sql)
+/** What all connections share. */
+interface Shared extends Parts {
+  readonly connections: Connections
+}
+
+const internalError = new SqlError({ code: 1064, state: "HY000", message: "Unexpected exception: internal error" })
+
+const tooManyConnections = new SqlError({ code: 1040, state: "08004", message: "Too many connections" })
+
+const tooLong = new SqlError({
+  code: 1153,
+  state: "08S01",
+  message: "Got a packet bigger than 'max_allowed_packet' bytes"
+})
+
+const unknownCommand = new SqlError({ code: 1047, state: "08S01", message: "Unknown command" })
+
+/** Runs an effect of a command; whatever it fails with is the command's answer. */
+const answered = (wire: MysqlWire, effect: Effect.Effect<void, SqlError, Scope.Scope>): Effect.Effect<void> =>
+  Effect.scoped(effect).pipe(
+    Effect.catchTag("SqlError", (error) => wire.fail(error)),
+    Effect.catchDefect((defect) =>
+      Effect.logError("a statement failed unexpectedly", defect).pipe(Effect.andThen(wire.fail(internalError)))
+    )
+  )
+
+const sendAnswer = (wire: MysqlWire, result: Answer, binary: boolean): Effect.Effect<void, SqlError> =>
+  Effect.gen(function*() {
     if (result.kind === "ok") return yield* wire.send(Packets.ok(result.affectedRows))
+    const columns = binary ? result.columns.map(binaryColumn) : result.columns
     yield* wire.send(
-      Packets.columnCount(result.columns.length),
-      ...result.columns.map(Packets.columnDefinition),
+      Packets.columnCount(columns.length),
+      ...columns.map(Packets.columnDefinition),
       Packets.eof()
     )
     for (;;) {
       const rows = yield* result.next
       if (rows === undefined) break
-      if (rows.length > 0) yield* wire.send(...rows.map(Packets.textRow))
+      if (rows.length === 0) continue
+      yield* wire.send(...rows.map((row) => binary ? binaryRow(columns, row) : Packets.textRow(row)))
     }
     yield* wire.send(Packets.eof())
-  })).pipe(
-    Effect.catchTag("SqlError", (error) => wire.fail(error)),
-    Effect.catchDefect((defect) =>
-      Effect.logError("a statement failed unexpectedly", defect).pipe(
-        Effect.andThen(wire.send(Packets.error(1064, "HY000", "Unexpected exception: internal error")))
-      )
-    )
-  )
-
-const login = (parts: Parts, wire: Wire, connectionId: number) =>
-  Effect.gen(function*() {
-    const challenge = Buffer.from(Array.from({ length: challengeBytes }, () => randomInt(1, 128)))
-    const greeting = Packets.framed(Packets.handshake(connectionId, challenge), 0)
-    wire.socket.write(greeting)
-    const payload = yield* wire.next
-    const client = payload === undefined ? undefined : Packets.login(payload)
-    if (client === undefined) {
-      yield* wire.send(Packets.error(1043, "08S01", "Bad handshake"))
-      return undefined
-    }
-    let proof = client.answer
-    if (client.plugin !== Packets.authPlugin) {
-      yield* wire.send(Packets.switchPlugin(challenge))
-      proof = (yield* wire.next) ?? Buffer.alloc(1)
-    }
-    if (!parts.users.verifyNative(client.user, challenge, proof)) {
-      const address = wire.socket.remoteAddress ?? ""
-      const used = proof.length === 0 ? "NO" : "YES"
-      const message = `Access denied for user '${client.user}'@'${address}' (using password: ${used})`
-      yield* wire.send(Packets.error(1045, "28000", message))
-      return undefined
-    }
-    const session = SqlSession.make(parts.sessions, client.user, connectionId)
-    const used = client.database === undefined
-      ? undefined
-      : yield* session.use(client.database).pipe(Effect.as(undefined), Effect.catch((error) => Effect.succeed(error)))
-    if (used !== undefined) {
-      yield* wire.fail(used)
-      return undefined
-    }
-    yield* wire.send(Packets.ok())
-    return session
   })
 
+const query = (client: Client, sql: string, binary = false): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    client.entry.statement = sql
+    client.entry.sinceMs = Date.now()
+    return answered(
+      client.wire,
+      Effect.flatMap(client.session.execute(sql), (result) => sendAnswer(client.wire, result, binary))
+    )
+  }).pipe(Effect.ensuring(Effect.sync(() => {
+    client.entry.statement = undefined
+    client.entry.sinceMs = Date.now()
+  })))
+
+const prepare = ({ session, statements, wire }: Client, sql: string): Effect.Effect<void> =>
+  answered(
+    wire,
+    Effect.gen(function*() {
+      const refused = statements.admits(sql)
+      if (refused !== undefined) return yield* refused
+      const columns = yield* session.prepare(sql)
+      const made = statements.add(sql, columns.map(binaryColumn))
+      const parameters = Array.from({ length: made.parameterCount }, () => Packets.columnDefinition(textColumn("?")))
+      yield* wire.send(
+        Packets.prepared(made.id, made.columns.length, made.parameterCount),
+        ...(parameters.length === 0 ? [] : [...parameters, Packets.eof()]),
+        ...(made.columns.length === 0 ? [] : [...made.columns.map(Packets.columnDefinition), Packets.eof()])
+      )
+    })
+  )
+
+const execute = (client: Client, payload: Buffer): Effect.Effect<void> => {
+  const bound = client.statements.bind(payload)
+  return Result.isFailure(bound) ? client.wire.fail(bound.failure) : query(client, bound.success, true)
+}
+
+/** Gives the client a fresh session of a user who logged in. */
+const entered = (
+  shared: Shared,
+  id: number,
+  found: Login.LoggedIn
+): Effect.Effect<Pick<Client, "entry" | "session">, SqlError> =>
+  Effect.gen(function*() {
+    const { connections, users } = shared
+    const session = SqlSession.make(shared.sessions, { ...found, id, users, connections })
+    if (found.database !== undefined) yield* session.use(found.database)
+    const nowMs = Date.now()
+    const entry: Connection = {
+      id,
+      user: found.user,
+      host: found.address,
+      startedAtMs: nowMs,
+      sinceMs: nowMs,
+      statement: undefined,
+      database: session.database
+    }
+    connections.add(entry)
+    return { entry, session }
+  })
+
+const changeUser = (shared: Shared, client: Client, payload: Buffer): Effect.Effect<boolean> =>
+  Effect.gen(function*() {
+    const found = yield* Login.changeUser(shared.users, client.wire, payload)
+    Object.assign(client, yield* entered(shared, client.id, found))
+    client.statements.clear()
+    yield* client.wire.send(Packets.ok())
+    return true
+  }).pipe(
+    // Nobody is logged in after a failed change.
+    Effect.catchTag("SqlError", (error) => Effect.as(client.wire.fail(error), false))
+  )
+
+const resetConnection = (shared: Shared, client: Client): Effect.Effect<void> =>
+  answered(
+    client.wire,
+    Effect.gen(function*() {
+      const { entry, session } = client
+      const found = { user: entry.user, address: entry.host, database: session.database() }
+      Object.assign(client, yield* entered(shared, client.id, found))
+      client.statements.clear()
+      yield* client.wire.send(Packets.ok())
+    })
+  )
+
 /** Answers a command; false ends the connection. */
-const command = (parts: Parts, wire: Wire, session: SqlSession.SqlSession, payload: Buffer): Effect.Effect<boolean> => {
+const command = (shared: Shared, client: Client, payload: Buffer): Effect.Effect<boolean> => {
+  const { session, statements, wire } = client
   const text = (): string => payload.toString("utf8", 1)
   const goOn = (effect: Effect.Effect<void>): Effect.Effect<boolean> => Effect.as(effect, true)
   switch (payload[0]) {
     case Command.quit:
       return Effect.succeed(false)
     case Command.query:
-      if (parts.faults.strikes("mysql-stall")) return Effect.never
-      return goOn(answer(wire, session, text()))
+      if (shared.faults.strikes("mysql-stall")) return Effect.never
+      return goOn(query(client, text()))
     case Command.initDatabase:
-      return goOn(
-        session.use(text()).pipe(
-          Effect.andThen(wire.send(Packets.ok())),
-          Effect.catch((error) => wire.fail(error))
-        )
-      )
+      return goOn(answered(wire, session.use(text()).pipe(Effect.andThen(wire.send(Packets.ok())))))
     case Command.ping:
-    case Command.resetConnection:
-    case Command.resetStatement:
       return goOn(wire.send(Packets.ok()))
+    case Command.resetConnection:
+      return goOn(resetConnection(shared, client))
+    case Command.changeUser:
+      return changeUser(shared, client, payload)
     case Command.setOption:
+      // Option 0 turns several statements in one packet on, which the greeting does not offer.
+      return goOn(payload[1] === 1 ? wire.send(Packets.eof()) : wire.fail(unknownCommand))
     case Command.fieldList:
       return goOn(wire.send(Packets.eof()))
     case Command.statistics:
       return goOn(wire.send(Buffer.from("Uptime: 1")))
-    case Command.closeStatement:
-      return Effect.succeed(true)
     case Command.prepare:
+      return goOn(prepare(client, text()))
     case Command.execute:
-      return goOn(wire.fail(unprepared()))
+      if (shared.faults.strikes("mysql-stall")) return Effect.never
+      return goOn(execute(client, payload))
+    case Command.sendLongData:
+      statements.append(payload)
+      return Effect.succeed(true)
+    case Command.closeStatement:
+      statements.close(payload)
+      return Effect.succeed(true)
+    case Command.resetStatement: {
+      const refused = statements.reset(payload)
+      return goOn(refused === undefined ? wire.send(Packets.ok()) : wire.fail(refused))
+    }
     default:
-      return goOn(wire.send(Packets.error(1047, "08S01", "Unknown command")))
+      return goOn(wire.fail(unknownCommand))
   }
 }
 
@@ -178,18 +216,36 @@ const closed = (socket: Net.Socket): Effect.Effect<void> =>
     socket.once("close", () => resume(Effect.void))
   })
 
-const connection = (parts: Parts, socket: Net.Socket, connectionId: number): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const wire = new Wire(socket)
-    const session = yield* login(parts, wire, connectionId).pipe(
-      Effect.timeoutOrElse({ duration: loginMs, orElse: () => Effect.void })
+const welcomed = (shared: Shared, wire: MysqlWire, id: number): Effect.Effect<Client | undefined> =>
+  Login.login(shared.users, wire, id).pipe(
+    Effect.flatMap((found) => entered(shared, id, found)),
+    Effect.tap(() => {
+      wire.loggedIn()
+      return wire.send(Packets.ok())
+    }),
+    Effect.map((found): Client => ({ id, wire, statements: new PreparedStatements(), ...found })),
+    Effect.catchTag("SqlError", (error) => Effect.as(wire.fail(error), undefined)),
+    Effect.timeoutOrElse({ duration: loginMs, orElse: () => Effect.succeed(undefined) })
+  )
+
+/** The next command; undefined when the client is gone, silent for too long, or sent too much. */
+const nextCommand = ({ session, wire }: Client): Effect.Effect<Buffer | undefined> =>
+  wire.next.pipe(
+    Effect.timeoutOrElse({ duration: session.idleMs(), orElse: () => Effect.succeed(undefined) }),
+    Effect.tap((payload) =>
+      payload === undefined && wire.tooLong ? wire.fail(tooLong).pipe(Effect.andThen(wire.drained)) : Effect.void
     )
-    if (session === undefined) return
+  )
+
+const connection = (shared: Shared, socket: Net.Socket, id: number): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const client = yield* welcomed(shared, new MysqlWire(socket), id)
+    if (client === undefined) return
     for (;;) {
-      const payload = yield* wire.next
+      const payload = yield* nextCommand(client)
       if (payload === undefined) return
-      if (parts.faults.strikes("unavailable")) return socket.resetAndDestroy()
-      if (!(yield* command(parts, wire, session, payload))) return
+      if (shared.faults.strikes("unavailable")) return socket.resetAndDestroy()
+      if (!(yield* command(shared, client, payload))) return
     }
   }).pipe(
     // Whoever hangs up also ends the statement that runs for him.
@@ -198,11 +254,26 @@ const connection = (parts: Parts, socket: Net.Socket, connectionId: number): Eff
     Effect.asVoid
   )
 
-/** Makes the server of the MySQL port. */
+/**
+ * Makes the server of the MySQL port. It completes what it is given: the users get the catalogue that keeps them, and
+ * schema changes that a restart interrupted go on.
+ */
 export const make = (parts: Parts): Net.Server => {
+  const connections = new Connections()
+  const shared = { ...parts, connections }
+  parts.users.join(parts.sessions.catalogue)
+  parts.sessions.jobs.resume(parts.sessions.labels)
   let lastId = 0
   return Net.createServer({ noDelay: true }, (socket) => {
     if (parts.faults.strikes("unavailable")) return socket.resetAndDestroy()
-    parts.run(connection(parts, socket, ++lastId))
+    if (!connections.enter()) {
+      socket.on("error", () => socket.destroy())
+      socket.end(
+        Packets.framed(Packets.error(tooManyConnections.code, tooManyConnections.state, tooManyConnections.message), 0)
+      )
+      return
+    }
+    const id = ++lastId
+    parts.run(connection(shared, socket, id).pipe(Effect.ensuring(Effect.sync(() => connections.leave(id)))))
   })
 }

@@ -100,24 +100,70 @@ export const columnOf = (
   }
 }
 
-const inList = (duckdb: typeof DuckDB, value: DuckDB.DuckDBValue): string => {
-  const text = render(duckdb, value)
+/** Digits within which every FLOAT has a spelling of its own. */
+const floatDigits = [6, 7, 8, 9]
+
+/** The shortest text that gives the same FLOAT: as a double 0.1 would be 0.10000000149011612. */
+const floatText = (value: number): string => {
+  const digits = floatDigits.find((count) => Math.fround(Number(value.toPrecision(count))) === value)
+  return String(digits === undefined ? value : Number(value.toPrecision(digits)))
+}
+
+/** A value inside of an ARRAY, MAP or STRUCT: texts and dates are quoted there. */
+const nested = (
+  duckdb: typeof DuckDB,
+  value: DuckDB.DuckDBValue,
+  type: DuckDB.DuckDBType | undefined
+): string => {
+  const text = render(duckdb, value, type)
   if (text === null) return "null"
   const quotes = typeof value === "string" || value instanceof duckdb.DuckDBTimestampValue ||
-    value instanceof duckdb.DuckDBDateValue
+    value instanceof duckdb.DuckDBDateValue || value instanceof duckdb.DuckDBBlobValue
   return quotes ? JSON.stringify(text.toString()) : text.toString()
 }
 
-/** A value of a result as text. */
-export const render = (duckdb: typeof DuckDB, value: DuckDB.DuckDBValue): Value => {
+const list = (duckdb: typeof DuckDB, value: DuckDB.DuckDBListValue, type: DuckDB.DuckDBType | undefined): string => {
+  const element = type instanceof duckdb.DuckDBListType ? type.valueType : undefined
+  return `[${value.items.map((item) => nested(duckdb, item, element)).join(",")}]`
+}
+
+const map = (
+  duckdb: typeof DuckDB,
+  { entries }: DuckDB.DuckDBMapValue,
+  type: DuckDB.DuckDBType | undefined
+): string => {
+  const types = type instanceof duckdb.DuckDBMapType ? type : undefined
+  const pairs = entries.map(({ key, value }) =>
+    `${nested(duckdb, key, types?.keyType)}:${nested(duckdb, value, types?.valueType)}`
+  )
+  return `{${pairs.join(",")}}`
+}
+
+const struct = (
+  duckdb: typeof DuckDB,
+  { entries }: DuckDB.DuckDBStructValue,
+  type: DuckDB.DuckDBType | undefined
+): string => {
+  const types = type instanceof duckdb.DuckDBStructType ? type.entryTypes : []
+  const members = Object.entries(entries).map(([name, member], index) =>
+    `${JSON.stringify(name)}:${nested(duckdb, member, types[index])}`
+  )
+  return `{${members.join(",")}}`
+}
+
+/** A value of a result as text; without its type a FLOAT looks like the double it is read as. */
+export const render = (duckdb: typeof DuckDB, value: DuckDB.DuckDBValue, type?: DuckDB.DuckDBType): Value => {
   if (value === null) return null
   if (typeof value === "string") return value
   if (typeof value === "boolean") return value ? "1" : "0"
+  if (typeof value === "number" && type?.typeId === duckdb.DuckDBTypeId.FLOAT) return floatText(value)
   if (typeof value === "number" || typeof value === "bigint") return String(value)
   if (value instanceof duckdb.DuckDBTimestampValue) return Dates.formatDateTime(value.micros)
   if (value instanceof duckdb.DuckDBTimestampTZValue) return Dates.formatDateTime(value.micros)
   if (value instanceof duckdb.DuckDBDateValue) return Dates.formatDate(value.days)
   if (value instanceof duckdb.DuckDBBlobValue) return Buffer.from(value.bytes)
-  if (value instanceof duckdb.DuckDBListValue) return `[${value.items.map((item) => inList(duckdb, item)).join(",")}]`
+  if (value instanceof duckdb.DuckDBListValue) return list(duckdb, value, type)
+  if (value instanceof duckdb.DuckDBMapValue) return map(duckdb, value, type)
+  if (value instanceof duckdb.DuckDBStructValue) return struct(duckdb, value, type)
   return String(value)
 }

@@ -2,9 +2,10 @@
  * Turns the values of rows into columns of cells, row after row, and hands full columns over. Synchronous and
  * allocation-aware: this is the code that runs once per value.
  */
-import type { LoadPlan, Source, Target } from "./LoadPlan.ts"
+import type { LoadPlan, Target } from "./LoadPlan.ts"
 import * as TableOf from "./Table.ts"
 import { Kind } from "./TokenKind.ts"
+import * as ValueProblems from "./ValueProblems.ts"
 import * as Values from "./Values.ts"
 
 /** Rows handed over at once: the size of a DuckDB vector. */
@@ -31,8 +32,6 @@ const defaultCell = (target: Target): Values.Cell => {
   return value.kind === "now" ? BigInt(Date.now()) * 1000n : null
 }
 
-const operationWords: Readonly<Record<string, number>> = { "0": 0, "1": 1, upsert: 0, delete: 1 }
-
 /** Collects rows. Fill `kinds` and `texts` by slot, then call `endRow`; `clear` starts the next row. */
 export class RowBuffer {
   readonly plan: LoadPlan
@@ -46,6 +45,8 @@ export class RowBuffer {
 
   private readonly targets: ReadonlyArray<Target>
   private readonly converts: ReadonlyArray<Values.Convert>
+  /** The slot of each target; -1 for those that are computed or left to their default. */
+  private readonly slots: Int32Array
   private readonly constants: ReadonlyArray<Values.Cell | undefined>
   private readonly textKeys: ReadonlyArray<{ readonly target: number; readonly last: boolean }>
   private readonly fixedKeyBytes: number
@@ -60,8 +61,9 @@ export class RowBuffer {
     this.targets = plan.targets
     this.kinds = new Int8Array(plan.slots.length).fill(missing)
     this.texts = plan.slots.map(() => "")
-    this.converts = plan.targets.map((target) => Values.compile(target.column.type))
-    this.constants = plan.targets.map((target) => this.constantOf(target))
+    this.converts = plan.targets.map((target) => Values.compile(target.column.type, !plan.strict))
+    this.slots = Int32Array.from(plan.targets.map(({ source }) => source.kind === "slot" ? source.slot : -1))
+    this.constants = plan.targets.map((target) => target.source.kind === "default" ? defaultCell(target) : undefined)
     this.cells = plan.targets.map(() => [])
     this.row = plan.targets.map(() => null)
     const keys = plan.table.model === "PRI_KEYS" ? TableOf.keys(plan.table) : []
@@ -80,8 +82,8 @@ export class RowBuffer {
 
   /** Converts the row and adds it, or counts and reports why it is left out. `rowText` is asked only then. */
   endRow(rowText: () => string): void {
-    const operation = this.operation()
-    if (operation === undefined) return this.filter("the value of __op must be 0, 1, 'upsert' or 'delete'", rowText)
+    const operation = this.plan.operation === undefined ? 0 : this.plan.operation.of(this)
+    if (typeof operation === "string") return this.filter(operation, rowText)
     for (let index = 0; index < this.targets.length; index++) {
       const target = this.targets[index]
       if (target === undefined) continue
@@ -119,46 +121,26 @@ export class RowBuffer {
     this.flush(columns)
   }
 
-  private constantOf(target: Target): Values.Cell | undefined {
-    if (target.source.kind === "default") return defaultCell(target)
-    if (target.source.kind !== "literal") return undefined
-    return this.converts[this.targets.indexOf(target)]?.(Kind.string, target.source.text) ?? null
-  }
-
   private cell(target: Target, index: number): Values.Cell | undefined {
-    const { source } = target
-    if (source.kind === "default" || source.kind === "literal") return this.constants[index] ?? null
-    const kind = this.kinds[source.slot] ?? missing
-    if (kind === missing || kind === Kind.null) return null
-    const text = this.texts[source.slot] ?? ""
-    if (source.kind === "hex") return this.binary(target, kind, text)
-    const cell = this.converts[index]?.(kind, text)
+    const slot = this.slots[index] ?? -1
+    if (slot < 0) {
+      const { source } = target
+      return source.kind === "expression" ? source.computed.cell(this) : this.constants[index] ?? null
+    }
+    const kind = this.kinds[slot] ?? missing
+    if (kind <= Kind.null) return null
+    const cell = this.converts[index]?.(kind, this.texts[slot] ?? "")
     return cell === undefined && !this.plan.strict && target.column.nullable ? null : cell
-  }
-
-  /** Text that is not hexadecimal gives NULL in both modes, as a function's result does; too many bytes never fit. */
-  private binary(target: Target, kind: number, text: string): Values.Cell | undefined {
-    const { type } = target.column
-    if (type.kind !== "VARBINARY" || kind !== Kind.string) return null
-    return text.length / 2 > type.bytes ? undefined : Values.fromHex(text, type.bytes) ?? null
-  }
-
-  private operation(): number | undefined {
-    const source: Source | undefined = this.plan.operation
-    if (source === undefined) return 0
-    if (source.kind === "literal") return operationWords[source.text.toLowerCase()]
-    if (source.kind !== "slot") return undefined
-    const kind = this.kinds[source.slot] ?? missing
-    if (kind === missing) return 0
-    if (kind !== Kind.number && kind !== Kind.string) return undefined
-    return operationWords[(this.texts[source.slot] ?? "").toLowerCase()]
   }
 
   private problem(target: Target): string {
     const { source } = target
-    if (source.kind !== "slot" && source.kind !== "hex") return `column ${target.column.name} has no usable value`
-    const kind = this.kinds[source.slot] ?? missing
-    return Values.problem(target.column.name, target.column.type, kind, this.texts[source.slot] ?? "")
+    const { name, type } = target.column
+    if (source.kind === "expression") return source.computed.problem(this)
+    if (source.kind === "default") return `column ${name} has no usable value`
+    // Without strict mode the value counts as NULL, and that is what the column refuses.
+    if (!this.plan.strict) return `NULL value in non-nullable column '${name}'`
+    return ValueProblems.problem(name, type, this.kinds[source.slot] ?? missing, this.texts[source.slot] ?? "")
   }
 
   private keyBytes(): number {

@@ -1,7 +1,8 @@
 /** What ALTER TABLE makes of a table: the next definition and the statements that change its storage. Pure. */
 import * as Result from "effect/Result"
 import type { AlterTable, Clause } from "./AlterTable.ts"
-import { storedColumn } from "./Catalogue.ts"
+import { type Check, defaultSql, storedColumn } from "./Catalogue.ts"
+import * as ColumnConversion from "./ColumnConversion.ts"
 import type { ColumnDefinition } from "./ColumnDefinition.ts"
 import * as ColumnType from "./ColumnType.ts"
 import { detail, duplicateColumn, type SqlError } from "./SqlError.ts"
@@ -13,31 +14,11 @@ import { quoted } from "./Table.ts"
 export interface Change {
   readonly next: Table
   readonly statements: ReadonlyArray<string>
+  /** Queries that find values the change would lose. */
+  readonly checks: ReadonlyArray<Check>
 }
 
 type Step = Result.Result<Change, SqlError>
-
-const integers = ["TINYINT", "SMALLINT", "INT", "BIGINT", "LARGEINT"]
-
-/** Whether a column may become another type without losing values. */
-const widens = (from: ColumnType.ColumnType, to: ColumnType.ColumnType): boolean => {
-  if (ColumnType.same(from, to)) return true
-  const fromInteger = integers.indexOf(from.kind)
-  const toInteger = integers.indexOf(to.kind)
-  if (fromInteger >= 0 && toInteger >= 0) return toInteger > fromInteger
-  if (from.kind === "VARCHAR" || from.kind === "CHAR") {
-    if (to.kind === "VARCHAR") return to.bytes >= from.bytes
-    return from.kind === "VARCHAR" && (toInteger >= 0 || to.kind === "DATE" || to.kind === "DOUBLE")
-  }
-  if (to.kind === "VARCHAR") {
-    return fromInteger >= 0 || from.kind === "FLOAT" || from.kind === "DOUBLE" || from.kind === "DECIMAL"
-  }
-  if (from.kind === "DECIMAL" && to.kind === "DECIMAL") {
-    return to.scale >= from.scale && to.precision - to.scale >= from.precision - from.scale
-  }
-  if (from.kind === "FLOAT" && to.kind === "DOUBLE") return true
-  return (from.kind === "DATE" && to.kind === "DATETIME") || (from.kind === "DATETIME" && to.kind === "DATE")
-}
 
 const value = (definition: ColumnDefinition): Column => ({
   ...definition,
@@ -82,7 +63,7 @@ const add = (table: Table, clause: Extract<Clause, { kind: "add" }>): Step => {
   const statements = at === table.columns.length
     ? [`alter table ${TableOf.physical(table.database, table.name)} add column ${storedColumn(column)}`]
     : rebuilt(table, next)
-  return Result.succeed({ next, statements })
+  return Result.succeed({ next, statements, checks: [] })
 }
 
 const drop = (table: Table, name: string): Step => {
@@ -91,7 +72,12 @@ const drop = (table: Table, name: string): Step => {
   if (column.key) return Result.fail(detail(`Can not drop key column in primary data model table: ${name}`))
   const next = { ...table, columns: table.columns.filter((candidate) => candidate !== column) }
   const target = TableOf.physical(table.database, table.name)
-  return Result.succeed({ next, statements: [`alter table ${target} drop column ${quoted(column.name)}`] })
+  return Result.succeed({ next, statements: [`alter table ${target} drop column ${quoted(column.name)}`], checks: [] })
+}
+
+const defaultOf = (column: Column, target: string): ReadonlyArray<string> => {
+  const value = defaultSql(column)
+  return value === "" ? [] : [`alter table ${target} alter column ${quoted(column.name)} set${value}`]
 }
 
 const modify = (table: Table, definition: ColumnDefinition): Step => {
@@ -105,20 +91,42 @@ const modify = (table: Table, definition: ColumnDefinition): Step => {
   if (JSON.stringify(column.default) !== JSON.stringify(changed.default)) {
     return Result.fail(detail(`Can not change default value: ${column.name}`))
   }
-  if (!widens(column.type, changed.type)) {
+  if (!ColumnConversion.allowed(column.type, changed.type)) {
     const types = `${ColumnType.render(column.type)} to ${ColumnType.render(changed.type)}`
     return Result.fail(detail(`Can not change ${types}: ${column.name}`))
   }
   const target = TableOf.physical(table.database, table.name)
   const next = { ...table, columns: table.columns.map((candidate) => candidate === column ? changed : candidate) }
-  const statement = `alter table ${target} alter column ${quoted(column.name)} type ${ColumnType.stored(changed.type)}`
-  return Result.succeed({ next, statements: ColumnType.same(column.type, changed.type) ? [] : [statement] })
+  if (ColumnType.stored(column.type) === ColumnType.stored(changed.type)) {
+    return Result.succeed({ next, statements: [], checks: [] })
+  }
+  const check = ColumnConversion.check(target, column.name, column.type, changed.type)
+  const named = quoted(column.name)
+  return Result.succeed({
+    next,
+    statements: [
+      // DuckDB keeps a default as an expression of the old type.
+      `alter table ${target} alter column ${named} drop default`,
+      `alter table ${target} alter column ${named} type ${ColumnType.stored(changed.type)}`,
+      ...defaultOf(changed, target)
+    ],
+    checks: check === undefined ? [] : [check]
+  })
 }
+
+/**
+ * Whether only metadata changes, so that the job need not wait for earlier loads: columns come and go on a table that was
+ * not created with fast_schema_evolution = "false".
+ */
+export const isFast = (table: Table, alter: AlterTable): boolean =>
+  (table.properties["fast_schema_evolution"] ?? "true").toLowerCase() !== "false" &&
+  alter.clauses.every((clause) => clause.kind !== "modify")
 
 /** Applies every clause in order, or says which one is refused. */
 export const plan = (table: Table, alter: AlterTable): Step => {
   let next = table
   const statements: Array<string> = []
+  const checks: Array<Check> = []
   for (const clause of alter.clauses) {
     const step = clause.kind === "add"
       ? add(next, clause)
@@ -128,6 +136,7 @@ export const plan = (table: Table, alter: AlterTable): Step => {
     if (Result.isFailure(step)) return step
     next = step.success.next
     statements.push(...step.success.statements)
+    checks.push(...step.success.checks)
   }
-  return Result.succeed({ next, statements })
+  return Result.succeed({ next, statements, checks })
 }

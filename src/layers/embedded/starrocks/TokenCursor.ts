@@ -56,10 +56,13 @@ export class TokenCursor {
     return token.text
   }
 
-  /** `table` or `database.table`. */
+  /** `table`, `database.table` or `default_catalog.database.table`. */
   qualified(): { readonly database: string | undefined; readonly name: string } {
     const first = this.name()
-    return this.take(".") ? { database: first, name: this.name() } : { database: undefined, name: first }
+    if (!this.take(".")) return { database: undefined, name: first }
+    const second = this.name()
+    if (first !== "default_catalog" || !this.take(".")) return { database: first, name: second }
+    return { database: second, name: this.name() }
   }
 
   /** `(a, b)`. */
@@ -87,10 +90,17 @@ export class TokenCursor {
     return Number(token.text)
   }
 
+  /** Refuses what is left of the statement. */
+  end(): void {
+    if (!this.done) throw this.unexpected()
+  }
+
   /** The refusal of the token that comes next. */
   unexpected(): SqlError {
     const token = this.peek()
-    return syntax(token === undefined ? "Unexpected end of the statement" : `Unexpected input '${token.text}'`)
+    const before = this.sql.slice(0, token?.start ?? this.sql.length).split("\n")
+    const message = token === undefined ? "Unexpected end of the statement" : `Unexpected input '${token.text}'`
+    return syntax(message, before.length, before.at(-1)?.length ?? 0)
   }
 }
 

@@ -10,14 +10,29 @@ export interface Token {
 }
 
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", "0": "\0", b: "\b", Z: "\x1a" }
-const wordStart = /[A-Za-z_$\u0080-\uffff@]/
-const wordPart = /[A-Za-z0-9_$\u0080-\uffff@]/
+// Sticky expressions take runs of characters at once: a statement may be megabytes of one literal.
+const numberRun = /[0-9][0-9A-Za-z_.]*/y
+const wordRun = /[A-Za-z_$\u0080-\uffff@][A-Za-z0-9_$\u0080-\uffff@]*/y
+const plainRuns = { "'": /[^'\\]*/y, "\"": /[^"\\]*/y, "`": /[^`]*/y }
 const longSymbols = ["<=>", "->", "<=", ">=", "<>", "!=", "||", "&&", ":="]
 
-const quotedEnd = (sql: string, start: number, quote: string): { readonly text: string; readonly end: number } => {
+/** The end of the run that a sticky expression matches at a position; the position itself when it matches nothing. */
+const runEnd = (run: RegExp, sql: string, from: number): number => {
+  run.lastIndex = from
+  return run.test(sql) ? run.lastIndex : from
+}
+
+type Quote = keyof typeof plainRuns
+
+const isQuote = (character: string): character is Quote => Object.hasOwn(plainRuns, character)
+
+const quotedEnd = (sql: string, start: number, quote: Quote): { readonly text: string; readonly end: number } => {
   let text = ""
   let index = start + 1
   while (index < sql.length) {
+    const plain = runEnd(plainRuns[quote], sql, index)
+    text += sql.slice(index, plain)
+    index = plain
     const character = sql.charAt(index)
     if (character === quote) {
       if (sql.charAt(index + 1) !== quote) return { text, end: index + 1 }
@@ -58,16 +73,18 @@ export const tokens = (sql: string): ReadonlyArray<Token> => {
   while (index < sql.length) {
     const start = index
     const character = sql.charAt(index)
-    if (character === "`" || character === "'" || character === "\"") {
+    const numberEnd = runEnd(numberRun, sql, start)
+    const wordEnd = runEnd(wordRun, sql, start)
+    if (isQuote(character)) {
       const quotedText = quotedEnd(sql, index, character)
       index = quotedText.end
       found.push({ kind: character === "`" ? "name" : "text", text: quotedText.text, start, end: index })
-    } else if (/[0-9]/.test(character)) {
-      while (index < sql.length && /[0-9A-Za-z_.]/.test(sql.charAt(index))) index += 1
+    } else if (numberEnd > start) {
+      index = numberEnd
       const number = sql.slice(start, index)
       found.push({ kind: /^[0-9.]+([eE][0-9]+)?$/.test(number) ? "number" : "word", text: number, start, end: index })
-    } else if (wordStart.test(character)) {
-      while (index < sql.length && wordPart.test(sql.charAt(index))) index += 1
+    } else if (wordEnd > start) {
+      index = wordEnd
       found.push({ kind: "word", text: sql.slice(start, index), start, end: index })
     } else {
       const long = longSymbols.find((symbol) => sql.startsWith(symbol, start))
@@ -80,4 +97,5 @@ export const tokens = (sql: string): ReadonlyArray<Token> => {
 }
 
 /** The statement's first words, for messages about statements nobody knows. */
-export const firstWords = (sql: string): string => sql.trim().split(/\s+/).slice(0, 4).join(" ").slice(0, 80)
+export const firstWords = (sql: string): string =>
+  sql.trimStart().slice(0, 400).trim().split(/\s+/).slice(0, 4).join(" ").slice(0, 80)

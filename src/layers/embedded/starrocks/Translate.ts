@@ -4,8 +4,8 @@
  */
 import * as Result from "effect/Result"
 import * as InformationSchema from "./InformationSchema.ts"
-import { type Context, isSymbol, isWord, itemNames, refusedTable } from "./References.ts"
-import { analysis, type SqlError, syntax } from "./SqlError.ts"
+import { type Context, isSymbol, isWord, itemNames, refusedTable, withoutCatalog } from "./References.ts"
+import { analysis, type SqlError, syntax, unknownVariable } from "./SqlError.ts"
 import * as TableOf from "./Table.ts"
 import { literal, quoted } from "./Table.ts"
 import { type Token, tokens } from "./Tokens.ts"
@@ -30,7 +30,7 @@ export const macros: ReadonlyArray<string> = [
   "endpoint_from_binary(x, f) as case lower(f) when 'hex' then hex(x) else decode(x) end"
 ].map((definition) => `create or replace macro main.${definition}`)
 
-const functions: Readonly<Record<string, string>> = {
+const functions: ReadonlyMap<string, string> = new Map(Object.entries({
   if: "endpoint_if",
   now: "endpoint_now",
   current_timestamp: "endpoint_now",
@@ -51,7 +51,7 @@ const functions: Readonly<Record<string, string>> = {
   parse_json: "endpoint_parse_json",
   to_binary: "endpoint_to_binary",
   from_binary: "endpoint_from_binary"
-}
+}))
 
 const castTypes: Readonly<Record<string, string>> = {
   STRING: "VARCHAR",
@@ -151,7 +151,7 @@ class Rewriter {
       this.output.push(quoted(token.text))
       return 0
     }
-    if (token.text.startsWith("@")) return this.variable(token)
+    if (token.text.startsWith("@")) return this.variable(token, index)
     if (lower === "from" && isWord(next, "DUAL")) return 1
     if (lower === "current_timestamp" && !isSymbol(next, "(") && !afterPoint) {
       this.output.push("main.endpoint_now()")
@@ -167,13 +167,14 @@ class Rewriter {
   }
 
   private call(lower: string, token: Token, index: number): number {
-    const constant = this.context.constants[lower]
+    const { constants } = this.context
+    const constant = Object.hasOwn(constants, lower) ? constants[lower] : undefined
     if (constant !== undefined && isSymbol(this.list[index + 2], ")")) {
       this.output.push(constant)
       return 2
     }
     this.open.push(lower)
-    const mapped = functions[lower]
+    const mapped = functions.get(lower)
     if (lower === "concat") this.output.push("('' || (")
     else if (lower === "date_format") this.output.push("strftime(cast((")
     else {this.output.push(
@@ -183,18 +184,20 @@ class Rewriter {
     return 1
   }
 
-  private variable(token: Token): number {
-    const value = this.context.variable(token.text)
-    if (value === undefined) this.error = analysis(`Unknown system variable '${token.text.replace(/^@+/, "")}'`)
+  private variable(token: Token, index: number): number {
+    const scoped = /^@@(session|global|local)$/i.test(token.text) && isSymbol(this.list[index + 1], ".")
+    const name = scoped ? `@@${this.list[index + 2]?.text ?? ""}` : token.text
+    const value = this.context.variable(name)
+    if (value === undefined) this.error = unknownVariable(name.replace(/^@+/, ""))
     else this.output.push(value)
-    return 0
+    return scoped ? 2 : 0
   }
 }
 
 /** Translates a query. */
 export const translate = (sql: string, context: Context): Result.Result<string, SqlError> => {
   const all = tokens(sql)
-  const list = isSymbol(all.at(-1), ";") ? all.slice(0, -1) : all
+  const list = withoutCatalog(isSymbol(all.at(-1), ";") ? all.slice(0, -1) : all)
   const refused = refusedTable(list, context)
   if (refused !== undefined) return Result.fail(refused)
   const rewriter = new Rewriter(list, context)

@@ -4,17 +4,26 @@
  */
 import * as ColumnType from "./ColumnType.ts"
 import * as Dates from "./Dates.ts"
-import { arrayElements, minified } from "./JsonText.ts"
+import { minified } from "./JsonText.ts"
+import * as NestedText from "./NestedText.ts"
 import { Kind } from "./TokenKind.ts"
 
-/** A converted value: dates are days, datetimes microseconds, decimals unscaled integers. */
+/**
+ * A converted value: dates are days, datetimes microseconds, decimals unscaled integers. A list holds the elements of an
+ * ARRAY, the keys and values of a MAP by turns, or the members of a STRUCT in their declared order.
+ */
 export type Cell = boolean | number | bigint | string | Uint8Array | null | ReadonlyArray<Cell>
+
+/** Whether a cell is a list. */
+export const isCells = (cell: Cell): cell is ReadonlyArray<Cell> => Array.isArray(cell)
 
 /** Converts a token; undefined means that the column cannot hold it. `text` is a string's content or a raw token. */
 export type Convert = (kind: number, text: string) => Cell | undefined
 
-const integerText = /^[+-]?\d+$/
-const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+/** An integer as text. */
+export const integerText = /^[+-]?\d+$/
+/** A number as text, in any notation. */
+export const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 /** Digits up to which Number holds an integer exactly. */
 const exactDigitsMax = 15
 
@@ -149,7 +158,8 @@ const datetime: Convert = (token, raw) => {
   return moment === undefined ? undefined : Dates.microsOf(moment)
 }
 
-const asText = (token: number, raw: string): string => {
+/** A token as a text column holds it: numbers keep their spelling, booleans are 1 and 0, nested values lose white space. */
+export const asText = (token: number, raw: string): string => {
   if (token === Kind.string || token === Kind.number) return raw
   if (token === Kind.true) return "1"
   if (token === Kind.false) return "0"
@@ -171,13 +181,23 @@ const json: Convert = (token, raw) => {
   return token === Kind.number ? raw : minified(raw)
 }
 
-const array = (element: ColumnType.ColumnType): Convert => {
-  const convert = compile(element)
+/** Converts a value inside of another one; undefined makes the value around it a bad one. */
+const inner = (type: ColumnType.ColumnType, lenient: boolean): (item: NestedText.Element) => Cell | undefined => {
+  const convert = compile(type, lenient)
+  return (item) => {
+    if (item.kind === Kind.null) return null
+    const cell = convert(item.kind, item.text)
+    return cell === undefined && lenient ? null : cell
+  }
+}
+
+const array = (type: ColumnType.ColumnType, lenient: boolean): Convert => {
+  const element = inner(type, lenient)
   return (token, raw) => {
     if (token !== Kind.array) return undefined
     const cells: Array<Cell> = []
-    for (const item of arrayElements(raw)) {
-      const cell = item.kind === Kind.null ? null : convert(item.kind, item.text)
+    for (const item of NestedText.elements(raw)) {
+      const cell = element(item)
       if (cell === undefined) return undefined
       cells.push(cell)
     }
@@ -185,8 +205,45 @@ const array = (element: ColumnType.ColumnType): Convert => {
   }
 }
 
-/** The conversion of a type. NULL tokens never reach it. */
-export const compile = (type: ColumnType.ColumnType): Convert => {
+const map = (keyType: ColumnType.ColumnType, valueType: ColumnType.ColumnType, lenient: boolean): Convert => {
+  const convertKey = compile(keyType)
+  const value = inner(valueType, lenient)
+  return (token, raw) => {
+    if (token !== Kind.object) return undefined
+    const entries = new Map<Cell, Cell>()
+    for (const member of NestedText.members(raw)) {
+      const key = convertKey(Kind.string, member.name)
+      const cell = value(member.value)
+      // A key that is none leaves nothing to find the value by.
+      if (key === undefined || key === null || cell === undefined) return undefined
+      entries.set(key, cell)
+    }
+    return [...entries].flat(1)
+  }
+}
+
+const struct = (members: ReadonlyArray<ColumnType.Member>, lenient: boolean): Convert => {
+  const places = new Map(members.map((member, place) => [member.name.toLowerCase(), place]))
+  const converts = members.map((member) => inner(member.type, lenient))
+  return (token, raw) => {
+    if (token !== Kind.object) return undefined
+    const cells: Array<Cell> = members.map(() => null)
+    for (const member of NestedText.members(raw)) {
+      const place = places.get(member.name.toLowerCase())
+      if (place === undefined) continue
+      const cell = converts[place]?.(member.value)
+      if (cell === undefined) return undefined
+      cells[place] = cell
+    }
+    return cells
+  }
+}
+
+/**
+ * The conversion of a type. NULL tokens never reach it. `lenient` is non-strict mode, in which a bad value inside of an
+ * ARRAY, MAP or STRUCT becomes NULL instead of spoiling the whole.
+ */
+export const compile = (type: ColumnType.ColumnType, lenient = false): Convert => {
   switch (type.kind) {
     case "BOOLEAN":
       return boolean
@@ -208,7 +265,11 @@ export const compile = (type: ColumnType.ColumnType): Convert => {
       // Servers disagree about bytes in JSON text; only to_binary() in the columns header is portable, so only it works.
       return () => undefined
     case "ARRAY":
-      return array(type.element)
+      return array(type.element, lenient)
+    case "MAP":
+      return map(type.key, type.value, lenient)
+    case "STRUCT":
+      return struct(type.members, lenient)
     default:
       return integer(type.kind)
   }
@@ -225,21 +286,3 @@ export const fromHex = (text: string, bytesMax: number): Uint8Array | undefined 
   text.length % 2 === 0 && text.length / 2 <= bytesMax && /^[0-9a-fA-F]*$/.test(text)
     ? Buffer.from(text, "hex")
     : undefined
-
-/** The sentence of the error log about a value that a column cannot hold. */
-export const problem = (name: string, type: ColumnType.ColumnType, kind: number, raw: string): string => {
-  if (type.kind === "CHAR" || type.kind === "VARCHAR") {
-    const text = asText(kind, raw)
-    return `String '${text.slice(0, 64)}'(length=${
-      Buffer.byteLength(text)
-    }) is too long. The max length of '${name}' is ${type.bytes}`
-  }
-  const text = raw.slice(0, 64)
-  if (type.kind === "DECIMAL" && numberText.test(raw.trim())) {
-    return `Decimal '${text}' is out of range. The type of '${name}' is DECIMAL(${type.precision},${type.scale})`
-  }
-  if (type.kind in ColumnType.integerRange && numberText.test(raw.trim())) {
-    return `Value is overflow. column=${name}, value=${text}`
-  }
-  return `Value '${text}' cannot be converted. column=${name}, type=${ColumnType.render(type)}`
-}

@@ -21,10 +21,12 @@ const initial: Readonly<Record<string, string>> = {
   enable_insert_strict: "1",
   exec_mem_limit: "2147483648",
   have_query_cache: "NO",
+  have_profiling: "NO",
   init_connect: "",
   insert_max_filter_ratio: "0",
   insert_timeout: "14400",
   interactive_timeout: "3600",
+  language: "/starrocks/share/english/",
   license: "Apache License 2.0",
   lower_case_table_names: "0",
   max_allowed_packet: "33554432",
@@ -38,6 +40,8 @@ const initial: Readonly<Record<string, string>> = {
   query_cache_type: "0",
   query_mem_limit: "0",
   query_timeout: "300",
+  session_track_schema: "0",
+  session_track_system_variables: "",
   resource_group: "",
   sql_auto_is_null: "0",
   sql_mode: "ONLY_FULL_GROUP_BY",
@@ -59,7 +63,23 @@ const initial: Readonly<Record<string, string>> = {
 }
 
 /** Variables a session may not set. */
-const readOnly = new Set(["version", "version_comment", "license", "lower_case_table_names", "system_time_zone"])
+const readOnly = new Set([
+  "character_set_system",
+  "have_query_cache",
+  "language",
+  "license",
+  "lower_case_table_names",
+  "performance_schema",
+  "system_time_zone",
+  "version",
+  "version_comment"
+])
+
+/** User variables of one session: a client that makes up names for ever must not fill the memory. */
+const userVariablesMax = 1024
+
+/** Whether a system variable is one that nobody may set. */
+export const isReadOnly = (name: string): boolean => readOnly.has(bare(name))
 
 /** The variables of one session. */
 export interface Variables {
@@ -67,7 +87,8 @@ export interface Variables {
   readonly get: (written: string) => string | undefined
   /** Sets a system variable; false when there is none of that name, or none that may be set. */
   readonly set: (name: string, value: string) => boolean
-  readonly setUser: (name: string, value: string) => void
+  /** Sets a user variable; false when the session has too many. */
+  readonly setUser: (name: string, value: string) => boolean
   readonly all: () => ReadonlyArray<readonly [name: string, value: string]>
 }
 
@@ -87,7 +108,9 @@ export const make = (): Variables => {
       return true
     },
     setUser: (name, value) => {
+      if (user.size >= userVariablesMax && !user.has(name.toLowerCase())) return false
       user.set(name.toLowerCase(), value)
+      return true
     },
     all: () => [...system].sort(([left], [right]) => left < right ? -1 : 1)
   }

@@ -74,7 +74,7 @@ it("says which default or type is wrong", () => {
   assert.match(column("a DECIMAL(39,1)"), /precision/)
   assert.match(column("a DECIMAL(5,6)"), /scale/)
   assert.match(column("a CHAR(256)"), /between 1 and 255/)
-  assert.match(column("a MAP<INT,INT>"), /MAP columns are not supported by this endpoint/)
+  assert.match(column("a BITMAP"), /BITMAP columns are not supported by this endpoint/)
   assert.match(column("a NUMBER"), /Unknown column type 'NUMBER'/)
 })
 

@@ -34,6 +34,61 @@ it.live("only so many finished labels of a database are kept, the oldest go firs
     assert.strictEqual(labels.find("other", "l0")?.state, "VISIBLE")
   }).pipe(Effect.scoped))
 
+it.live("a prepared transaction keeps its label whatever its age and the loads after it, in memory and in the file", () =>
+  Effect.gen(function*() {
+    const path = yield* directory
+    yield* Effect.gen(function*() {
+      const storage = yield* Storage.open(path)
+      yield* Catalogue.make(storage)
+      const labels = yield* Labels.make(storage)
+      const prepared = Result.getOrThrow(labels.begin("d", "prepared", "t"))
+      prepared.tables.add("u")
+      yield* storage.write((session) => labels.write(session, prepared, "PREPARED"))
+      yield* storage.write((session) => session.run(`update ${Catalogue.schema}.labels set finished_at_ms = 1`))
+      prepared.state = "PREPARED"
+      for (let from = 0; from < 1600; from += 100) {
+        const names = Array.from({ length: 100 }, (_, index) => `l${from + index}`)
+        yield* storage.write((session) =>
+          Effect.forEach(names, (name) => {
+            const record = Result.getOrThrow(labels.begin("d", name, "t"))
+            return Effect.map(labels.write(session, record, "VISIBLE"), () => labels.finish(record, "VISIBLE"))
+          }, { discard: true })
+        )
+      }
+      assert.strictEqual(labels.find("d", "prepared"), prepared)
+      assert.deepStrictEqual(labels.unfinished("d", "u"), [prepared])
+    }).pipe(Effect.scoped)
+    const storage = yield* Storage.open(path)
+    const labels = yield* Labels.make(storage)
+    const found = labels.find("d", "prepared")
+    assert(found !== undefined)
+    assert.strictEqual(found.state, "PREPARED")
+    assert.isUndefined(labels.find("d", "l0"))
+    // Its outcome replaces what was written before.
+    yield* storage.write((session) => labels.write(session, found, "ABORTED"))
+    labels.finish(found, "ABORTED")
+    const [row] = yield* storage.write((session) =>
+      session.run(`select count(*), min(state) from ${Catalogue.schema}.labels where label = 'prepared'`)
+    )
+    assert.deepStrictEqual(row, [1n, "ABORTED"])
+  }).pipe(Effect.scoped))
+
+it.live("a database has room for so many open transactions, whether they are prepared or not", () =>
+  Effect.gen(function*() {
+    const labels = yield* opened
+    for (let number = 0; number < Labels.runningMax; number++) {
+      const record = Result.getOrThrow(labels.begin("d", `l${number}`, "t"))
+      if (number % 2 === 0) record.state = "PREPARED"
+    }
+    const refused = labels.begin("d", "one more", "t")
+    assert.deepStrictEqual(refused, Result.fail({ kind: "crowded", running: Labels.runningMax }))
+    assert.isTrue(Result.isSuccess(labels.begin("other", "one more", "t")))
+    const first = labels.find("d", "l0")
+    assert(first !== undefined)
+    labels.finish(first, "ABORTED")
+    assert.isTrue(Result.isSuccess(labels.begin("d", "one more", "t")))
+  }).pipe(Effect.scoped))
+
 it.live("a label is forgotten after three days, and an aborted one can be taken again", () =>
   Effect.gen(function*() {
     const labels = yield* opened
