@@ -11,8 +11,8 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
-import { make as makeFaults } from "../../src/layers/embedded/starrocks/Faults.ts"
-import type { Faults } from "../../src/layers/embedded/starrocks/Faults.ts"
+import { make as makeFaults } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
+import type { Faults } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
 import { type Exchanged, http, type Request } from "./WireHttp.ts"
 
 /** Whether the tests run against somebody else's server, which has no switchboard for faults. */

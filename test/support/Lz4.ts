@@ -1,5 +1,5 @@
 /** A small LZ4 compressor: Node has none, and clients send frames. */
-import { XxHash32 } from "../../src/layers/embedded/starrocks/XxHash32.ts"
+import { XxHash32 } from "../../src/layers/embedded/starrocks/body/XxHash32.ts"
 
 const length = (value: number): ReadonlyArray<number> => {
   const bytes: Array<number> = []

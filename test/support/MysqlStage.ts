@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type AddressInfo, createServer, type Socket } from "node:net"
-import * as Packets from "../../src/layers/embedded/starrocks/MysqlPackets.ts"
+import * as Packets from "../../src/layers/embedded/starrocks/wire/MysqlPackets.ts"
 
 export interface MysqlStage {
   readonly port: number

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Admin from "../../../../src/layers/embedded/starrocks/Admin.ts"
-import * as Faults from "../../../../src/layers/embedded/starrocks/Faults.ts"
-import { listen } from "../../../../src/layers/embedded/starrocks/Listening.ts"
+import * as Admin from "../../../../src/layers/embedded/starrocks/faults/Admin.ts"
+import * as Faults from "../../../../src/layers/embedded/starrocks/faults/Faults.ts"
+import { listen } from "../../../../src/layers/embedded/starrocks/http/Listening.ts"
 import { http, type Request } from "../../../contract/WireHttp.ts"
 
 const orders = { database: "shop", table: "orders" }

@@ -2,11 +2,11 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { alterTable } from "../../../../src/layers/embedded/starrocks/AlterTable.ts"
-import * as ColumnType from "../../../../src/layers/embedded/starrocks/ColumnType.ts"
-import { createTable } from "../../../../src/layers/embedded/starrocks/CreateTable.ts"
-import * as SchemaChange from "../../../../src/layers/embedded/starrocks/SchemaChange.ts"
-import { createStatement } from "../../../../src/layers/embedded/starrocks/Show.ts"
+import * as SchemaChange from "../../../../src/layers/embedded/starrocks/schemachange/SchemaChange.ts"
+import { alterTable } from "../../../../src/layers/embedded/starrocks/sql/AlterTable.ts"
+import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import { createStatement } from "../../../../src/layers/embedded/starrocks/sql/Show.ts"
+import * as ColumnType from "../../../../src/layers/embedded/starrocks/values/ColumnType.ts"
 
 const refusal = (sql: string): string => {
   const result = createTable(sql)

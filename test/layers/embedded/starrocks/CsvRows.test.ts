@@ -2,12 +2,12 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { createTable } from "../../../../src/layers/embedded/starrocks/CreateTable.ts"
-import { type CsvFormat, standard } from "../../../../src/layers/embedded/starrocks/CsvFormat.ts"
-import { CsvRows } from "../../../../src/layers/embedded/starrocks/CsvRows.ts"
-import * as LoadPlan from "../../../../src/layers/embedded/starrocks/LoadPlan.ts"
-import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/RowBuffer.ts"
-import type { Cell } from "../../../../src/layers/embedded/starrocks/Values.ts"
+import { type CsvFormat, standard } from "../../../../src/layers/embedded/starrocks/body/CsvFormat.ts"
+import { CsvRows } from "../../../../src/layers/embedded/starrocks/body/CsvRows.ts"
+import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
+import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/plan/RowBuffer.ts"
+import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 interface Options extends Partial<CsvFormat> {
   readonly columns?: string

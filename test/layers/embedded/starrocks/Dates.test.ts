@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Dates from "../../../../src/layers/embedded/starrocks/Dates.ts"
+import * as Dates from "../../../../src/layers/embedded/starrocks/values/Dates.ts"
 
 const text = (written: string): string | undefined => {
   const moment = Dates.parseDateTime(written)

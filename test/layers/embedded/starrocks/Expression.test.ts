@@ -2,12 +2,12 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { ColumnType } from "../../../../src/layers/embedded/starrocks/ColumnType.ts"
-import * as Expression from "../../../../src/layers/embedded/starrocks/Expression.ts"
-import * as ExpressionSink from "../../../../src/layers/embedded/starrocks/ExpressionSink.ts"
-import type { Row } from "../../../../src/layers/embedded/starrocks/ExpressionValue.ts"
-import { Kind } from "../../../../src/layers/embedded/starrocks/TokenKind.ts"
-import type { Cell } from "../../../../src/layers/embedded/starrocks/Values.ts"
+import * as Expression from "../../../../src/layers/embedded/starrocks/expression/Expression.ts"
+import * as ExpressionSink from "../../../../src/layers/embedded/starrocks/expression/ExpressionSink.ts"
+import type { Row } from "../../../../src/layers/embedded/starrocks/expression/ExpressionValue.ts"
+import type { ColumnType } from "../../../../src/layers/embedded/starrocks/values/ColumnType.ts"
+import { Kind } from "../../../../src/layers/embedded/starrocks/values/TokenKind.ts"
+import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 const names = ["a", "b", "n"]
 const rowOf = (...values: ReadonlyArray<string | null>): Row => ({

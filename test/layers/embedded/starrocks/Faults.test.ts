@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Faults from "../../../../src/layers/embedded/starrocks/Faults.ts"
+import * as Faults from "../../../../src/layers/embedded/starrocks/faults/Faults.ts"
 
 const orders = { database: "shop", table: "orders" }
 const items = { database: "shop", table: "items" }

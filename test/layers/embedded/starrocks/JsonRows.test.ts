@@ -2,11 +2,11 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { createTable } from "../../../../src/layers/embedded/starrocks/CreateTable.ts"
-import { JsonRows } from "../../../../src/layers/embedded/starrocks/JsonRows.ts"
-import * as LoadPlan from "../../../../src/layers/embedded/starrocks/LoadPlan.ts"
-import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/RowBuffer.ts"
-import type { Cell } from "../../../../src/layers/embedded/starrocks/Values.ts"
+import { JsonRows } from "../../../../src/layers/embedded/starrocks/body/JsonRows.ts"
+import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
+import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/plan/RowBuffer.ts"
+import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 const plan = (columns: string): LoadPlan.LoadPlan => {
   const create = Result.getOrThrow(createTable(`CREATE TABLE t (id BIGINT NOT NULL, ${columns}) PRIMARY KEY (id)`))

@@ -2,12 +2,12 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { createTable } from "../../../../src/layers/embedded/starrocks/CreateTable.ts"
-import * as JsonPaths from "../../../../src/layers/embedded/starrocks/JsonPaths.ts"
-import { JsonRows } from "../../../../src/layers/embedded/starrocks/JsonRows.ts"
-import * as LoadPlan from "../../../../src/layers/embedded/starrocks/LoadPlan.ts"
-import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/RowBuffer.ts"
-import type { Cell } from "../../../../src/layers/embedded/starrocks/Values.ts"
+import * as JsonPaths from "../../../../src/layers/embedded/starrocks/body/JsonPaths.ts"
+import { JsonRows } from "../../../../src/layers/embedded/starrocks/body/JsonRows.ts"
+import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
+import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/plan/RowBuffer.ts"
+import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 interface Options {
   readonly paths?: ReadonlyArray<string>

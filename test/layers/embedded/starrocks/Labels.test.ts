@@ -4,9 +4,9 @@ import * as Result from "effect/Result"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Catalogue from "../../../../src/layers/embedded/starrocks/Catalogue.ts"
-import * as Labels from "../../../../src/layers/embedded/starrocks/Labels.ts"
-import * as Storage from "../../../../src/layers/embedded/starrocks/Storage.ts"
+import * as Catalogue from "../../../../src/layers/embedded/starrocks/catalogue/Catalogue.ts"
+import * as Storage from "../../../../src/layers/embedded/starrocks/catalogue/Storage.ts"
+import * as Labels from "../../../../src/layers/embedded/starrocks/load/Labels.ts"
 
 const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-labels-"))),

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import * as LoadHeaders from "../../../../src/layers/embedded/starrocks/LoadHeaders.ts"
+import * as LoadHeaders from "../../../../src/layers/embedded/starrocks/load/LoadHeaders.ts"
 
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` })
 

@@ -4,11 +4,11 @@ import * as Result from "effect/Result"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Catalogue from "../../../../src/layers/embedded/starrocks/Catalogue.ts"
-import * as Labels from "../../../../src/layers/embedded/starrocks/Labels.ts"
-import * as LoadHistory from "../../../../src/layers/embedded/starrocks/LoadHistory.ts"
-import * as LoadReply from "../../../../src/layers/embedded/starrocks/LoadReply.ts"
-import * as Storage from "../../../../src/layers/embedded/starrocks/Storage.ts"
+import * as Catalogue from "../../../../src/layers/embedded/starrocks/catalogue/Catalogue.ts"
+import * as Storage from "../../../../src/layers/embedded/starrocks/catalogue/Storage.ts"
+import * as Labels from "../../../../src/layers/embedded/starrocks/load/Labels.ts"
+import * as LoadHistory from "../../../../src/layers/embedded/starrocks/load/LoadHistory.ts"
+import * as LoadReply from "../../../../src/layers/embedded/starrocks/load/LoadReply.ts"
 
 const directory = Effect.acquireRelease(
   Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-history-"))),

@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Lz4Frame from "../../../../src/layers/embedded/starrocks/Lz4Frame.ts"
-import { XxHash32 } from "../../../../src/layers/embedded/starrocks/XxHash32.ts"
+import * as Lz4Frame from "../../../../src/layers/embedded/starrocks/body/Lz4Frame.ts"
+import { XxHash32 } from "../../../../src/layers/embedded/starrocks/body/XxHash32.ts"
 import * as Lz4 from "../../../support/Lz4.ts"
 
 /** What the two files hold: twenty lines, 130 times. */

@@ -7,8 +7,8 @@ import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as EmbeddedStarRocks from "../../../../src/layers/embedded/EmbeddedStarRocks.ts"
-import { connectionsMax } from "../../../../src/layers/embedded/starrocks/Connections.ts"
-import { framed } from "../../../../src/layers/embedded/starrocks/MysqlPackets.ts"
+import { connectionsMax } from "../../../../src/layers/embedded/starrocks/mysql/Connections.ts"
+import { framed } from "../../../../src/layers/embedded/starrocks/wire/MysqlPackets.ts"
 
 /** Connections that send rubbish, per phase. */
 const attackers = 60

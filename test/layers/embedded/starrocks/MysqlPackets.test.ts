@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Packets from "../../../../src/layers/embedded/starrocks/MysqlPackets.ts"
+import * as Packets from "../../../../src/layers/embedded/starrocks/wire/MysqlPackets.ts"
 
 const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
 

@@ -1,9 +1,9 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as NestedText from "../../../../src/layers/embedded/starrocks/NestedText.ts"
-import { Kind } from "../../../../src/layers/embedded/starrocks/TokenKind.ts"
-import * as Values from "../../../../src/layers/embedded/starrocks/Values.ts"
+import * as NestedText from "../../../../src/layers/embedded/starrocks/values/NestedText.ts"
+import { Kind } from "../../../../src/layers/embedded/starrocks/values/TokenKind.ts"
+import * as Values from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 it.effect.prop(
   "an object's text comes apart into the members that JSON.parse reads",

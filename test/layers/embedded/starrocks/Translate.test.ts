@@ -2,10 +2,10 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { like } from "../../../../src/layers/embedded/starrocks/Grid.ts"
-import * as LoadPlan from "../../../../src/layers/embedded/starrocks/LoadPlan.ts"
-import { tokens } from "../../../../src/layers/embedded/starrocks/Tokens.ts"
-import { translate, translatePredicate } from "../../../../src/layers/embedded/starrocks/Translate.ts"
+import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
+import { like } from "../../../../src/layers/embedded/starrocks/sql/Grid.ts"
+import { translate, translatePredicate } from "../../../../src/layers/embedded/starrocks/sql/Translate.ts"
+import { tokens } from "../../../../src/layers/embedded/starrocks/syntax/Tokens.ts"
 
 const context = {
   database: "d",

@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Kind } from "../../../../src/layers/embedded/starrocks/TokenKind.ts"
-import * as Values from "../../../../src/layers/embedded/starrocks/Values.ts"
+import { Kind } from "../../../../src/layers/embedded/starrocks/values/TokenKind.ts"
+import * as Values from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 const decimal = Values.compile({ kind: "DECIMAL", precision: 38, scale: 4 })
 

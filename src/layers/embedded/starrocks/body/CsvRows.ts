@@ -1,0 +1,210 @@
+/** Reads the CSV body of a load, slice by slice, into rows. Complete rows only; the rest waits for more bytes. */
+import { isAscii, isUtf8 } from "node:buffer"
+import type { RowBuffer } from "../plan/RowBuffer.ts"
+import { Kind } from "../values/TokenKind.ts"
+import { type FieldReader, reader } from "./CsvFields.ts"
+import type { CsvFormat } from "./CsvFormat.ts"
+import * as CsvNested from "./CsvNested.ts"
+
+/** Bytes parsed at once: large enough to be cheap per row, small enough to keep the event loop free. */
+const sliceBytesDefault = 256 * 1024
+/** Bytes of one row; a longer one is refused before it fills the memory. */
+const rowBytesMaxDefault = 100 * 1024 * 1024
+
+/** A separator as the error log shows it. */
+const shown = (text: string): string => {
+  let result = ""
+  for (const byte of Buffer.from(text)) {
+    if (byte === 10) result += "\\n"
+    else if (byte === 9) result += "\\t"
+    else if (byte >= 32 && byte < 127) result += String.fromCharCode(byte)
+    else result += `0x${byte.toString(16)}`
+  }
+  return `'${result}'`
+}
+
+/** Bytes at the end that start a character without finishing it. */
+const unfinishedBytes = (bytes: Buffer): number => {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back] ?? 0
+    if (byte < 0x80) return 0
+    if (byte >= 0xc0) return back < (byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2) ? back : 0
+  }
+  return 0
+}
+
+const asBytes = (text: string): string => Buffer.from(text).toString("latin1")
+
+/** Where the values of a field go, and how they are read. */
+interface Place {
+  readonly slot: number
+  readonly name: string
+  /** The kind of the column when its text is JSON. */
+  readonly nested: string | undefined
+}
+
+/** Feeds rows from CSV text. After `fatal` of the rows is set, further bytes are ignored. */
+export class CsvRows {
+  private readonly rows: RowBuffer
+  private readonly format: CsvFormat
+  private readonly places: ReadonlyArray<Place>
+  private readonly reader: FieldReader
+  /** Reads text of one character a byte: where the bytes are no UTF-8, rows still end where they end. */
+  private readonly byteReader: FieldReader
+  private readonly countProblem: string
+  private headerLines: number
+  private pending: Array<Buffer> = []
+  private pendingBytes = 0
+  private readonly sliceBytes: number
+  private readonly rowBytesMax: number
+  private enoughBytes: number
+
+  constructor(
+    rows: RowBuffer,
+    format: CsvFormat,
+    sliceBytes = sliceBytesDefault,
+    rowBytesMax = rowBytesMaxDefault
+  ) {
+    const { plan } = rows
+    this.rows = rows
+    this.format = format
+    this.sliceBytes = sliceBytes
+    this.rowBytesMax = rowBytesMax
+    this.enoughBytes = sliceBytes
+    this.headerLines = format.skipHeader
+    this.reader = reader(format)
+    this.byteReader = reader({
+      ...format,
+      columnSeparator: asBytes(format.columnSeparator),
+      rowDelimiter: asBytes(format.rowDelimiter)
+    })
+    this.places = plan.fields.map((slot) => {
+      const target = plan.targets.find(({ source }) => source.kind === "slot" && source.slot === slot)
+      const kind = target?.column.type.kind ?? ""
+      return { slot, name: plan.slots[slot] ?? "", nested: CsvNested.nestedKinds.has(kind) ? kind : undefined }
+    })
+    this.countProblem = `Column separator: ${shown(format.columnSeparator)}, ` +
+      `Row delimiter: ${shown(format.rowDelimiter)}`
+  }
+
+  /** Takes the next bytes of the body. */
+  push(bytes: Buffer): void {
+    if (this.rows.fatal !== undefined) return
+    this.pending.push(bytes)
+    this.pendingBytes += bytes.length
+    if (this.pendingBytes >= this.enoughBytes) this.parse(false)
+  }
+
+  /** Says that the body is complete. */
+  end(): void {
+    if (this.rows.fatal === undefined) this.parse(true)
+    if (this.rows.fatal === undefined) this.rows.end()
+  }
+
+  private parse(final: boolean): void {
+    const first = this.pending[0]
+    const bytes = this.pending.length === 1 && first !== undefined ? first : Buffer.concat(this.pending)
+    const whole = final ? bytes : bytes.subarray(0, bytes.length - unfinishedBytes(bytes))
+    const consumed = isAscii(whole)
+      ? this.readText(whole.toString("latin1"), final)
+      : isUtf8(whole)
+      ? this.readUtf8(whole.toString(), final)
+      : this.readBytes(whole, final)
+    const rest = bytes.subarray(consumed)
+    this.pending = rest.length === 0 ? [] : [rest]
+    this.pendingBytes = rest.length
+    // A row longer than what is there is read again only when twice as much has arrived.
+    this.enoughBytes = Math.max(this.sliceBytes, rest.length * 2)
+    if (rest.length > this.rowBytesMax) this.rows.fatal ??= `CSV line length exceed limit ${this.rowBytesMax}`
+  }
+
+  private readUtf8(text: string, final: boolean): number {
+    const end = this.readText(text, final)
+    return Buffer.byteLength(text.slice(0, end))
+  }
+
+  /** Reads the rows of a text and says where it stopped. */
+  private readText(text: string, final: boolean): number {
+    const { reader: fields } = this
+    fields.begin(text)
+    let at = this.skipLines(text, this.format.rowDelimiter, final)
+    while (at < text.length && this.rows.fatal === undefined) {
+      const next = fields.next(at, final)
+      if (next < 0) break
+      if (fields.count > 0) this.row(fields, () => text.slice(at, fields.rowEnd))
+      at = next
+    }
+    return at
+  }
+
+  private readBytes(bytes: Buffer, final: boolean): number {
+    const { byteReader: fields } = this
+    const text = bytes.toString("latin1")
+    fields.begin(text)
+    let at = this.skipLines(text, asBytes(this.format.rowDelimiter), final)
+    while (at < text.length && this.rows.fatal === undefined) {
+      const next = fields.next(at, final)
+      if (next < 0) break
+      const row = bytes.subarray(at, fields.rowEnd)
+      if (fields.count > 0) {
+        const valid = isUtf8(row)
+        for (let index = 0; valid && index < fields.count; index++) {
+          fields.fields[index] = Buffer.from(fields.fields[index] ?? "", "latin1").toString()
+        }
+        this.row(fields, () => row.toString(), valid)
+      }
+      at = next
+    }
+    return at
+  }
+
+  /** Leaves out the lines of the header; a mark around a field does not hold such a line together. */
+  private skipLines(text: string, delimiter: string, final: boolean): number {
+    let at = 0
+    while (this.headerLines > 0) {
+      const found = text.indexOf(delimiter, at)
+      if (found < 0) return final ? text.length : at
+      this.headerLines -= 1
+      at = found + delimiter.length
+    }
+    return at
+  }
+
+  private row(fields: FieldReader, rowText: () => string, valid = true): void {
+    const { places, rows } = this
+    if (fields.problem !== undefined) return rows.filter(fields.problem, rowText)
+    if (fields.count !== places.length) {
+      const counts = `Target column count: ${places.length} doesn't match source value column count: ${fields.count}. `
+      return rows.filter(counts + this.countProblem, rowText)
+    }
+    if (!valid) return rows.filter("Invalid UTF-8 row", rowText)
+    rows.clear()
+    for (let index = 0; index < places.length; index++) {
+      const place = places[index]
+      const text = fields.fields[index]
+      if (place === undefined || text === undefined) continue
+      const { slot } = place
+      if (text === "\\N") {
+        rows.kinds[slot] = Kind.null
+        continue
+      }
+      rows.kinds[slot] = Kind.string
+      rows.texts[slot] = text
+      if (place.nested !== undefined && !this.nested(slot, place.nested, text)) {
+        const problem = `The field (name = ${place.name}, pos = ${index}) is out of range. Type: ${place.nested}, `
+        return rows.filter(`${problem}Value length: ${Buffer.byteLength(text)}, Value: ${text.slice(0, 64)}`, rowText)
+      }
+    }
+    rows.endRow(rowText)
+  }
+
+  /** Puts a field of JSON text in its place; false when it is none and the load is strict. */
+  private nested(slot: number, kind: string, text: string): boolean {
+    const { rows } = this
+    const token = CsvNested.token(kind, text)
+    if (token === undefined && rows.plan.strict) return false
+    rows.kinds[slot] = token?.kind ?? Kind.null
+    rows.texts[slot] = token?.text ?? ""
+    return true
+  }
+}

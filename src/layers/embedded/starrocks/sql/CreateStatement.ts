@@ -1,0 +1,32 @@
+/** The CREATE TABLE statement of a table: what SHOW CREATE TABLE answers, and CREATE TABLE reads back the same. */
+import { keys, type Table } from "../catalogue/Table.ts"
+import * as ColumnType from "../values/ColumnType.ts"
+
+const quotedList = (names: ReadonlyArray<string>): string => names.map((name) => `\`${name}\``).join(", ")
+
+/** The CREATE TABLE statement of a table. */
+export const createStatement = (table: Table): string => {
+  const columns = table.columns.map((column) => {
+    const value = column.default
+    const written = value.kind === "now"
+      ? " DEFAULT CURRENT_TIMESTAMP"
+      : value.kind === "none" || value.text === null
+      ? ""
+      : ` DEFAULT "${value.text}"`
+    return `  \`${column.name}\` ${ColumnType.render(column.type)} ${column.nullable ? "NULL" : "NOT NULL"}${written}` +
+      ` COMMENT "${column.comment.replaceAll("\"", "\\\"")}"`
+  })
+  const keyNames = quotedList(keys(table).map((column) => column.name))
+  const model = table.model === "PRI_KEYS"
+    ? `PRIMARY KEY(${keyNames})\n`
+    : keyNames === ""
+    ? ""
+    : `DUPLICATE KEY(${keyNames})\n`
+  const comment = table.comment === "" ? "" : `COMMENT "${table.comment.replaceAll("\"", "\\\"")}"\n`
+  const distribution = table.distribution.length === 0 ? "RANDOM" : `HASH(${quotedList(table.distribution)})`
+  const order = table.orderBy.length === 0 ? "" : `ORDER BY(${quotedList(table.orderBy)})\n`
+  const properties = Object.entries({ replication_num: "1", ...table.properties })
+  return `CREATE TABLE \`${table.name}\` (\n${columns.join(",\n")}\n) ENGINE=OLAP \n${model}${comment}` +
+    `DISTRIBUTED BY ${distribution} BUCKETS ${table.buckets} \n${order}` +
+    `PROPERTIES (\n${properties.map(([name, value]) => `"${name}" = "${value}"`).join(",\n")}\n);`
+}

@@ -1,0 +1,288 @@
+/** The statements of one MySQL connection, with its current database and its variables. */
+import * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import type { Catalogue } from "../catalogue/Catalogue.ts"
+import type { Storage, StorageError } from "../catalogue/Storage.ts"
+import * as TableOf from "../catalogue/Table.ts"
+import { literal, quoted } from "../catalogue/Table.ts"
+import type { Labels } from "../load/Labels.ts"
+import type { Connections } from "../mysql/Connections.ts"
+import { withLiteral } from "../mysql/PreparedStatements.ts"
+import type { AlterJobs } from "../schemachange/AlterJobs.ts"
+import {
+  accessDenied,
+  analysis,
+  SqlError,
+  syntax,
+  unknownDatabase,
+  unprepared,
+  unsupported
+} from "../syntax/SqlError.ts"
+import { attempt, type TokenCursor } from "../syntax/TokenCursor.ts"
+import { firstWords } from "../syntax/Tokens.ts"
+import type { Users } from "../users/Users.ts"
+import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
+import * as DdlStatements from "./DdlStatements.ts"
+import type { Grid } from "./Grid.ts"
+import * as QueryRunner from "./QueryRunner.ts"
+import { writtenNames } from "./References.ts"
+import { type Answer, type Row, textColumn } from "./ResultSet.ts"
+import * as SetStatement from "./SetStatement.ts"
+import * as Show from "./Show.ts"
+import { frontendConfig } from "./ShowSystem.ts"
+import * as Translate from "./Translate.ts"
+import * as UserStatements from "./UserStatements.ts"
+import * as Variables from "./Variables.ts"
+
+/** What sessions work with. */
+export interface Parts {
+  readonly storage: Storage
+  readonly catalogue: Catalogue
+  readonly labels: Labels
+  readonly jobs: AlterJobs
+  readonly host: string
+  readonly ports: () => { readonly fe: number; readonly be: number; readonly mysql: number }
+  readonly startedAtMs: number
+}
+
+/** Whose session it is. */
+export interface Owner {
+  readonly id: number
+  readonly user: string
+  readonly address: string
+  readonly users: Users
+  readonly connections: Connections
+}
+
+/** A session. */
+export interface SqlSession {
+  /** Runs a statement. Rows are read while the scope is open. */
+  readonly execute: (sql: string) => Effect.Effect<Answer, SqlError, Scope.Scope>
+  /** Checks a statement that will be executed with parameters, and tells its columns. */
+  readonly prepare: (sql: string) => Effect.Effect<ReadonlyArray<ColumnDefinition>, SqlError, Scope.Scope>
+  readonly use: (database: string) => Effect.Effect<void, SqlError>
+  readonly database: () => string | undefined
+  /** Milliseconds of silence after which the connection ends: the session's wait_timeout. */
+  readonly idleMs: () => number
+}
+
+const done: Answer = { kind: "ok", affectedRows: 0 }
+
+/** Seconds of the longest wait_timeout. */
+const waitSecondsMax = 31_536_000
+/** Seconds of silence when wait_timeout says nothing usable. */
+const waitSecondsDefault = 28_800
+
+const gridAnswer = (grid: Grid): Answer => {
+  let rest: ReadonlyArray<Row> | undefined = grid.rows
+  return {
+    kind: "rows",
+    columns: grid.columns.map(textColumn),
+    next: Effect.sync(() => {
+      const rows = rest
+      rest = undefined
+      return rows
+    })
+  }
+}
+
+/** Statements the server knows and this endpoint does not. */
+const refusedWords = [
+  "EXPLAIN",
+  "ANALYZE",
+  "KILL",
+  "INSERT",
+  "UPDATE",
+  "DELETE",
+  "LOAD",
+  "EXPORT",
+  "SUBMIT",
+  "BACKUP",
+  "RESTORE",
+  "RECOVER",
+  "REFRESH",
+  "PREPARE",
+  "EXECUTE",
+  "DEALLOCATE",
+  "CALL",
+  "INSTALL",
+  "UNINSTALL",
+  "LOCK",
+  "UNLOCK",
+  "REPLACE",
+  "MERGE",
+  "ADMIN",
+  "TRACE"
+]
+
+/** Makes the session of a connection that is logged in. */
+export const make = (parts: Parts, owner: Owner): SqlSession => {
+  const { catalogue, storage } = parts
+  const variables = Variables.make()
+  const access = owner.users.access(owner.user, owner.address)
+  let current: string | undefined
+
+  const parsed = <A>(result: Result.Result<A, SqlError>): Effect.Effect<A, SqlError> => Effect.fromResult(result)
+
+  const schemaOf = (database: string): string =>
+    database === "information_schema" ? "endpoint_information_schema" : TableOf.schemaOf(database)
+
+  const open = Effect.gen(function*() {
+    const session = yield* storage.session
+    if (current !== undefined) yield* session.run(`set schema = ${literal(quoted(schemaOf(current)))}`)
+    return session
+  })
+
+  const identity = `'${owner.user}'@'${access.identity.host}'`
+
+  const context = (): Translate.Context => ({
+    database: current,
+    hasDatabase: catalogue.hasDatabase,
+    hasTable: (database, table) => catalogue.find(database, table) !== undefined,
+    refusedRead: (database, table) =>
+      access.may("SELECT", { kind: "TABLE", database, table }) ? undefined : accessDenied("SELECT", `TABLE ${table}`),
+    variable: (name) => {
+      const value = variables.get(name)
+      if (value === undefined) return undefined
+      return /^\d{1,18}$/.test(value) ? value : literal(value)
+    },
+    constants: {
+      database: current === undefined ? "null" : literal(current),
+      schema: current === undefined ? "null" : literal(current),
+      catalog: literal("default_catalog"),
+      user: literal(identity),
+      current_user: literal(identity),
+      session_user: literal(identity),
+      system_user: literal(identity),
+      current_role: literal("NONE"),
+      version: literal("8.0.33"),
+      current_version: literal(Variables.currentVersion),
+      connection_id: String(owner.id),
+      last_query_id: literal(""),
+      last_insert_id: "0"
+    }
+  })
+
+  const select = (sql: string, cursor: TokenCursor) =>
+    Effect.gen(function*() {
+      const translated = yield* parsed(Translate.translate(sql, context()))
+      return yield* QueryRunner.run(parts, yield* open, translated, writtenNames(cursor.list))
+    })
+
+  const users = (): UserStatements.Context => ({
+    accounts: catalogue.accounts,
+    users: owner.users,
+    access,
+    database: current
+  })
+
+  const showing = (): Show.Context => ({
+    ...parts,
+    database: current,
+    variables,
+    access,
+    users: users(),
+    connections: owner.connections
+  })
+
+  const use: SqlSession["use"] = (database) =>
+    Effect.suspend(() => {
+      const name = database.replace(/^default_catalog\./, "")
+      if (name.toLowerCase() === "information_schema") {
+        current = "information_schema"
+        return Effect.void
+      }
+      if (!catalogue.hasDatabase(name)) return Effect.fail(unknownDatabase(name))
+      if (!access.sees({ kind: "DATABASE", database: name })) {
+        return Effect.fail(accessDenied("ANY", `DATABASE ${name}`))
+      }
+      current = name
+      return Effect.void
+    })
+
+  const ddl: DdlStatements.Context = {
+    ...parts,
+    access,
+    database: () => current,
+    left: (database) => {
+      if (current === database) current = undefined
+    }
+  }
+
+  /** The effect of a statement; parsing refusals are thrown and caught by `execute`. */
+  const statement = (sql: string, cursor: TokenCursor): Effect.Effect<Answer, SqlError | StorageError, Scope.Scope> => {
+    if (cursor.done) return Effect.fail(syntax("the statement is empty"))
+    if (cursor.list.some((token) => token.kind === "symbol" && token.text === ";")) {
+      return Effect.fail(unsupported("a packet with several statements"))
+    }
+    if (cursor.is("SELECT") || cursor.is("WITH") || cursor.is("(")) return select(sql, cursor)
+    const aboutUsers = UserStatements.run(cursor, users())
+    if (aboutUsers !== undefined) return Effect.as(aboutUsers, done)
+    if (cursor.is("ADMIN", "SHOW", "FRONTEND", "CONFIG")) {
+      access.need("OPERATE", { kind: "SYSTEM" })
+      cursor.need("ADMIN", "SHOW", "FRONTEND", "CONFIG")
+      return Effect.succeed(gridAnswer(frontendConfig(cursor)))
+    }
+    if (cursor.take("SHOW")) return Effect.succeed(gridAnswer(Show.show(cursor, showing())))
+    if (cursor.take("DESC") || cursor.take("DESCRIBE")) return Effect.succeed(gridAnswer(Show.desc(cursor, showing())))
+    if (cursor.take("USE")) {
+      const { database, name } = cursor.qualified()
+      cursor.end()
+      return Effect.as(use(database === undefined ? name : `${database}.${name}`), done)
+    }
+    if (cursor.take("SET")) {
+      SetStatement.run(cursor, variables)
+      return Effect.succeed(done)
+    }
+    const change = DdlStatements.run(sql, cursor, ddl)
+    if (change !== undefined) return Effect.as(change, done)
+    // There is nothing to commit or roll back: every statement stands for itself.
+    if (cursor.is("BEGIN") || cursor.is("START", "TRANSACTION") || cursor.is("COMMIT") || cursor.is("ROLLBACK")) {
+      return Effect.succeed(done)
+    }
+    const refused = refusedWords.find((word) => cursor.is(word))
+    if (refused !== undefined) throw unsupported(refused)
+    return Effect.fail(analysis(`this endpoint does not support the statement: ${firstWords(sql)}`))
+  }
+
+  const columnsOf = (sql: string, written: ReadonlyArray<string | undefined> | undefined) =>
+    Effect.gen(function*() {
+      const translated = yield* parsed(Translate.translate(sql, context()))
+      return yield* QueryRunner.columns(parts, yield* open, translated, written)
+    })
+
+  const prepare: SqlSession["prepare"] = (sql) =>
+    Effect.suspend(() =>
+      Effect.flatten(parsed(attempt(sql, (cursor) => {
+        if (!cursor.is("SELECT") && !cursor.is("WITH") && !cursor.is("(")) throw unprepared()
+        const written = writtenNames(cursor.list)
+        // DuckDB wants the types of some parameters; where it cannot guess them a value in their place tells.
+        const guessed = (literal: string) => {
+          const guess = withLiteral(sql, literal)
+          return guess === undefined ? Effect.fail(unprepared()) : columnsOf(guess, written)
+        }
+        return columnsOf(sql, written).pipe(Effect.catch((error) =>
+          guessed("NULL").pipe(
+            Effect.catch(() => guessed("1")),
+            Effect.mapError(() => error)
+          )
+        ))
+      })))
+    ).pipe(Effect.catchTag("StorageError", (error) => Effect.fail(QueryRunner.storageMessage(error.message))))
+
+  return {
+    execute: (sql) =>
+      Effect.suspend(() => Effect.flatten(parsed(attempt(sql, (cursor) => statement(sql, cursor))))).pipe(
+        Effect.catchTag("StorageError", (error) => Effect.fail(QueryRunner.storageMessage(error.message)))
+      ),
+    prepare,
+    use,
+    database: () => current,
+    idleMs: () => {
+      const written = Number(variables.get("@@wait_timeout"))
+      const seconds = Number.isInteger(written) && written > 0 ? written : waitSecondsDefault
+      return Math.min(seconds, waitSecondsMax) * 1000
+    }
+  }
+}

@@ -1,0 +1,55 @@
+/** Transactions that are prepared: the FE commits them, rolls them back, or ends them when they wait too long. */
+import * as Effect from "effect/Effect"
+import type { Storage } from "../catalogue/Storage.ts"
+import type { LabelRecord } from "../load/Labels.ts"
+import { type LoadEngine, type LoadRefused, refuse, storageRefusal } from "../load/LoadEngine.ts"
+import type { Prepared, PreparedStore } from "./PreparedStore.ts"
+
+/** The prepared transactions of an endpoint. */
+export interface PreparedTransactions {
+  /** Takes over a transaction whose rows and state are in the file. */
+  readonly add: (prepared: Prepared) => void
+  /** Merges the rows; when that fails the transaction stays prepared. */
+  readonly commit: (record: LabelRecord) => Effect.Effect<void, LoadRefused>
+  /** Drops the rows; does nothing when the transaction is not prepared. */
+  readonly rollback: (record: LabelRecord) => Effect.Effect<void>
+  /** Ends those whose time is over and those whose database is gone. */
+  readonly expire: (nowMs: number, known: (record: LabelRecord) => boolean) => Effect.Effect<void>
+}
+
+/** Makes the registry, with the transactions that the file holds. */
+export const make = (storage: Storage, engine: LoadEngine, store: PreparedStore): PreparedTransactions => {
+  const prepared = new Map<LabelRecord, Prepared>(store.found.map((found) => [found.record, found]))
+
+  const end = (found: Prepared, reason: string): Effect.Effect<void> =>
+    engine.abortPrepared(found.record, found.progress, reason, (session) => store.remove(session, found)).pipe(
+      Effect.andThen(Effect.sync(() => prepared.delete(found.record)))
+    )
+
+  return {
+    add: (found) => {
+      prepared.set(found.record, found)
+    },
+    commit: (record) =>
+      Effect.gen(function*() {
+        const found = prepared.get(record)
+        if (found === undefined) return yield* refuse("the transaction is not prepared")
+        const merged = yield* store.mergeable(found)
+        const session = yield* storage.session.pipe(Effect.mapError(storageRefusal))
+        yield* engine.commit(session, record, merged, { ...found.progress }, store.remove(session, found))
+        prepared.delete(record)
+      }).pipe(Effect.scoped),
+    rollback: (record) =>
+      Effect.suspend(() => {
+        const found = prepared.get(record)
+        return found === undefined ? Effect.void : end(found, "User Aborted")
+      }),
+    expire: (nowMs, known) =>
+      Effect.suspend(() =>
+        Effect.forEach([...prepared.values()], (found) => {
+          if (!known(found.record)) return end(found, "the database was dropped")
+          return nowMs > found.deadlineMs ? end(found, "timeout by txn manager") : Effect.void
+        }, { discard: true })
+      )
+  }
+}
