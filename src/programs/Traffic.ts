@@ -13,6 +13,7 @@ import * as Settings from "../domain/config/Settings.ts"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
+import { SeededRandom } from "../domain/SeededRandom.ts"
 import * as PostgresFailure from "../layers/PostgresFailure.ts"
 import * as PostgresSql from "../layers/PostgresSql.ts"
 import * as TrafficRows from "./TrafficRows.ts"
@@ -99,7 +100,7 @@ export const make = Effect.fnUntraced(function*(
     Array.from({ length: WORKERS_MAX }, (_, index) => index),
     (index) =>
       PostgresSql.make(address, APPLICATION_NAME).pipe(
-        Effect.map((connection) => TrafficWorker.make(connection, new TrafficRows.SeededRandom(seed + 1 + index)))
+        Effect.map((connection) => TrafficWorker.make(connection, new SeededRandom(seed + 1 + index)))
       )
   )
 
@@ -109,7 +110,7 @@ export const make = Effect.fnUntraced(function*(
   const seedRows = Effect.gen(function*() {
     const rows = yield* query("select exists (select from orders) as exists")
     if (rows[0]?.["exists"] === true) return
-    const random = new TrafficRows.SeededRandom(seed)
+    const random = new SeededRandom(seed)
     for (const [table, count] of [["orders", SEED_ORDERS], ["order_items", SEED_ITEMS]] as const) {
       for (let done = 0; done < count; done += SEED_CHUNK_ROWS) {
         const ids = Array.from({ length: Math.min(SEED_CHUNK_ROWS, count - done) }, () => undefined)
@@ -124,7 +125,7 @@ export const make = Effect.fnUntraced(function*(
       const count = Math.min(WORKERS_MAX, Math.max(1, Math.ceil(rate / WORKER_RATE_MAX)))
       while (workers.length < count) {
         const connection = yield* PostgresSql.make(address, APPLICATION_NAME)
-        workers.push(TrafficWorker.make(connection, new TrafficRows.SeededRandom(seed + 1 + workers.length)))
+        workers.push(TrafficWorker.make(connection, new SeededRandom(seed + 1 + workers.length)))
       }
       const active = workers.slice(0, count)
       yield* TrafficWorker.share(query, active)

@@ -3,6 +3,7 @@
  * for each other's locks.
  */
 import * as Effect from "effect/Effect"
+import type { SeededRandom } from "../domain/SeededRandom.ts"
 import type { PostgresSql } from "../layers/PostgresSql.ts"
 import * as TrafficRows from "./TrafficRows.ts"
 
@@ -58,7 +59,7 @@ const remember = (keys: Array<number>, added: ReadonlyArray<number>): void => {
   if (keys.length > KEYS_MAX) keys.splice(0, keys.length - KEYS_MAX)
 }
 
-const takeOne = (keys: Array<number>, random: TrafficRows.SeededRandom): number | undefined => {
+const takeOne = (keys: Array<number>, random: SeededRandom): number | undefined => {
   const at = random.below(keys.length)
   const [taken, last] = [keys[at], keys.pop()]
   if (last !== undefined && at < keys.length) keys[at] = last
@@ -69,7 +70,7 @@ const idsOf = (rows: Effect.Success<ReturnType<Query>>): ReadonlyArray<number> =
 
 export const make = (
   { query }: { readonly query: Query },
-  random: TrafficRows.SeededRandom
+  random: SeededRandom
 ): Worker => {
   const state: ByTable<TableState> = byTable(() => ({ live: [], deleted: [] }))
   const totals = { inserts: 0, updates: 0, deletes: 0, transactions: 0 }

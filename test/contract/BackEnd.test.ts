@@ -1,13 +1,11 @@
 import { assert, it, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import mysql from "mysql2/promise"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { gzipSync } from "node:zlib"
+import { gzipSync, zstdCompressSync } from "node:zlib"
 import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
 import { server as httpServer } from "../../src/layers/embedded/starrocks/http/HttpReply.ts"
 import { listen } from "../../src/layers/embedded/starrocks/http/Listening.ts"
+import * as TemporaryDirectory from "../support/TemporaryDirectory.ts"
 import { ContractServer, external, newLabel, type Shape, tColumns } from "./ContractServer.ts"
 import { http, raw, type Request } from "./WireHttp.ts"
 
@@ -178,7 +176,7 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       assert.match(String(reply["Message"]), /Only one of http header content-encoding and compression can be set/)
     }))
 
-  it.effect("32: a gzip body is decoded; one that is none fails", () =>
+  it.effect("32: a gzip or zstd body is decoded, all frames of it; one that is none, or not to its end, fails", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
@@ -188,6 +186,18 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       assert.strictEqual(reply["NumberLoadedRows"], 2)
       const bad = yield* server.load({ table, rows, headers: { compression: "gzip" } })
       assert.strictEqual(bad["Status"], "Fail")
+      for (const [compression, compress] of [["gzip", gzipSync], ["zstd", zstdCompressSync]] as const) {
+        const headers = { compression }
+        const frame = (from: number) =>
+          compress(Array.from({ length: 1000 }, (_, id) => `{"id":${from + id}}\n`).join(""))
+        const frames = Buffer.concat([frame(0), frame(1000)])
+        const several = yield* server.load({ table, body: frames, headers })
+        assert.strictEqual(several["NumberLoadedRows"], 2000, compression)
+        for (const behind of [frame(0).subarray(0, -1), Buffer.from("{\"id\":1}")]) {
+          const cut = yield* server.load({ table, body: Buffer.concat([frames, behind]), headers })
+          assert.strictEqual(cut["Status"], "Fail", compression)
+        }
+      }
     }))
 
   it.effect("34: over 100 MB of declared JSON is refused before the body, unless ignore_json_size is set", () =>
@@ -429,10 +439,7 @@ it.live.skipIf(external)(
   "streaming_load_max_mb bounds bodies with a declared length and bodies in chunks",
   () =>
     Effect.gen(function*() {
-      const dataDir = yield* Effect.acquireRelease(
-        Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-contract-"))),
-        (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-      )
+      const dataDir = yield* TemporaryDirectory.make("contract")
       const { bePort, mysqlPort } = yield* EmbeddedStarRocks.make({ dataDir, database: "d", bodyBytesMax: 1000 })
       yield* Effect.promise(async () => {
         const connection = await mysql.createConnection({ host: "127.0.0.1", port: mysqlPort, user: "root" })

@@ -7,12 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import mysql from "mysql2/promise"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
 import { make as makeFaults } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
 import type { Faults } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
+import * as TemporaryDirectory from "../support/TemporaryDirectory.ts"
 import { type Exchanged, http, type Request } from "./WireHttp.ts"
 
 /** Whether the tests run against somebody else's server, which has no switchboard for faults. */
@@ -161,10 +159,7 @@ const shape = (address: Address, database: string, faults: Faults): Shape => {
 }
 
 const embedded = Effect.gen(function*() {
-  const dataDir = yield* Effect.acquireRelease(
-    Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-contract-"))),
-    (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-  )
+  const dataDir = yield* TemporaryDirectory.make("contract")
   const services = yield* Layer.build(EmbeddedStarRocks.layer({ dataDir, database: "d" }))
   const endpoint = Context.get(services, EmbeddedStarRocks.EmbeddedStarRocks)
   return shape({ ...endpoint, user: "root", password: "" }, "d", endpoint.faults)
@@ -194,3 +189,14 @@ const named = Effect.gen(function*() {
 export class ContractServer extends Context.Service<ContractServer, Shape>()("dbmazz/test/ContractServer") {
   static readonly layer = Layer.effect(ContractServer, external ? Effect.orDie(named) : Effect.orDie(embedded))
 }
+
+/** Loads one value, given as JSON text, into column `v` of a fresh table; the stored text, or the reply's status. */
+export const stored = (server: Shape, type: string, value: string, options: Partial<LoadOptions> = {}) =>
+  Effect.gen(function*() {
+    const table = yield* server.table(`id BIGINT NOT NULL, v ${type} NULL`)
+    const reply = yield* server.load({ table, body: `{"id":1,"v":${value}}`, ...options })
+    if (reply["Status"] !== "Success") return String(reply["Status"])
+    const [row] = yield* server.sql(`SELECT v FROM ${table}`)
+    const found = row?.["v"]
+    return typeof found === "number" ? String(found) : typeof found === "string" ? found : null
+  })

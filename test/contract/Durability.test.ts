@@ -3,11 +3,9 @@ import * as Effect from "effect/Effect"
 import mysql from "mysql2/promise"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { afterEach } from "vitest"
+import * as TemporaryDirectory from "../support/TemporaryDirectory.ts"
 import { http } from "./WireHttp.ts"
 
 /** The endpoint as a program of its own. */
@@ -80,10 +78,7 @@ const transaction = (program: Program, operation: string, headers: Readonly<Reco
     headers: { authorization, db: "d", table: "t", format: "json", ...headers }
   }).then((answer) => answer.body)
 
-const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-durability-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+const directory = TemporaryDirectory.make("durability")
 
 it.live("an acknowledged load, its label and the catalogue survive kill -9; SIGTERM ends with exit code 0", () =>
   Effect.gen(function*() {

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import { ContractServer, external, newLabel, tColumns } from "./ContractServer.ts"
 
 const live = { excludeTestServices: true } as const
@@ -180,20 +181,28 @@ layer(ContractServer.layer, live)("labels and uncertain outcomes", (it) => {
       })
   )
 
-  it.effect("a cancelled load does not commit", () =>
+  it.effect("a cancelled load is ABORTED at once, does not commit, and its label is free", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
       const label = newLabel()
-      const path = `/api/${server.database}/${table}/_cancel?label=${label}`
+      const cancel = server.fe({ method: "POST", path: `/api/${server.database}/${table}/_cancel?label=${label}` })
+      let during: unknown
       const reply = yield* server.load({
         table,
         rows,
         headers: { label },
-        beforeEnd: server.fe({ method: "POST", path })
+        beforeEnd: Effect.gen(function*() {
+          assert.match((yield* cancel).body, /"status": ?"OK"/)
+          during = (yield* server.labelState(label))["state"]
+        })
       })
+      assert.strictEqual(during, "ABORTED")
       assert.strictEqual(reply["Status"], "Fail")
       assert.strictEqual((yield* server.labelState(label))["state"], "ABORTED")
+      assert.strictEqual((yield* server.load({ table, rows, headers: { label } }))["Status"], "Success")
+      assert.include((yield* cancel).body, "FAILED")
+      assert.strictEqual((yield* server.labelState(label))["state"], "VISIBLE")
     }))
 
   it.effect("a load that takes longer than its timeout is aborted and answered", () =>
@@ -203,7 +212,11 @@ layer(ContractServer.layer, live)("labels and uncertain outcomes", (it) => {
       const label = newLabel()
       const many = Array.from({ length: 20_000 }, (_, id) => ({ id, name: "x" }))
       const headers = { label, timeout: "1" }
-      const reply = yield* server.load({ table, rows: many, headers, beforeEnd: Effect.sleep("1300 millis") })
+      const aborted = Effect.repeat(server.labelState(label), {
+        schedule: Schedule.spaced("10 millis"),
+        until: (state) => state["state"] === "ABORTED"
+      })
+      const reply = yield* server.load({ table, rows: many, headers, beforeEnd: aborted })
       assert.strictEqual(reply["Status"], "Fail")
       assert.match(String(reply["Message"]), /timeout/)
       assert.strictEqual((yield* server.labelState(label))["state"], "ABORTED")

@@ -18,6 +18,25 @@ const finished = (server: Shape, table: string) =>
     Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (state) => state === "FINISHED" })
   )
 
+/** A table whose new columns are more than metadata: adding one waits for the loads that run at that moment. */
+const unevolving = (server: Shape) => {
+  const name = `slow_${process.pid}_${Date.now()}`
+  const properties = "PROPERTIES (\"replication_num\" = \"1\", \"fast_schema_evolution\" = \"false\")"
+  return Effect.as(
+    server.sql(
+      `CREATE TABLE ${server.database}.${name} (${tColumns}) PRIMARY KEY (id) DISTRIBUTED BY HASH(id) ${properties}`
+    ),
+    name
+  )
+}
+
+/** Does something while a load of the table is open, so that a job which it starts cannot end. */
+const duringJob = <E>(server: Shape, table: string, use: Effect.Effect<void, E>) =>
+  Effect.gen(function*() {
+    const reply = yield* server.load({ table, rows: [{ id: 10 }], beforeEnd: Effect.orDie(use) })
+    assert.strictEqual(reply["Status"], "Success")
+  })
+
 const code = (server: Shape, statement: string) =>
   Effect.flip(server.sql(statement)).pipe(Effect.map((error) => error.code))
 
@@ -94,29 +113,45 @@ layer(ContractServer.layer, live)("the MySQL port", (it) => {
       assert.deepStrictEqual([row?.["a"], row?.["b"]], [null, "x"])
     }))
 
-  it.effect.skipIf(external)(
-    "120, 123: while a job runs, a second ALTER is refused and loads ignore the new member",
-    () =>
-      Effect.gen(function*() {
-        const server = yield* ContractServer
-        const table = yield* server.table(tColumns)
-        server.faults.on("schema-change-running", { table })
-        yield* server.sql(`ALTER TABLE ${table} ADD COLUMN a INT`)
-        assert.strictEqual(yield* alterState(server, table), "PENDING")
-        yield* alterState(server, table).pipe(
-          Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (state) => state === "RUNNING" })
-        )
-        const second = yield* Effect.flip(server.sql(`ALTER TABLE ${table} ADD COLUMN b INT`))
-        assert.strictEqual(second.code, 5014)
-        assert.match(second.message, /state is not NORMAL/)
-        assert.strictEqual((yield* server.load({ table, rows: [{ id: 1, a: 5 }] }))["Status"], "Success")
-        server.faults.off("schema-change-running")
-        yield* finished(server, table)
-        yield* server.load({ table, rows: [{ id: 2, a: 6 }] })
-        const rows = yield* server.sql(`SELECT a FROM ${table} ORDER BY id`)
-        assert.deepStrictEqual(rows.map((row) => row["a"]), [null, 6])
-      })
-  )
+  it.effect("120: while a job runs, a second ALTER is refused, and goes through when the first is FINISHED", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* unevolving(server)
+      yield* duringJob(
+        server,
+        table,
+        Effect.gen(function*() {
+          yield* server.sql(`ALTER TABLE ${table} ADD COLUMN a INT`)
+          const second = yield* Effect.flip(server.sql(`ALTER TABLE ${table} ADD COLUMN b INT`))
+          assert.match(second.message, /state is not NORMAL/)
+          if (!external) assert.strictEqual(second.code, 5014)
+        })
+      )
+      yield* finished(server, table)
+      yield* server.sql(`ALTER TABLE ${table} ADD COLUMN b INT`)
+      yield* finished(server, table)
+      const columns = (yield* server.sql(`DESC ${table}`)).map((row) => row["Field"])
+      assert.deepStrictEqual(columns.slice(-2), ["a", "b"])
+    }))
+
+  it.effect("123: a member for a new column is ignored before FINISHED and loaded after it", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* unevolving(server)
+      yield* duringJob(
+        server,
+        table,
+        Effect.gen(function*() {
+          yield* server.sql(`ALTER TABLE ${table} ADD COLUMN a INT`)
+          assert.strictEqual((yield* server.load({ table, rows: [{ id: 1, a: 5 }] }))["Status"], "Success")
+          assert.notStrictEqual(yield* alterState(server, table), "FINISHED")
+        })
+      )
+      yield* finished(server, table)
+      assert.strictEqual((yield* server.load({ table, rows: [{ id: 2, a: 6 }] }))["Status"], "Success")
+      const rows = yield* server.sql(`SELECT id, a FROM ${table} WHERE id < 10 ORDER BY id`)
+      assert.deepStrictEqual(rows.map((row) => row["a"]), [null, 6])
+    }))
 
   it.effect("122: ADD COLUMN NOT NULL needs a default; known names, keys and wrong changes are refused", () =>
     Effect.gen(function*() {
@@ -354,6 +389,118 @@ layer(ContractServer.layer, live)("the MySQL port", (it) => {
       yield* server.sql("SELECT * FROM information_schema.views LIMIT 1")
       assert.strictEqual(yield* code(server, "SELECT * FROM information_schema.no_such_view"), 5502)
       assert.lengthOf(yield* server.sql(`SELECT t.id FROM default_catalog.${database}.${table} t`), 0)
+    }))
+
+  it.effect("Connector/J's getTables, getColumns, getIndexInfo and getSQLKeywords", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const { database } = server
+      const table = yield* server.table(tColumns)
+      const tables = yield* server.sql(
+        "SELECT TABLE_SCHEMA AS TABLE_CAT, NULL AS TABLE_SCHEM, TABLE_NAME, CASE WHEN TABLE_TYPE='BASE TABLE' THEN CASE " +
+          "WHEN TABLE_SCHEMA = 'mysql' OR TABLE_SCHEMA = 'performance_schema' THEN 'SYSTEM TABLE' ELSE 'TABLE' END WHEN " +
+          "TABLE_TYPE='TEMPORARY' THEN 'LOCAL_TEMPORARY' ELSE TABLE_TYPE END AS TABLE_TYPE, TABLE_COMMENT AS REMARKS, NULL " +
+          "AS TYPE_CAT FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = " +
+          `'${database}' AND TABLE_NAME LIKE '${table}' HAVING TABLE_TYPE IN ('TABLE','VIEW',null,null,null) ` +
+          "ORDER BY TABLE_TYPE, TABLE_SCHEMA, TABLE_NAME"
+      )
+      assert.deepStrictEqual(tables.map((row) => [row["TABLE_CAT"], row["TABLE_NAME"], row["TABLE_TYPE"]]), [
+        [database, table, "TABLE"]
+      ])
+      const columns = yield* server.sql(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, CASE UPPER(DATA_TYPE) WHEN 'INT' THEN 4 ELSE 12 END AS DATA_TYPE, " +
+          "UPPER(CASE WHEN LOCATE('UNSIGNED', UPPER(COLUMN_TYPE)) != 0 AND LOCATE('SET', UPPER(DATA_TYPE)) <> 1 THEN " +
+          "CONCAT(DATA_TYPE, ' UNSIGNED') ELSE DATA_TYPE END) AS TYPE_NAME, UPPER(CASE WHEN " +
+          "UPPER(DATA_TYPE)='DATE' THEN 10 WHEN CHARACTER_MAXIMUM_LENGTH > 2147483647 THEN 2147483647 ELSE " +
+          "CHARACTER_MAXIMUM_LENGTH END) AS COLUMN_SIZE, CASE WHEN IS_NULLABLE = 'NO' THEN 0 ELSE 1 END AS NULLABLE, " +
+          "CASE WHEN EXTRA LIKE '%auto_increment%' THEN 'YES' ELSE 'NO' END AS IS_AUTOINCREMENT FROM " +
+          `INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = '${database}' AND TABLE_NAME LIKE '${table}' ` +
+          "ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+      )
+      assert.deepStrictEqual(columns.map((row) => [row["COLUMN_NAME"], row["TYPE_NAME"], row["COLUMN_SIZE"]]), [
+        ["id", "BIGINT", null],
+        ["name", "VARCHAR", "10"],
+        ["n", "INT", null],
+        ["ts", "DATETIME", null]
+      ])
+      yield* server.sql(
+        "SELECT TABLE_SCHEMA AS TABLE_CAT, NULL AS TABLE_SCHEM, TABLE_NAME, NON_UNIQUE, NULL AS INDEX_QUALIFIER, " +
+          "INDEX_NAME, 3 AS TYPE, SEQ_IN_INDEX AS ORDINAL_POSITION, COLUMN_NAME, COLLATION AS ASC_OR_DESC, CARDINALITY, 0 " +
+          `AS PAGES, NULL AS FILTER_CONDITION FROM INFORMATION_SCHEMA.STATISTICS WHERE TABLE_SCHEMA = '${database}' AND ` +
+          `TABLE_NAME = '${table}' ORDER BY NON_UNIQUE, INDEX_NAME, SEQ_IN_INDEX`
+      )
+      if (external) return
+      const words = yield* server.sql(
+        "SELECT WORD FROM INFORMATION_SCHEMA.KEYWORDS WHERE RESERVED=1 ORDER BY WORD"
+      )
+      assert.includeMembers(words.map((row) => row["WORD"]), ["SELECT", "LARGEINT", "QUALIFY"])
+    }))
+
+  it.effect("information_schema describes itself: its database, its tables and their columns", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const schemata = yield* server.sql("SELECT SCHEMA_NAME FROM information_schema.schemata")
+      assert.includeMembers(schemata.map((row) => row["SCHEMA_NAME"]), ["information_schema", server.database])
+      const table = yield* server.table(tColumns)
+      const [created] = yield* server.sql(
+        `SELECT CREATE_TIME FROM information_schema.tables WHERE TABLE_NAME = '${table}'`
+      )
+      assert.match(String(created?.["CREATE_TIME"]), /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/)
+      const partitions = yield* server.sql(
+        `SELECT TABLE_NAME FROM information_schema.partitions WHERE TABLE_SCHEMA = '${server.database}' AND TABLE_NAME = '${table}'`
+      )
+      assert.lengthOf(partitions, 1)
+      const names = yield* server.sql("SHOW TABLES FROM information_schema")
+      for (const name of names.map((row) => String(Object.values(row)[0]))) {
+        const described = (yield* server.sql(`DESC information_schema.${name}`)).map((row) => row["Field"])
+        const shown = (yield* server.sql(`SHOW COLUMNS FROM ${name} FROM information_schema`)).map((row) =>
+          row["Field"]
+        )
+        assert.deepStrictEqual(shown, described)
+        const client = yield* connect(server, administrator)
+        const fields = yield* Effect.promise(() =>
+          client.connection.query(`SELECT * FROM information_schema.${name} LIMIT 0`).then(([, found]) => found)
+        )
+        assert.deepStrictEqual(fields.map((field) => field.name), described, name)
+      }
+      assert.strictEqual(yield* code(server, "DESC information_schema.no_such_table"), 5502)
+    }).pipe(Effect.scoped))
+
+  it.effect.skipIf(external)("settings tell the limits that hold", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const rows = yield* server.sql("ADMIN SHOW FRONTEND CONFIG")
+      const settings = Object.fromEntries(rows.map((row) => [row["Key"], row["Value"]]))
+      assert.strictEqual(settings["qe_max_connection"], "256")
+      assert.strictEqual(settings["label_keep_max_second"], "259200")
+      assert.strictEqual(settings["label_keep_max_num"], "1000")
+      assert.strictEqual(settings["max_running_txn_num_per_db"], "1000")
+    }))
+
+  it.effect("variables that were never set are NULL, members of maps are values, names of columns need no quotes", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(
+        "id BIGINT NOT NULL, m MAP<VARCHAR(5),INT>, a ARRAY<INT>, ts DATETIME, at INT, collation INT"
+      )
+      yield* server.load({
+        table,
+        rows: [{ id: 1, m: { k: 7 }, a: [4, 5], ts: "2024-01-02 03:04:05", at: 1, collation: 2 }]
+      })
+      const [row] = yield* server.sql(
+        "SELECT @never_set, element_at(m, 'k') AS k, element_at(m, 'x') AS x, element_at(a, 2) AS e, m['k'] AS b, " +
+          `ts + interval 1 day, at, t.collation FROM ${table} t WHERE at = 1`
+      )
+      assert.deepStrictEqual(row, {
+        "@never_set": null,
+        k: 7,
+        x: null,
+        e: 5,
+        b: 7,
+        "ts + interval 1 day": "2024-01-03 03:04:05",
+        at: 1,
+        collation: 2
+      })
     }))
 
   it.effect("a column is called what the client wrote, whatever the case", () =>

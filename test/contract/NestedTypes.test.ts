@@ -1,18 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { ContractServer, external, type LoadOptions, type Shape } from "./ContractServer.ts"
+import { ContractServer, external, type Shape, stored } from "./ContractServer.ts"
 
 const live = { excludeTestServices: true } as const
-
-/** Loads one value, given as JSON text, into column `v` of a fresh table; the stored text, or the reply's status. */
-const stored = (server: Shape, type: string, value: string, options: Partial<LoadOptions> = {}) =>
-  Effect.gen(function*() {
-    const table = yield* server.table(`id BIGINT NOT NULL, v ${type} NULL`)
-    const reply = yield* server.load({ table, body: `{"id":1,"v":${value}}`, ...options })
-    if (reply["Status"] !== "Success") return String(reply["Status"])
-    const [row] = yield* server.sql(`SELECT v FROM ${table}`)
-    return typeof row?.["v"] === "string" ? row["v"] : null
-  })
 
 const refusal = (server: Shape, columns: string, rest?: string) =>
   server.table(columns, rest).pipe(Effect.flip, Effect.map((error) => error.message))

@@ -88,6 +88,42 @@ layer(ContractServer.layer, live)("prepared statements", (it) => {
       assert.lengthOf(yield* client.execute(`SELECT id FROM ${table} WHERE id = ?`, [2]), 1)
     }).pipe(Effect.scoped))
 
+  it.effect.skipIf(external)("a text longer than 16 MiB arrives whole", () =>
+    Effect.gen(function*() {
+      const { client } = yield* prepared
+      const [row] = yield* client.execute("SELECT repeat('a', 20000000) AS v", [])
+      assert.strictEqual(String(row?.["v"]).length, 20_000_000)
+    }).pipe(Effect.scoped))
+
+  it.effect("sums are numbers that a client reads as text, the greatest LARGEINT too", () =>
+    Effect.gen(function*() {
+      const { client, table } = yield* prepared
+      const query = `SELECT sum(i), sum(i) AS s, max(l) AS m, l + 0 AS w FROM ${table} WHERE i < ? GROUP BY l`
+      const expected = [
+        "-5",
+        "-5",
+        "170141183460469231731687303715884105727",
+        "170141183460469231731687303715884105727"
+      ]
+      const [binary] = yield* client.execute(query, [0])
+      assert.deepStrictEqual(Object.values(binary ?? {}).map((value) => typeof value), [
+        "string",
+        "string",
+        "string",
+        "string"
+      ])
+      assert.deepStrictEqual(Object.values(binary ?? {}), expected)
+      const [plain] = yield* client.query(query.replace("?", "0"))
+      assert.deepStrictEqual(Object.values(plain ?? {}).map(String), expected)
+      assert.deepStrictEqual(Object.keys(plain ?? {}), ["sum(i)", "s", "m", "w"])
+      if (external) return
+      const types = yield* Effect.promise(() =>
+        client.connection.query(query.replace("?", "0")).then(([, fields]) => fields.map((field) => field.columnType))
+      )
+      // LONGLONG for the sums, text for what only a LARGEINT holds.
+      assert.deepStrictEqual(types, [8, 8, 253, 253])
+    }).pipe(Effect.scoped))
+
   it.effect.skipIf(external)(
     "a statement that was closed is unknown, and a connection holds a bounded number of them",
     () =>

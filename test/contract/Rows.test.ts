@@ -204,6 +204,20 @@ layer(ContractServer.layer, live)("rows of a load", (it) => {
       assert.deepStrictEqual(yield* ids(server, table), [6, 7, 8, 9])
     }))
 
+  it.effect("73: a where predicate stands for itself: brackets that reach beyond it, and values it cannot compare, fail the load", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const rows = [{ id: 1, n: 1 }, { id: 9, n: 9 }]
+      for (const where of ["id > 5) or (1=1", "(id > 5", "id > 5)", "id > 5) -- ", "cast('x' as int) > n"]) {
+        const reply = yield* server.load({ table, rows, headers: { where } })
+        assert.deepStrictEqual([reply["Status"], reply["NumberLoadedRows"]], ["Fail", 0], where)
+      }
+      assert.deepStrictEqual(yield* ids(server, table), [])
+      const quoted = yield* server.load({ table, rows, headers: { where: "(id > 5) and name is null or name = ')' " } })
+      assert.strictEqual(quoted["NumberLoadedRows"], 1)
+    }))
+
   it.effect("a large load of many chunks keeps every row, and deletes and upserts of one load stay apart", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

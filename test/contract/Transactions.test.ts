@@ -67,6 +67,24 @@ const begun = Effect.fnUntraced(function*(server: Shape, extra: Readonly<Record<
 })
 
 layer(ContractServer.layer, live)("Stream Load transactions", (it) => {
+  it.effect("names in headers are UTF-8, whatever their last byte looks like in Latin-1", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      // The last byte of à is 0xA0, a space without a break in Latin-1.
+      const table = `voilà_${Date.now()}_à`
+      yield* server.sql(
+        `CREATE TABLE ${server.database}.\`${table}\` (${tColumns}) PRIMARY KEY (id) DISTRIBUTED BY HASH(id) ` +
+          "PROPERTIES (\"replication_num\" = \"1\")"
+      )
+      const headers = { label: newLabel(), table }
+      for (const operation of ["begin", "load", "prepare", "commit"]) {
+        const body = operation === "load" ? "{\"id\":1}" : ""
+        const reply = yield* call(server, operation, { headers, body })
+        assert.strictEqual(reply["Status"], "OK", `${operation}: ${String(reply["Message"])}`)
+      }
+      assert.lengthOf(yield* server.sql(`SELECT id FROM \`${table}\``), 1)
+    }))
+
   it.effect("104: begin, two loads, prepare and commit: one TxnId, nothing visible before the commit", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

@@ -1,19 +1,8 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { ContractServer, type LoadOptions, type Shape, tColumns } from "./ContractServer.ts"
+import { ContractServer, stored, tColumns } from "./ContractServer.ts"
 
 const live = { excludeTestServices: true } as const
-
-/** Loads one value, given as JSON text, into column `v` of a fresh table; the stored text, or the reply's status. */
-const stored = (server: Shape, type: string, value: string, options: Partial<LoadOptions> = {}) =>
-  Effect.gen(function*() {
-    const table = yield* server.table(`id BIGINT NOT NULL, v ${type} NULL`)
-    const reply = yield* server.load({ table, body: `{"id":1,"v":${value}}`, ...options })
-    if (reply["Status"] !== "Success") return String(reply["Status"])
-    const [row] = yield* server.sql(`SELECT v FROM ${table}`)
-    const found = row?.["v"]
-    return typeof found === "number" ? String(found) : typeof found === "string" ? found : null
-  })
 
 const lenient = { headers: { strict_mode: "false" } } as const
 

@@ -1,11 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
+import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
-import { ContractServer, external, type Shape, tColumns } from "./ContractServer.ts"
+import * as TemporaryDirectory from "../support/TemporaryDirectory.ts"
+import { ContractServer, external, newLabel, type Shape, tColumns } from "./ContractServer.ts"
 import { type Address, connect, type Login } from "./SqlClient.ts"
+import type { Request } from "./WireHttp.ts"
 
 const live = { excludeTestServices: true } as const
 
@@ -64,6 +65,60 @@ layer(ContractServer.layer, live)("users and privileges", (it) => {
       assert.lengthOf(yield* server.sql(`SELECT * FROM ${table}`), 1)
       yield* server.sql(`REVOKE INSERT ON TABLE ${server.database}.${table} FROM USER '${login.user}'@'%'`)
       assert.strictEqual((yield* server.fe(load)).status, 401)
+    }).pipe(Effect.scoped))
+
+  it.effect("what has begun is not everybody's: operations and _cancel need INSERT, and the BE the password [?: so this endpoint]", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const { database } = server
+      const table = yield* server.table(tColumns)
+      const login = yield* user(server)
+      const mine = { authorization: server.authorization }
+      const his = { authorization: authorization(login) }
+      const nobody = { authorization: authorization({ user: "nobody_here", password: "x" }) }
+      const request = (operation: string, label: string, who: Readonly<Record<string, string>>): Request => ({
+        method: operation === "load" ? "PUT" : "POST",
+        path: `/api/transaction/${operation}`,
+        headers: { label, db: database, table, format: "json", ...who },
+        body: operation === "load" ? "{\"id\":1}" : ""
+      })
+      const state = (label: string) => Effect.map(server.labelState(label), (answer) => answer["state"])
+      const cancel = (label: string, who: Readonly<Record<string, string>>) =>
+        server.fe({ method: "POST", path: `/api/${database}/${table}/_cancel?label=${label}`, headers: who })
+
+      const open = newLabel()
+      assert.match((yield* server.be(request("begin", open, mine))).body, /"OK"/)
+      for (const operation of ["load", "prepare", "commit", "rollback"]) {
+        for (const who of [his, nobody]) {
+          const fe = yield* server.fe(request(operation, open, who))
+          assert.strictEqual(fe.status, 401, operation)
+          assert.match(fe.body, /Access denied/)
+        }
+        const be = yield* server.be(request(operation, open, nobody))
+        assert.match(be.body, /Access denied/, operation)
+        const without = yield* server.be(request(operation, open, { authorization: "" }))
+        assert.match(without.body, /no valid Basic authorization/)
+      }
+      assert.match((yield* server.be(request("load", open, his))).body, /Access denied/)
+      assert.strictEqual((yield* cancel(open, his)).status, 401)
+      assert.strictEqual(yield* state(open), "PREPARE")
+      yield* server.be(request("load", open, mine))
+      yield* server.be(request("prepare", open, mine))
+      for (const operation of ["commit", "rollback"]) {
+        assert.strictEqual((yield* server.fe(request(operation, open, his))).status, 401)
+      }
+      assert.strictEqual((yield* cancel(open, his)).status, 401)
+      assert.strictEqual(yield* state(open), "PREPARED")
+
+      yield* server.sql(`GRANT INSERT ON TABLE ${database}.${table} TO USER '${login.user}'@'%'`)
+      assert.match((yield* server.fe(request("commit", open, his))).body, /"OK"/)
+      assert.strictEqual(yield* state(open), "VISIBLE")
+      assert.lengthOf(yield* server.sql(`SELECT * FROM ${table}`), 1)
+      const other = newLabel()
+      yield* server.be(request("begin", other, mine))
+      assert.match((yield* server.be(request("load", other, his))).body, /"OK"/)
+      assert.match((yield* cancel(other, his)).body, /"OK"/)
+      assert.strictEqual(yield* state(other), "ABORTED")
     }).pipe(Effect.scoped))
 
   it.effect("a password is needed, and a new one counts at once, for MySQL and for HTTP", () =>
@@ -203,10 +258,7 @@ layer(ContractServer.layer, live)("users and privileges", (it) => {
     "users, passwords and grants survive a restart, and no password is in the files",
     () =>
       Effect.gen(function*() {
-        const dataDir = yield* Effect.acquireRelease(
-          Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-users-"))),
-          (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-        )
+        const dataDir = yield* TemporaryDirectory.make("users")
         const endpoint = EmbeddedStarRocks.make({ dataDir, database: "d" })
         const root = { user: "root" }
         yield* Effect.scoped(Effect.gen(function*() {

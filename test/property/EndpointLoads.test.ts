@@ -1,7 +1,8 @@
 /**
- * Random sequences of loads against one endpoint table, compared after every step with a model: a map by key and a set
- * of the labels that committed. The endpoint crashes in between; a crashed load is there as a whole or not at all, and
- * its label says which.
+ * Random sequences of loads against one endpoint table, compared after every step with a model: a map by key, a set of the
+ * labels that committed, and the transactions that are open or prepared, which commit, roll back or are cancelled some steps
+ * later. A column may come in between. The endpoint crashes in between; a crashed load is there as a whole or not at all,
+ * and its label says which.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
@@ -13,8 +14,8 @@ import { cp, mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
+import { SeededRandom } from "../../src/domain/SeededRandom.ts"
 import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
-import { SeededRandom } from "../../src/programs/TrafficRows.ts"
 import { http, type Request } from "../contract/WireHttp.ts"
 import * as EndpointProcess from "../support/EndpointProcess.ts"
 
@@ -29,6 +30,8 @@ const labelsMax = 7
 /** Real `kill -9`s at a moment that chance picks, beside those at a known one; each costs a start of a program. */
 const killsAtRandom = 3
 const killSeed = Number(process.env["KILL_SEED"] ?? 1)
+/** Default of the column that comes later. */
+const defaultX = 7
 /** Rows of a load that is killed: its commit takes tens of milliseconds, so that a kill can meet it. */
 const killedRows = 20_000
 /** Milliseconds in which a load gets to where it is to crash. */
@@ -44,43 +47,70 @@ const int = (maximum: number) => Schema.Int.check(Schema.isBetween({ minimum: 0,
 const Row = Schema.Struct({ what: int(9), id: int(keysMax), n: Schema.NullOr(int(5)), name: Schema.NullOr(int(3)) })
 type Row = typeof Row.Type
 
-/** A load and what becomes of it. `fate`: mostly nothing; the others are crashes, a tenth of a second each. */
+/**
+ * A load and what becomes of it, the end of a transaction, or a new column: `turn` chooses. `way`: below 6 the load is a
+ * plain one, below 8 a transaction that is left open, and otherwise one that is prepared. `fate` of a plain load: mostly
+ * nothing; the others are a new column and another load within its body, `_cancel`, and crashes, a tenth of a second each.
+ * `end` is how a transaction ends.
+ */
 const Step = Schema.Struct({
+  turn: int(11),
   label: int(labelsMax),
   rows: Schema.Array(Row).check(Schema.isMaxLength(rowsMax)),
   ratio: Schema.Literals([0, 0.5, 1]),
   partial: Schema.Boolean,
   merge: Schema.Boolean,
-  fate: int(59)
+  way: int(9),
+  fate: int(59),
+  end: Schema.Literals(["commit", "rollback", "_cancel"])
 })
 type Step = typeof Step.Type
 const Steps = Schema.Array(Step).check(Schema.isMaxLength(stepsMax))
 
-const fates = { crashAfter: 56, crashInBody: 57, crashBeforeCommit: 58, crashUnanswered: 59 } as const
+const turns = { end: 8, addColumn: 11 } as const
+const ways = { open: 6, prepared: 8 } as const
+const fates = {
+  overtaken: 50,
+  cancel: 54,
+  crashAfter: 56,
+  crashInBody: 57,
+  crashBeforeCommit: 58,
+  crashUnanswered: 59
+} as const
 
 interface Stored {
   readonly n: number | null
   readonly name: number | null
+  readonly x: number | null
+}
+
+/** A load as it was sent: which columns it carries is settled then. */
+interface Sent extends Step {
+  readonly columns: "id,n,name" | "id,n" | "id,x"
 }
 
 interface Model {
   readonly rows: Map<number, Stored>
   readonly labels: Set<number>
+  /** Transactions that have neither committed nor aborted. */
+  readonly open: Map<number, Sent>
+  /** Whether the column `x` is there; until then every row has its default. */
+  hasX: boolean
 }
 
-const newModel = (): Model => ({ rows: new Map(), labels: new Set() })
+const newModel = (): Model => ({ rows: new Map(), labels: new Set(), open: new Map(), hasX: false })
 
 /** The model: what a load does, and its status. */
-const apply = ({ labels, rows }: Model, load: Step): string => {
-  if (labels.has(load.label)) return "Label Already Exists"
+const apply = ({ labels, open, rows }: Model, load: Sent): string => {
+  if (labels.has(load.label) || open.has(load.label)) return "Label Already Exists"
   const good = load.rows.filter((row) => row.what < 8)
   if (good.length === 0 || 1 - good.length / load.rows.length > load.ratio) return "Fail"
   for (const { id, n, name, what } of good) {
-    const stored = rows.get(id)
-    const least = stored?.n ?? null
+    const stored = rows.get(id) ?? { n: null, name: null, x: defaultX }
     if (what >= 6) rows.delete(id)
-    else if (load.merge && least !== null && (n === null || n < least)) continue
-    else rows.set(id, { n, name: load.partial ? stored?.name ?? null : name })
+    else if (load.columns === "id,x") rows.set(id, { ...stored, x: n })
+    else if (load.merge && stored.n !== null && (n === null || n < stored.n)) continue
+    else rows.set(id, load.columns === "id,n" ? { ...stored, n } : { n, name, x: defaultX })
   }
   labels.add(load.label)
   return "Success"
@@ -90,6 +120,7 @@ const text = ({ id, n, name, what }: Row): string =>
   JSON.stringify({
     id: what === 8 ? "x" : id,
     n: what === 9 ? "many" : n,
+    x: what === 9 ? "many" : n,
     name,
     ...(what === 6 || what === 7 ? { __op: 1 } : {})
   })
@@ -189,6 +220,34 @@ class Crashing {
     return labelState(this.endpoint, label)
   }
 
+  /** An operation of a transaction, at the FE for one that is prepared; its status. */
+  async operate(operation: string, label: string, prepared: boolean, sent: Request): Promise<string> {
+    const { bePort, fePort } = this.endpoint
+    const answer = await http("127.0.0.1", prepared ? fePort : bePort, {
+      ...sent,
+      method: operation === "load" ? "PUT" : "POST",
+      path: `/api/transaction/${operation}`,
+      expect: operation === "load",
+      body: operation === "load" ? sent.body ?? "" : "",
+      headers: { ...sent.headers, label }
+    })
+    return /"Status": *"([^"]*)"/.exec(answer.body)?.[1] ?? answer.body
+  }
+
+  /** Cancels whatever holds a label; what the FE answers. */
+  async cancel(table: string, label: string): Promise<string> {
+    const path = `/api/d/${table}/_cancel?label=${label}`
+    const answer = await http("127.0.0.1", this.endpoint.fePort, { method: "POST", path, headers: { authorization } })
+    return /"status":"(\w+)"/.exec(answer.body)?.[1] ?? answer.body
+  }
+
+  /** Adds the column `x` and waits until loads know it. */
+  async addColumn(table: string): Promise<void> {
+    await this.query(`ALTER TABLE ${table} ADD COLUMN x INT DEFAULT "${defaultX}"`)
+    const job = `SHOW ALTER TABLE COLUMN FROM d WHERE TableName = '${table}'`
+    await until("the new column", async () => JSON.stringify(await this.query(job)).includes("FINISHED"))
+  }
+
   /** Sends a load; what it answers. A load whose endpoint crashed has no answer. */
   async load(sent: Request): Promise<string> {
     const answer = await http("127.0.0.1", this.endpoint.bePort, sent)
@@ -196,60 +255,148 @@ class Crashing {
   }
 
   /** Sends a load and crashes when all of it has arrived except its last byte. */
-  async crashInBody(sent: Request, label: string): Promise<void> {
+  async crashInBody(sent: Request, label: string, crash: () => Promise<void>): Promise<void> {
     const crashed = Promise.withResolvers<void>()
-    const crash = async (): Promise<void> => {
+    const inBody = async (): Promise<void> => {
       await until("the load to begin", async () => (await this.state(label)).startsWith("PREPARE"))
-      await this.crash()
+      await crash()
     }
-    const beforeEnd = Effect.promise(() => crash().then(crashed.resolve, crashed.reject))
+    const beforeEnd = Effect.promise(() => inBody().then(crashed.resolve, crashed.reject))
     // The connection ends while the crash is still going on.
     await Promise.all([this.load({ ...sent, beforeEnd }), crashed.promise])
   }
 
   /** Sends a load and crashes when it is about to commit. */
-  async crashBeforeCommit(sent: Request): Promise<void> {
+  async crashBeforeCommit(sent: Request, crash: () => Promise<void>): Promise<void> {
     const { faults } = this.endpoint
     const before = faults.hits("hold-commit")
     faults.on("hold-commit", { count: 1 })
     const load = this.load(sent)
     await until("the load to be about to commit", () => faults.hits("hold-commit") > before)
-    await this.crash()
+    await crash()
     await load
   }
 
   /** Sends a load that commits and is not answered, and crashes. */
-  async crashUnanswered(sent: Request): Promise<void> {
+  async crashUnanswered(sent: Request, crash: () => Promise<void>): Promise<void> {
     this.endpoint.faults.on("reset-after-commit", { count: 1 })
     await this.load(sent)
-    await this.crash()
+    await crash()
   }
 }
 
-/** Plays a load with its fate on the endpoint and the model. */
-const play = async (world: Crashing, model: Model, table: string, step: Step): Promise<void> => {
-  const label = `${table}_${step.label}`
-  const sent = request(table, label, step.rows.map(text).join("\n"), {
-    max_filter_ratio: String(step.ratio),
-    ...(step.partial ? { partial_update: "true", columns: "id,n" } : {}),
-    ...(step.merge ? { merge_condition: "n" } : {})
+/** A load's request. */
+const requestOf = (table: string, load: Sent): Request =>
+  request(table, `${table}_${load.label}`, load.rows.map(text).join("\n"), {
+    db: "d",
+    table,
+    max_filter_ratio: String(load.ratio),
+    columns: load.columns,
+    ...(load.columns === "id,n,name" ? {} : { partial_update: "true" }),
+    ...(load.merge && load.columns !== "id,x" ? { merge_condition: "n" } : {})
   })
+
+/** Whether the load would commit now. */
+const commits = (model: Model, load: Sent): boolean =>
+  apply({ ...model, rows: new Map(model.rows), labels: new Set(model.labels) }, load) === "Success"
+
+/** What only the BE's memory knew is gone. */
+const crash = async (world: Crashing, model: Model): Promise<void> => {
+  await world.crash()
+  for (const [label, { way }] of model.open) if (way < ways.prepared) model.open.delete(label)
+}
+
+/** Plays a plain load with its fate. */
+const playLoad = async (world: Crashing, model: Model, table: string, load: Sent): Promise<void> => {
+  const label = `${table}_${load.label}`
+  const sent = requestOf(table, load)
   // A load that would not come as far as the crash is played as any other.
-  const trial: Model = { rows: new Map(model.rows), labels: new Set(model.labels) }
-  const commits = apply(trial, step) === "Success"
-  if (commits && step.fate === fates.crashInBody) await world.crashInBody(sent, label)
-  else if (commits && step.fate === fates.crashBeforeCommit) await world.crashBeforeCommit(sent)
-  else if (commits && step.fate === fates.crashUnanswered) {
-    await world.crashUnanswered(sent)
-    apply(model, step)
+  const { fate } = commits(model, load) ? load : { fate: 0 }
+  const crashed = () => crash(world, model)
+  if (fate === fates.cancel || fate === fates.cancel + 1) {
+    const cancelled = await world.load({
+      ...sent,
+      beforeEnd: Effect.promise(async () => {
+        assert.strictEqual(await world.cancel(table, label), "OK")
+        assert.strictEqual(await world.state(label), "ABORTED")
+      })
+    })
+    assert.strictEqual(cancelled, "Fail")
+  } else if (fate >= fates.overtaken && fate < fates.cancel) {
+    const other: Sent = { ...load, label: load.label + labelsMax + 1, columns: "id,x" }
+    const overtaken = await world.load({
+      ...sent,
+      beforeEnd: Effect.promise(async () => {
+        if (!model.hasX) await world.addColumn(table)
+        model.hasX = true
+        assert.strictEqual(await world.load(requestOf(table, other)), apply(model, other))
+      })
+    })
+    assert.strictEqual(overtaken, apply(model, load))
+  } else if (fate === fates.crashInBody) await world.crashInBody(sent, label, crashed)
+  else if (fate === fates.crashBeforeCommit) await world.crashBeforeCommit(sent, crashed)
+  else if (fate === fates.crashUnanswered) {
+    await world.crashUnanswered(sent, crashed)
+    apply(model, load)
   } else {
-    assert.strictEqual(await world.load(sent), apply(model, step))
-    if (step.fate === fates.crashAfter) await world.crash()
+    assert.strictEqual(await world.load(sent), apply(model, load))
+    if (fate === fates.crashAfter) await crashed()
   }
-  const committed = model.labels.has(step.label)
-  assert.strictEqual((await world.state(label)) === "VISIBLE", committed, "the label's state")
-  const rows = [...model.rows].map(([id, { n, name }]) => [id, n, name]).toSorted(([a], [b]) => Number(a) - Number(b))
-  assert.deepStrictEqual(await world.query(`SELECT id, n, name FROM ${table} ORDER BY id`), rows)
+}
+
+/** Begins and fills a transaction, and prepares it when it is to be; it stays open. */
+const playOpen = async (world: Crashing, model: Model, table: string, load: Sent): Promise<void> => {
+  const label = `${table}_${load.label}`
+  const sent = requestOf(table, load)
+  const held = model.labels.has(load.label) || model.open.has(load.label)
+  assert.strictEqual(await world.operate("begin", label, false, sent), held ? "LABEL_ALREADY_EXISTS" : "OK")
+  if (held) return
+  assert.strictEqual(await world.operate("load", label, false, sent), "OK")
+  const fits = commits(model, load)
+  if (load.way >= ways.prepared) {
+    assert.strictEqual(await world.operate("prepare", label, false, sent), fits ? "OK" : "INTERNAL_ERROR")
+  }
+  if (fits || load.way < ways.prepared) model.open.set(load.label, load)
+}
+
+/** Ends one of the open transactions. */
+const playEnd = async (world: Crashing, model: Model, table: string, how: Step["end"], at: number): Promise<number> => {
+  const [wanted, load] = [...model.open][at % Math.max(model.open.size, 1)] ?? [at]
+  if (load === undefined) return wanted
+  const label = `${table}_${wanted}`
+  model.open.delete(wanted)
+  if (how === "_cancel") assert.strictEqual(await world.cancel(table, label), "OK")
+  else {
+    const status = await world.operate(how, label, load.way >= ways.prepared, requestOf(table, load))
+    const ends = how === "rollback" || apply(model, load) === "Success"
+    assert.strictEqual(status, ends ? "OK" : "INTERNAL_ERROR")
+  }
+  return wanted
+}
+
+/** Plays a step on the endpoint and the model, and compares them. */
+const play = async (world: Crashing, model: Model, table: string, step: Step): Promise<void> => {
+  const { end, label, partial, turn, way } = step
+  const load: Sent = { ...step, columns: partial ? model.hasX && turn % 2 === 1 ? "id,x" : "id,n" : "id,n,name" }
+  let touched = label
+  if (turn === turns.addColumn && !model.hasX) {
+    await world.addColumn(table)
+    model.hasX = true
+  } else if (turn >= turns.end) touched = await playEnd(world, model, table, end, label)
+  else if (way >= ways.open) await playOpen(world, model, table, load)
+  else await playLoad(world, model, table, load)
+  const state = await world.state(`${table}_${touched}`)
+  assert.strictEqual(state === "VISIBLE", model.labels.has(touched), `the label's state is ${state}`)
+  const open = model.open.get(touched)
+  const wanted = open === undefined
+    ? /^(VISIBLE|ABORTED|UNKNOWN)$/
+    : open.way < ways.prepared
+    ? /^PREPARE$/
+    : /^PREPARED$/
+  assert.match(state, wanted, "the label's state")
+  const stored = [...model.rows].map(([id, { n, name, x }]) => [id, n, name, ...(model.hasX ? [x] : [])])
+  const rows = await world.query(`SELECT id, n, name${model.hasX ? ", x" : ""} FROM ${table} ORDER BY id`)
+  assert.deepStrictEqual(rows, stored.toSorted(([a], [b]) => Number(a) - Number(b)))
 }
 
 const createTable = (table: string): string =>
@@ -277,6 +424,7 @@ describe("loads", () => {
         const model = newModel()
         await current.query(createTable(table))
         for (const step of steps) await inTime(JSON.stringify(step), play(current, model, table, step))
+        while (model.open.size > 0) await playEnd(current, model, table, "rollback", 0)
         await current.query(`DROP TABLE ${table}`)
         world = current
       }),

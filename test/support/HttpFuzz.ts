@@ -1,7 +1,7 @@
 /** Requests no client would send, made from a seed: the same seed gives the same bytes and the same manners. */
 import * as Net from "node:net"
 import { gzipSync } from "node:zlib"
-import { SeededRandom } from "../../src/programs/TrafficRows.ts"
+import { SeededRandom } from "../../src/domain/SeededRandom.ts"
 
 /** How the client takes its leave: after an answer, with half a connection, with a reset, or byte by byte. */
 export type Leave = "wait" | "half-close" | "reset" | "drip"

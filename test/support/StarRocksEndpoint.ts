@@ -2,20 +2,15 @@
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
 import * as EmbeddedStarRocks from "../../src/layers/embedded/EmbeddedStarRocks.ts"
+import * as TemporaryDirectory from "./TemporaryDirectory.ts"
 
 export interface StarRocksEndpoint extends EmbeddedStarRocks.Endpoint {
   readonly sink: SrAddress
 }
 
-const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-starrocks-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+const directory = TemporaryDirectory.make("starrocks")
 
 /** Starts it with an empty database `shop`; it is gone when the scope closes. */
 export const start: Effect.Effect<

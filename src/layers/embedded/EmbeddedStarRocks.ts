@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Catalogue from "./starrocks/catalogue/Catalogue.ts"
 import * as Storage from "./starrocks/catalogue/Storage.ts"
-import { EmbeddedStartError } from "./starrocks/catalogue/Storage.ts"
+import { EmbeddedStartError } from "./starrocks/EmbeddedStartError.ts"
 import * as Admin from "./starrocks/faults/Admin.ts"
 import * as Faults from "./starrocks/faults/Faults.ts"
 import * as BackEnd from "./starrocks/http/BackEnd.ts"
@@ -21,13 +21,14 @@ import * as Labels from "./starrocks/load/Labels.ts"
 import * as LoadEngine from "./starrocks/load/LoadEngine.ts"
 import * as MysqlServer from "./starrocks/mysql/MysqlServer.ts"
 import * as AlterJobs from "./starrocks/schemachange/AlterJobs.ts"
-import { macros } from "./starrocks/sql/Translate.ts"
+import { macros } from "./starrocks/sql/Macros.ts"
 import * as PreparedStore from "./starrocks/transactions/PreparedStore.ts"
 import * as PreparedTransactions from "./starrocks/transactions/PreparedTransactions.ts"
+import * as TransactionFrontEnd from "./starrocks/transactions/TransactionFrontEnd.ts"
 import * as Transactions from "./starrocks/transactions/Transactions.ts"
 import * as Users from "./starrocks/users/Users.ts"
 
-export { EmbeddedStartError } from "./starrocks/catalogue/Storage.ts"
+export { EmbeddedStartError } from "./starrocks/EmbeddedStartError.ts"
 
 /** How to start an endpoint. A port of 0, the default, is a free one. */
 export interface Options {
@@ -73,7 +74,6 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
     const host = options.host ?? "127.0.0.1"
     const ports = { fe: 0, leader: 0, be: 0, mysql: 0 }
     const faults = Faults.make()
-    const users = Users.single(options.user ?? "root", options.password ?? Redacted.make(""))
     const storage = yield* Storage.open(options.dataDir)
     // Requests end before the file closes: finalizers run in reverse.
     const run = yield* FiberSet.makeRuntime<never>()
@@ -81,15 +81,21 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
       run(effect)
     }
     yield* storage.write((session) =>
-      Effect.forEach(["set global timezone = 'UTC'", ...macros], (statement) => session.run(statement), {
-        discard: true
-      })
+      Effect.forEach(
+        ["set global timezone = 'UTC'", "set global ieee_floating_point_ops = false", ...macros],
+        (statement) => session.run(statement),
+        {
+          discard: true
+        }
+      )
     )
     const catalogue = yield* Catalogue.make(storage)
+    const users = Users.make(catalogue, options.user ?? "root", options.password ?? Redacted.make(""))
     const labels = yield* Labels.make(storage)
     const jobs = yield* AlterJobs.make({ storage, catalogue, faults, run: inBackground })
     if (options.database !== undefined) yield* catalogue.createDatabase(options.database, true)
     const store = yield* PreparedStore.make(storage, catalogue, labels)
+    for (const dependent of [labels, jobs, store]) catalogue.onDrop(dependent)
     const errorLogs = ErrorLog.make()
     const engine = LoadEngine.make({
       storage,
@@ -103,6 +109,7 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
     const prepared = PreparedTransactions.make(storage, engine, store)
     const transactions = Transactions.make({ storage, labels, engine, store, prepared, faults, bodyBytesMax })
     inBackground(transactions.cleaner)
+    jobs.resume(labels)
     const backend = BackEnd.make({
       storage,
       engine,
@@ -120,7 +127,7 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
       engine,
       transactions,
       prepared,
-      coordinated: new Set<string>(),
+      coordinated: TransactionFrontEnd.coordinated(),
       faults,
       users,
       backend: () => `${host}:${ports.be}`,

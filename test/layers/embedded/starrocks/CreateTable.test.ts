@@ -2,14 +2,17 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as InformationSchema from "../../../../src/layers/embedded/starrocks/catalogue/InformationSchema.ts"
+import type { Table } from "../../../../src/layers/embedded/starrocks/catalogue/Table.ts"
 import * as SchemaChange from "../../../../src/layers/embedded/starrocks/schemachange/SchemaChange.ts"
 import { alterTable } from "../../../../src/layers/embedded/starrocks/sql/AlterTable.ts"
+import { createStatement } from "../../../../src/layers/embedded/starrocks/sql/CreateStatement.ts"
 import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
-import { createStatement } from "../../../../src/layers/embedded/starrocks/sql/Show.ts"
+import { attempt } from "../../../../src/layers/embedded/starrocks/syntax/TokenCursor.ts"
 import * as ColumnType from "../../../../src/layers/embedded/starrocks/values/ColumnType.ts"
 
 const refusal = (sql: string): string => {
-  const result = createTable(sql)
+  const result = attempt(sql, createTable)
   return Result.isFailure(result) ? result.failure.message : "accepted"
 }
 
@@ -18,10 +21,11 @@ const types =
   "j DECIMAL, k DATE, l DATETIME DEFAULT CURRENT_TIMESTAMP, m CHAR(3), n VARCHAR(7), o STRING, p VARBINARY, q JSON, r ARRAY<DECIMAL(5,1)>"
 
 it("reads every type, and SHOW CREATE TABLE writes a statement that reads the same", () => {
-  const create = Result.getOrThrow(createTable(
+  const create = Result.getOrThrow(attempt(
     `create table if not exists \`my db\`.\`t\` (\`id\` bigint not null comment "the \\"key\\"", ${types}, s INT NOT NULL DEFAULT "-1") ` +
       "engine = olap primary key (`id`) comment 'it''s' distributed by hash(`id`) buckets 4 order by (c, d) " +
-      "properties (\"replication_num\" = \"1\", \"enable_persistent_index\" = \"true\");"
+      "properties (\"replication_num\" = \"1\", \"enable_persistent_index\" = \"true\");",
+    createTable
   ))
   assert.isTrue(create.ifNotExists)
   assert.deepStrictEqual(create.columns.map((column) => ColumnType.render(column.type)), [
@@ -47,10 +51,49 @@ it("reads every type, and SHOW CREATE TABLE writes a statement that reads the sa
     "int"
   ])
   const table = { ...create, id: 1, database: "my db", createdAtMs: 0 }
-  const again = Result.getOrThrow(createTable(createStatement(table)))
+  const again = Result.getOrThrow(attempt(createStatement(table), createTable))
   assert.deepStrictEqual(again.columns, create.columns)
   assert.strictEqual(again.comment, "it's")
   assert.deepStrictEqual([again.buckets, again.orderBy, again.properties], [4, ["c", "d"], create.properties])
+})
+
+it("SHOW CREATE TABLE writes quotes, backslashes and backticks so that they are read again", () => {
+  const odd = "a\"b\\c'd`e%f\\%g"
+  const table: Table = {
+    id: 1,
+    database: "d",
+    name: odd,
+    model: "PRI_KEYS",
+    columns: [
+      { name: odd, type: { kind: "INT" }, nullable: false, key: true, default: { kind: "none" }, comment: odd },
+      {
+        name: "s",
+        type: { kind: "STRUCT", members: [{ name: "x`y", type: { kind: "INT" } }] },
+        nullable: true,
+        key: false,
+        default: { kind: "none" },
+        comment: ""
+      },
+      {
+        name: "t",
+        type: { kind: "VARCHAR", bytes: 50 },
+        nullable: true,
+        key: false,
+        default: { kind: "constant", text: odd },
+        comment: odd
+      }
+    ],
+    distribution: [odd],
+    buckets: 1,
+    orderBy: [odd],
+    comment: odd,
+    properties: { replication_num: "1", [odd]: odd },
+    createdAtMs: 0
+  }
+  const again = Result.getOrThrow(attempt(createStatement(table), createTable))
+  const { createdAtMs: _, database: __, id: ___, ...written } = table
+  assert.deepStrictEqual(again, { ...written, database: undefined, ifNotExists: false })
+  assert.include(InformationSchema.describe(table).join("\n"), "a\"b\\c''d``e%f\\%g")
 })
 
 it("says which rule of primary keys is broken", () => {
@@ -83,18 +126,20 @@ it.effect.prop(
   [Schema.String],
   ([text]) =>
     Effect.sync(() => {
-      createTable(`CREATE TABLE ${text}`)
-      createTable(`CREATE TABLE t (id INT ${text}) PRIMARY KEY (id)`)
-      alterTable(`ALTER TABLE t ADD COLUMN ${text}`)
+      attempt(`CREATE TABLE ${text}`, createTable)
+      attempt(`CREATE TABLE t (id INT ${text}) PRIMARY KEY (id)`, createTable)
+      attempt(`ALTER TABLE t ADD COLUMN ${text}`, alterTable)
     }),
   { arbitrary: { runs: 300 } }
 )
 
 it("ALTER TABLE places columns, and only widens types", () => {
-  const create = Result.getOrThrow(createTable("CREATE TABLE t (id INT, a INT, b VARCHAR(5)) PRIMARY KEY (id)"))
+  const create = Result.getOrThrow(
+    attempt("CREATE TABLE t (id INT, a INT, b VARCHAR(5)) PRIMARY KEY (id)", createTable)
+  )
   const table = { ...create, id: 1, database: "d", createdAtMs: 0 }
   const names = (sql: string): ReadonlyArray<string> | string => {
-    const change = SchemaChange.plan(table, Result.getOrThrow(alterTable(sql)))
+    const change = SchemaChange.plan(table, Result.getOrThrow(attempt(sql, alterTable)))
     return Result.isFailure(change) ? change.failure.message : change.success.next.columns.map((column) => column.name)
   }
   assert.deepStrictEqual(names("ALTER TABLE t ADD COLUMN c INT"), ["id", "a", "b", "c"])

@@ -7,6 +7,7 @@ import { CsvRows } from "../../../../src/layers/embedded/starrocks/body/CsvRows.
 import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
 import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/plan/RowBuffer.ts"
 import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import { attempt } from "../../../../src/layers/embedded/starrocks/syntax/TokenCursor.ts"
 import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 interface Options extends Partial<CsvFormat> {
@@ -27,7 +28,7 @@ const mark = (character: string | undefined) => character?.charCodeAt(0)
 /** Reads a body into `t (id INT, a STRING, b STRING)` or the given columns; it arrives in slices of the given sizes. */
 const read = (body: string | Buffer, options: Options = {}): Read => {
   const { columns = "id INT NOT NULL, a STRING, b STRING", rowBytesMax, sizes = [1 << 20], strict = true } = options
-  const create = Result.getOrThrow(createTable(`CREATE TABLE t (${columns}) DUPLICATE KEY (id)`))
+  const create = Result.getOrThrow(attempt(`CREATE TABLE t (${columns}) DUPLICATE KEY (id)`, createTable))
   const plan = Result.getOrThrow(LoadPlan.make(
     { ...create, id: 1, database: "d", createdAtMs: 0 },
     { columns: undefined, partialUpdate: false, mergeCondition: undefined, strictMode: strict }

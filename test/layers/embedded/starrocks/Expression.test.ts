@@ -6,12 +6,12 @@ import * as Expression from "../../../../src/layers/embedded/starrocks/expressio
 import * as ExpressionSink from "../../../../src/layers/embedded/starrocks/expression/ExpressionSink.ts"
 import type { Row } from "../../../../src/layers/embedded/starrocks/expression/ExpressionValue.ts"
 import type { ColumnType } from "../../../../src/layers/embedded/starrocks/values/ColumnType.ts"
-import { Kind } from "../../../../src/layers/embedded/starrocks/values/TokenKind.ts"
+import { ValueKind } from "../../../../src/layers/embedded/starrocks/values/ValueKind.ts"
 import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 const names = ["a", "b", "n"]
 const rowOf = (...values: ReadonlyArray<string | null>): Row => ({
-  kinds: Int8Array.from(names.map((_, index) => typeof values[index] === "string" ? Kind.string : Kind.null)),
+  kinds: Int8Array.from(names.map((_, index) => typeof values[index] === "string" ? ValueKind.string : ValueKind.null)),
   texts: names.map((_, index) => values[index] ?? "")
 })
 const slotOf = (name: string): number | undefined => {

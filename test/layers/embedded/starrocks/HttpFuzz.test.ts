@@ -7,12 +7,10 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import mysql from "mysql2/promise"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as EmbeddedStarRocks from "../../../../src/layers/embedded/EmbeddedStarRocks.ts"
 import { http } from "../../../contract/WireHttp.ts"
 import { type FuzzAim, fuzzCase, fuzzLabels, fuzzTransactions, play } from "../../../support/HttpFuzz.ts"
+import * as TemporaryDirectory from "../../../support/TemporaryDirectory.ts"
 
 const seedFirst = Number(process.env["FUZZ_SEED"] ?? 20_261_120)
 /** Cases a port gets; about a second a hundred. */
@@ -27,10 +25,7 @@ const honestMs = 10_000
 const authorization = `Basic ${Buffer.from("root:").toString("base64")}`
 const place = { database: "d", table: "t", authorization }
 
-const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-fuzz-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+const directory = TemporaryDirectory.make("fuzz")
 
 const start = Effect.gen(function*() {
   const dataDir = yield* directory

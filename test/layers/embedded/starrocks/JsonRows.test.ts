@@ -6,10 +6,13 @@ import { JsonRows } from "../../../../src/layers/embedded/starrocks/body/JsonRow
 import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
 import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/plan/RowBuffer.ts"
 import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import { attempt } from "../../../../src/layers/embedded/starrocks/syntax/TokenCursor.ts"
 import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 const plan = (columns: string): LoadPlan.LoadPlan => {
-  const create = Result.getOrThrow(createTable(`CREATE TABLE t (id BIGINT NOT NULL, ${columns}) PRIMARY KEY (id)`))
+  const create = Result.getOrThrow(
+    attempt(`CREATE TABLE t (id BIGINT NOT NULL, ${columns}) PRIMARY KEY (id)`, createTable)
+  )
   const table = { ...create, id: 1, database: "d", createdAtMs: 0 }
   return Result.getOrThrow(
     LoadPlan.make(table, { columns: undefined, partialUpdate: false, mergeCondition: undefined, strictMode: true })

@@ -7,6 +7,7 @@ import { JsonRows } from "../../../../src/layers/embedded/starrocks/body/JsonRow
 import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
 import { type Columns, RowBuffer } from "../../../../src/layers/embedded/starrocks/plan/RowBuffer.ts"
 import { createTable } from "../../../../src/layers/embedded/starrocks/sql/CreateTable.ts"
+import { attempt } from "../../../../src/layers/embedded/starrocks/syntax/TokenCursor.ts"
 import type { Cell } from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 interface Options {
@@ -27,7 +28,9 @@ interface Read {
 
 const read = (body: string, options: Options = {}): Read => {
   const { columns = "a STRING, j JSON", header, paths, root, sizes = [1 << 20], strip = false } = options
-  const create = Result.getOrThrow(createTable(`CREATE TABLE t (id BIGINT NOT NULL, ${columns}) PRIMARY KEY (id)`))
+  const create = Result.getOrThrow(
+    attempt(`CREATE TABLE t (id BIGINT NOT NULL, ${columns}) PRIMARY KEY (id)`, createTable)
+  )
   const plan = Result.getOrThrow(LoadPlan.make(
     { ...create, id: 1, database: "d", createdAtMs: 0 },
     { columns: header, partialUpdate: false, mergeCondition: undefined, strictMode: true }

@@ -1,17 +1,12 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as Catalogue from "../../../../src/layers/embedded/starrocks/catalogue/Catalogue.ts"
 import * as Storage from "../../../../src/layers/embedded/starrocks/catalogue/Storage.ts"
 import * as Labels from "../../../../src/layers/embedded/starrocks/load/Labels.ts"
+import * as TemporaryDirectory from "../../../support/TemporaryDirectory.ts"
 
-const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-labels-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+const directory = TemporaryDirectory.make("labels")
 
 const opened = Effect.gen(function*() {
   const storage = yield* Storage.open(yield* directory)
@@ -103,4 +98,64 @@ it.live("a label is forgotten after three days, and an aborted one can be taken 
     assert.isAbove(again.txnId, failed.txnId)
     labels.finish(failed, "ABORTED")
     assert.strictEqual(labels.find("d", "failed"), again)
+  }).pipe(Effect.scoped))
+
+/** Transactions of a database that end one after the other, a hundred of them in each of the file's transactions. */
+const endAll = (
+  storage: Storage.Storage,
+  labels: Labels.Labels,
+  ends: ReadonlyArray<readonly [string, Labels.LabelState]>
+) =>
+  Effect.forEach(
+    Array.from({ length: Math.ceil(ends.length / 100) }, (_, part) => ends.slice(part * 100, part * 100 + 100)),
+    (part) =>
+      storage.write((session) =>
+        Effect.forEach(part, ([label, state]) => {
+          const record = labels.find("d", label)
+          const running = record !== undefined && !Labels.isFinal(record.state)
+            ? record
+            : Result.getOrThrow(labels.begin("d", label, "t"))
+          return Effect.map(labels.write(session, running, state), () => labels.finish(running, state))
+        }, { discard: true })
+      ),
+    { discard: true }
+  )
+
+it.live("the newest finished transactions are kept, not labels and not the newest ids, and the same after a restart", () =>
+  Effect.gen(function*() {
+    const path = yield* directory
+    const many = Labels.finishedLabelsMax
+    const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}${index}`)
+    const states = yield* Effect.gen(function*() {
+      const storage = yield* Storage.open(path)
+      yield* Catalogue.make(storage)
+      const labels = yield* Labels.make(storage)
+      // Begun first, finished last, by the very write that sweeps the file.
+      Result.getOrThrow(labels.begin("d", "slow", "t"))
+      Result.getOrThrow(labels.begin("d", "slower", "t"))
+      yield* endAll(storage, labels, names("first", many + 499).map((label) => [label, "VISIBLE"]))
+      assert.strictEqual(labels.find("d", "first498"), undefined)
+      assert.strictEqual(labels.find("d", "first499")?.state, "VISIBLE")
+      yield* endAll(storage, labels, [["slow", "VISIBLE"]])
+      yield* endAll(storage, labels, names("more", 4).map((label) => [label, "VISIBLE"]))
+      yield* endAll(storage, labels, [["slower", "VISIBLE"]])
+      const all = ["slow", "slower", ...names("first", many + 499), ...names("more", 4)]
+      assert.strictEqual(labels.find("d", "slow")?.state, "VISIBLE")
+      return all.map((label) => [label, labels.find("d", label)?.state])
+    }).pipe(Effect.scoped)
+    assert.lengthOf(states.filter(([, state]) => state !== undefined), many)
+    yield* Effect.gen(function*() {
+      const storage = yield* Storage.open(path)
+      const labels = yield* Labels.make(storage)
+      assert.deepStrictEqual(states.map(([label]) => [label, labels.find("d", String(label))?.state]), states)
+      // A label's aborted transactions count too, whichever of them its name stands for.
+      yield* endAll(storage, labels, Array.from({ length: many - 1 }, () => ["again", "ABORTED"]))
+      assert.isUndefined(labels.find("d", "more3"))
+      assert.strictEqual(labels.find("d", "slower")?.state, "VISIBLE")
+      yield* endAll(storage, labels, [["again", "VISIBLE"]])
+      assert.isUndefined(labels.find("d", "slower"))
+    }).pipe(Effect.scoped)
+    const labels = yield* Labels.make(yield* Storage.open(path))
+    assert.isUndefined(labels.find("d", "slower"))
+    assert.strictEqual(labels.find("d", "again")?.state, "VISIBLE")
   }).pipe(Effect.scoped))

@@ -1,20 +1,25 @@
 import { assert, it } from "@effect/vitest"
 import * as Result from "effect/Result"
+import { credentials } from "../../../../src/layers/embedded/starrocks/http/RequestHeaders.ts"
 import * as LoadHeaders from "../../../../src/layers/embedded/starrocks/load/LoadHeaders.ts"
+
+const bodyBytesMax = 200_000_000
 
 const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString("base64")}` })
 
 it("reads user and password, with colons in the password and a cluster behind the user", () => {
-  assert.deepStrictEqual(LoadHeaders.credentials(basic("root:")), { user: "root", password: "" })
-  assert.deepStrictEqual(LoadHeaders.credentials(basic("a@cluster:p:w")), { user: "a", password: "p:w" })
-  assert.isUndefined(LoadHeaders.credentials(basic("nocolon")))
-  assert.isUndefined(LoadHeaders.credentials({ authorization: "Bearer x" }))
-  assert.isUndefined(LoadHeaders.credentials({}))
+  assert.deepStrictEqual(credentials(basic("root:")), { user: "root", password: "" })
+  assert.deepStrictEqual(credentials(basic("a@cluster:p:w")), { user: "a", password: "p:w" })
+  assert.isUndefined(credentials(basic("nocolon")))
+  assert.isUndefined(credentials({ authorization: "Bearer x" }))
+  assert.isUndefined(credentials({}))
 })
 
 it("checks the early headers in the server's order", () => {
   const first = (headers: Record<string, string>) =>
-    LoadHeaders.early(headers).pipe(Result.match({ onFailure: (message) => message, onSuccess: () => "ok" }))
+    LoadHeaders.early(headers, bodyBytesMax).pipe(
+      Result.match({ onFailure: (message) => message, onSuccess: () => "ok" })
+    )
   assert.match(first({ format: "xml", timeout: "x" }), /unknown data format/)
   assert.match(first({ format: "json", timeout: "x" }), /Invalid timeout format/)
   assert.match(first({ timeout: "0" }), /Invalid timeout/)
@@ -24,6 +29,7 @@ it("checks the early headers in the server's order", () => {
   assert.match(first({ enable_merge_commit: "1" }), /^Invalid parameter enable_merge_commit. The value must be bool/)
   assert.strictEqual(first({ enable_merge_commit: "FALSE", format: "GZIP" }), "ok")
   assert.match(first({ format: "json", "content-length": "104857601" }), /exceed the max size/)
+  assert.match(first({ format: "xml", "content-length": "200000001" }), /^body size 200000001 exceed limit: 200000000,/)
   assert.strictEqual(first({ format: "json", "content-length": "104857600" }), "ok")
 })
 

@@ -1,19 +1,14 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import * as Catalogue from "../../../../src/layers/embedded/starrocks/catalogue/Catalogue.ts"
 import * as Storage from "../../../../src/layers/embedded/starrocks/catalogue/Storage.ts"
 import * as Labels from "../../../../src/layers/embedded/starrocks/load/Labels.ts"
 import * as LoadHistory from "../../../../src/layers/embedded/starrocks/load/LoadHistory.ts"
 import * as LoadReply from "../../../../src/layers/embedded/starrocks/load/LoadReply.ts"
+import * as TemporaryDirectory from "../../../support/TemporaryDirectory.ts"
 
-const directory = Effect.acquireRelease(
-  Effect.promise(() => mkdtemp(join(tmpdir(), "dbmazz-history-"))),
-  (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
-)
+const directory = TemporaryDirectory.make("history")
 
 it.live("the history shows the newest loads, and none whose outcome was not written with its rows", () =>
   Effect.gen(function*() {

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as NestedText from "../../../../src/layers/embedded/starrocks/values/NestedText.ts"
-import { Kind } from "../../../../src/layers/embedded/starrocks/values/TokenKind.ts"
+import { ValueKind } from "../../../../src/layers/embedded/starrocks/values/ValueKind.ts"
 import * as Values from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 it.effect.prop(
@@ -15,7 +15,7 @@ it.effect.prop(
       const known: Record<string, unknown> = JSON.parse(text)
       const found = NestedText.members(text).map(({ name, value }) => [
         name,
-        value.kind === Kind.string ? value.text : JSON.parse(value.text)
+        value.kind === ValueKind.string ? value.text : JSON.parse(value.text)
       ])
       assert.deepStrictEqual(found, Object.entries(known))
     })
@@ -27,18 +27,18 @@ it("maps keep the last value of a key, in the key's type", () => {
     key: { kind: "LARGEINT" },
     value: { kind: "ARRAY", element: { kind: "INT" } }
   })
-  assert.deepStrictEqual(convert(Kind.object, "{\"1\": [1, 2], \"2\": [], \"01\": [3]}"), [1n, [3], 2n, []])
-  assert.deepStrictEqual(convert(Kind.object, "{}"), [])
-  assert.isUndefined(convert(Kind.array, "[]"))
-  assert.isUndefined(convert(Kind.object, "{\"x\": []}"))
+  assert.deepStrictEqual(convert(ValueKind.object, "{\"1\": [1, 2], \"2\": [], \"01\": [3]}"), [1n, [3], 2n, []])
+  assert.deepStrictEqual(convert(ValueKind.object, "{}"), [])
+  assert.isUndefined(convert(ValueKind.array, "[]"))
+  assert.isUndefined(convert(ValueKind.object, "{\"x\": []}"))
 })
 
 it("structs take the last of several members of a name, whatever its letters", () => {
   const members = [{ name: "a", type: { kind: "INT" } }, { name: "B", type: { kind: "INT" } }] as const
   const strict = Values.compile({ kind: "STRUCT", members })
-  assert.deepStrictEqual(strict(Kind.object, "{\"A\":1,\"a\":2,\"c\":{\"b\":9}}"), [2, null])
-  assert.isUndefined(strict(Kind.object, "{\"a\":1,\"b\":\"x\"}"))
-  assert.deepStrictEqual(Values.compile({ kind: "STRUCT", members }, true)(Kind.object, "{\"a\":1,\"b\":\"x\"}"), [
+  assert.deepStrictEqual(strict(ValueKind.object, "{\"A\":1,\"a\":2,\"c\":{\"b\":9}}"), [2, null])
+  assert.isUndefined(strict(ValueKind.object, "{\"a\":1,\"b\":\"x\"}"))
+  assert.deepStrictEqual(Values.compile({ kind: "STRUCT", members }, true)(ValueKind.object, "{\"a\":1,\"b\":\"x\"}"), [
     1,
     null
   ])

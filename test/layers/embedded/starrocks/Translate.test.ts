@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as LoadPlan from "../../../../src/layers/embedded/starrocks/plan/LoadPlan.ts"
+import * as ColumnsHeader from "../../../../src/layers/embedded/starrocks/plan/ColumnsHeader.ts"
 import { like } from "../../../../src/layers/embedded/starrocks/sql/Grid.ts"
 import { translate, translatePredicate } from "../../../../src/layers/embedded/starrocks/sql/Translate.ts"
 import { tokens } from "../../../../src/layers/embedded/starrocks/syntax/Tokens.ts"
@@ -22,7 +22,7 @@ const translated = (sql: string): string =>
 
 it("rewrites quoting, operators and functions, and names columns as MySQL does", () => {
   assert.strictEqual(translated("select `a``b`, \"x'y\" as z from t"), "select \"a`b\" , 'x''y' as z from t")
-  assert.strictEqual(translated("SELECT count(*) FROM t;"), "SELECT count ( * ) as \"count(*)\" FROM t")
+  assert.strictEqual(translated("SELECT count(*) FROM t;"), "SELECT count(*) as \"count(*)\" FROM t")
   assert.strictEqual(translated("SELECT a b, a.b, a+1 c FROM t"), "SELECT a b , a . b , a + 1 c FROM t")
   assert.strictEqual(translated("SELECT a IS NULL FROM t"), "SELECT a IS NULL as \"a IS NULL\" FROM t")
   assert.strictEqual(translated("SELECT a FROM t LIMIT 2, 3"), "SELECT a FROM t LIMIT 3 offset 2")
@@ -31,9 +31,33 @@ it("rewrites quoting, operators and functions, and names columns as MySQL does",
     "SELECT a or b as \"a || b\" , a is not distinct from b as \"a <=> b\" FROM t"
   )
   assert.strictEqual(translated("SELECT @@x, database() AS d"), "SELECT 1 as \"@@x\" , 'd' AS d")
-  assert.include(translated("SELECT CAST(a AS SIGNED) x FROM t"), "AS BIGINT")
-  assert.include(translated("SELECT * FROM information_schema.columns"), "endpoint_information_schema . columns")
+  assert.include(translated("SELECT CAST(a AS SIGNED) x FROM t"), "as BIGINT")
+  assert.include(translated("SELECT * FROM information_schema.columns"), "endpoint_information_schema . \"columns\"")
   assert.include(translated("SELECT * FROM main.t"), "\"endpoint_db_main\" . t")
+})
+
+it("names an unnamed interval as it was written, and quotes what only DuckDB reserves", () => {
+  assert.include(translated("SELECT a + interval 1 day FROM t"), "as \"a + interval 1 day\"")
+  assert.include(
+    translated("SELECT a + interval (1 + 1) hour, a b FROM t"),
+    "as \"a + interval (1 + 1) hour\" , a b FROM t"
+  )
+  assert.strictEqual(translated("SELECT a + interval 1 day c FROM t"), "SELECT a + interval (1) day c FROM t")
+  assert.strictEqual(translated("SELECT collation, t.at FROM t at"), "SELECT \"collation\" , t . \"at\" FROM t \"at\"")
+})
+
+it("HAVING without GROUP BY and aggregates filters the rows by the names of the items", () => {
+  assert.strictEqual(
+    translated("SELECT a, 'x' AS k FROM t HAVING k IN ('x', 'y') LIMIT 3"),
+    "select * from (SELECT a , 'x' AS k FROM t) where k IN ( 'x' , 'y' ) LIMIT 3"
+  )
+  assert.include(
+    translated("SELECT a k FROM t HAVING k > 1 ORDER BY b LIMIT 3"),
+    "FROM t ORDER BY b)) where k > 1 order"
+  )
+  assert.include(translated("SELECT 1 + 1 HAVING 1 = 1"), "1 + 1 as \"1 + 1\") where 1 = 1")
+  assert.include(translated("SELECT count(*) FROM t HAVING count(*) > 1"), "HAVING count(*) > 1")
+  assert.include(translated("SELECT a FROM t GROUP BY a HAVING a > 1"), "GROUP BY a HAVING a > 1")
 })
 
 it("refuses what does not exist or must not run", () => {
@@ -60,16 +84,16 @@ it.effect.prop(
       }
       translate(text, context)
       translatePredicate(text)
-      LoadPlan.columnItems(text)
+      ColumnsHeader.items(text)
     }),
   { arbitrary: { runs: 300 } }
 )
 
 it("splits a columns header into fields and expressions", () => {
   const refused = (header: string) =>
-    LoadPlan.columnItems(header).pipe(Result.match({ onFailure: (text) => text, onSuccess: () => "accepted" }))
+    ColumnsHeader.items(header).pipe(Result.match({ onFailure: (text) => text, onSuccess: () => "accepted" }))
   const items = (header: string) =>
-    LoadPlan.columnItems(header).pipe(Result.match({ onFailure: String, onSuccess: (found) => found }))
+    ColumnsHeader.items(header).pipe(Result.match({ onFailure: String, onSuccess: (found) => found }))
   assert.deepStrictEqual(items("id, `b c`, x=to_binary(y, 'hex'), __op='delete', z=id"), [
     { kind: "name", name: "id" },
     { kind: "name", name: "b c" },

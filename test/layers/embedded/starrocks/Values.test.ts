@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { Kind } from "../../../../src/layers/embedded/starrocks/values/TokenKind.ts"
+import { ValueKind } from "../../../../src/layers/embedded/starrocks/values/ValueKind.ts"
 import * as Values from "../../../../src/layers/embedded/starrocks/values/Values.ts"
 
 const decimal = Values.compile({ kind: "DECIMAL", precision: 38, scale: 4 })
@@ -14,9 +14,9 @@ it.effect.prop(
       const sign = unscaled < 0n ? "-" : ""
       const digits = String(unscaled < 0n ? -unscaled : unscaled).padStart(5, "0")
       const text = `${sign}${digits.slice(0, -4)}.${digits.slice(-4)}`
-      assert.strictEqual(decimal(Kind.number, text), unscaled)
-      assert.strictEqual(decimal(Kind.string, ` ${text}000 `), unscaled)
-      assert.strictEqual(decimal(Kind.number, `${unscaled}e-4`), unscaled)
+      assert.strictEqual(decimal(ValueKind.number, text), unscaled)
+      assert.strictEqual(decimal(ValueKind.string, ` ${text}000 `), unscaled)
+      assert.strictEqual(decimal(ValueKind.number, `${unscaled}e-4`), unscaled)
     })
 )
 
@@ -24,11 +24,39 @@ it.effect.prop("integers of every size are exact or refused", [Schema.BigInt], (
   Effect.sync(() => {
     const bigint = Values.compile({ kind: "BIGINT" })
     const fits = BigInt.asIntN(64, value) === value
-    assert.strictEqual(bigint(Kind.number, String(value)), fits ? value : undefined)
+    assert.strictEqual(bigint(ValueKind.number, String(value)), fits ? value : undefined)
     const tiny = Values.compile({ kind: "TINYINT" })
     const small = value >= -128n && value <= 127n
-    assert.strictEqual(tiny(Kind.string, String(value)), small ? Number(value) : undefined)
+    assert.strictEqual(tiny(ValueKind.string, String(value)), small ? Number(value) : undefined)
   }))
+
+it("cuts the fraction of an integer exactly, also beyond what a double holds", () => {
+  const bigint = Values.compile({ kind: "BIGINT" })
+  const int = Values.compile({ kind: "INT" })
+  const cases: ReadonlyArray<readonly [string, bigint | undefined, number | undefined]> = [
+    ["9007199254740993.0", 9_007_199_254_740_993n, undefined],
+    ["-9007199254740993.9", -9_007_199_254_740_993n, undefined],
+    ["9223372036854775807.99", 9_223_372_036_854_775_807n, undefined],
+    ["9223372036854775808.0", undefined, undefined],
+    ["9.007199254740993e15", 9_007_199_254_740_993n, undefined],
+    ["90071992547409935e-1", 9_007_199_254_740_993n, undefined],
+    ["2147483647.99999999999999999", 2_147_483_647n, 2_147_483_647],
+    ["-0.9", 0n, 0],
+    ["1.5e3", 1500n, 1500],
+    ["5.", 5n, 5],
+    [".5", 0n, 0],
+    ["0.000e999999999", 0n, 0],
+    ["1e999999999", undefined, undefined],
+    ["1e-999999999", 0n, 0],
+    ["1.5x", undefined, undefined]
+  ]
+  for (const [text, big, small] of cases) {
+    for (const token of [ValueKind.number, ValueKind.string]) {
+      assert.strictEqual(bigint(token, text), big, text)
+      assert.strictEqual(int(token, text), small, text)
+    }
+  }
+})
 
 it("rounds half away from zero, and refuses what the precision cannot hold", () => {
   const cases: ReadonlyArray<readonly [string, bigint | undefined]> = [
@@ -53,14 +81,14 @@ it("rounds half away from zero, and refuses what the precision cannot hold", () 
   ]
   for (const [text, expected] of cases) assert.strictEqual(Values.parseDecimal(text, 5, 2), expected, text)
   const short = Values.compile({ kind: "DECIMAL", precision: 5, scale: 2 })
-  for (const [text, expected] of cases) assert.strictEqual(short(Kind.string, text), expected, text)
+  for (const [text, expected] of cases) assert.strictEqual(short(ValueKind.string, text), expected, text)
 })
 
 it("measures texts in bytes", () => {
   const convert = Values.compile({ kind: "VARCHAR", bytes: 6 })
-  assert.strictEqual(convert(Kind.string, "äää"), "äää")
-  assert.isUndefined(convert(Kind.string, "ääää"))
-  assert.isUndefined(convert(Kind.string, "1234567"))
+  assert.strictEqual(convert(ValueKind.string, "äää"), "äää")
+  assert.isUndefined(convert(ValueKind.string, "ääää"))
+  assert.isUndefined(convert(ValueKind.string, "1234567"))
 })
 
 it("reads hexadecimal text only when it is complete and fits", () => {

@@ -1,7 +1,7 @@
 /** Fields of CSV that stand for JSON: the text of a JSON, ARRAY, MAP or STRUCT column as the token its conversion takes. */
 import { isAscii } from "node:buffer"
 import { JsonScanner, Scan } from "../values/JsonScanner.ts"
-import { Kind } from "../values/TokenKind.ts"
+import { ValueKind } from "../values/ValueKind.ts"
 
 /** A value's token. */
 export interface Token {
@@ -64,10 +64,10 @@ const arrayJson = (text: string): string | undefined => {
 /** The token of a field of such a column; undefined when the text is not what the column holds. */
 export const token = (columnKind: string, text: string): Token | undefined => {
   // The server reads an empty field of a JSON column as an empty string.
-  if (columnKind === "JSON") return text === "" ? { kind: Kind.string, text } : scanned(text)
+  if (columnKind === "JSON") return text === "" ? { kind: ValueKind.string, text } : scanned(text)
   if (columnKind !== "ARRAY") {
     const found = scanned(text)
-    return found?.kind === Kind.object ? found : undefined
+    return found?.kind === ValueKind.object ? found : undefined
   }
   const json = text.startsWith("[") && text.endsWith("]") ? arrayJson(text) : undefined
   return json === undefined ? undefined : scanned(json)

@@ -1,7 +1,8 @@
 /** Reads the CSV body of a load, slice by slice, into rows. Complete rows only; the rest waits for more bytes. */
 import { isAscii, isUtf8 } from "node:buffer"
 import type { RowBuffer } from "../plan/RowBuffer.ts"
-import { Kind } from "../values/TokenKind.ts"
+import { ValueKind } from "../values/ValueKind.ts"
+import { BodySlices } from "./BodyChunks.ts"
 import { type FieldReader, reader } from "./CsvFields.ts"
 import type { CsvFormat } from "./CsvFormat.ts"
 import * as CsvNested from "./CsvNested.ts"
@@ -53,11 +54,8 @@ export class CsvRows {
   private readonly byteReader: FieldReader
   private readonly countProblem: string
   private headerLines: number
-  private pending: Array<Buffer> = []
-  private pendingBytes = 0
-  private readonly sliceBytes: number
+  private readonly slices: BodySlices
   private readonly rowBytesMax: number
-  private enoughBytes: number
 
   constructor(
     rows: RowBuffer,
@@ -68,9 +66,8 @@ export class CsvRows {
     const { plan } = rows
     this.rows = rows
     this.format = format
-    this.sliceBytes = sliceBytes
+    this.slices = new BodySlices(sliceBytes)
     this.rowBytesMax = rowBytesMax
-    this.enoughBytes = sliceBytes
     this.headerLines = format.skipHeader
     this.reader = reader(format)
     this.byteReader = reader({
@@ -90,9 +87,7 @@ export class CsvRows {
   /** Takes the next bytes of the body. */
   push(bytes: Buffer): void {
     if (this.rows.fatal !== undefined) return
-    this.pending.push(bytes)
-    this.pendingBytes += bytes.length
-    if (this.pendingBytes >= this.enoughBytes) this.parse(false)
+    if (this.slices.push(bytes)) this.parse(false)
   }
 
   /** Says that the body is complete. */
@@ -102,20 +97,15 @@ export class CsvRows {
   }
 
   private parse(final: boolean): void {
-    const first = this.pending[0]
-    const bytes = this.pending.length === 1 && first !== undefined ? first : Buffer.concat(this.pending)
+    const bytes = this.slices.joined()
     const whole = final ? bytes : bytes.subarray(0, bytes.length - unfinishedBytes(bytes))
     const consumed = isAscii(whole)
       ? this.readText(whole.toString("latin1"), final)
       : isUtf8(whole)
       ? this.readUtf8(whole.toString(), final)
       : this.readBytes(whole, final)
-    const rest = bytes.subarray(consumed)
-    this.pending = rest.length === 0 ? [] : [rest]
-    this.pendingBytes = rest.length
-    // A row longer than what is there is read again only when twice as much has arrived.
-    this.enoughBytes = Math.max(this.sliceBytes, rest.length * 2)
-    if (rest.length > this.rowBytesMax) this.rows.fatal ??= `CSV line length exceed limit ${this.rowBytesMax}`
+    const restBytes = this.slices.keep(bytes.subarray(consumed))
+    if (restBytes > this.rowBytesMax) this.rows.fatal ??= `CSV line length exceed limit ${this.rowBytesMax}`
   }
 
   private readUtf8(text: string, final: boolean): number {
@@ -185,10 +175,10 @@ export class CsvRows {
       if (place === undefined || text === undefined) continue
       const { slot } = place
       if (text === "\\N") {
-        rows.kinds[slot] = Kind.null
+        rows.kinds[slot] = ValueKind.null
         continue
       }
-      rows.kinds[slot] = Kind.string
+      rows.kinds[slot] = ValueKind.string
       rows.texts[slot] = text
       if (place.nested !== undefined && !this.nested(slot, place.nested, text)) {
         const problem = `The field (name = ${place.name}, pos = ${index}) is out of range. Type: ${place.nested}, `
@@ -203,7 +193,7 @@ export class CsvRows {
     const { rows } = this
     const token = CsvNested.token(kind, text)
     if (token === undefined && rows.plan.strict) return false
-    rows.kinds[slot] = token?.kind ?? Kind.null
+    rows.kinds[slot] = token?.kind ?? ValueKind.null
     rows.texts[slot] = token?.text ?? ""
     return true
   }

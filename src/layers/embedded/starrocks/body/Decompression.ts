@@ -1,7 +1,7 @@
 /** The compressions of a load's body, by the names that the headers give them. */
 import * as Result from "effect/Result"
-import { Readable } from "node:stream"
 import { createGunzip, createInflate, createZstdDecompress } from "node:zlib"
+import * as Frames from "./Frames.ts"
 import * as Lz4Frame from "./Lz4Frame.ts"
 
 /** How a body is compressed. */
@@ -27,18 +27,13 @@ export const ofFormat = (format: string): Result.Result<Compression, string> | u
   return format === "bzip2" ? Result.fail("format bzip2 is not supported by this endpoint") : undefined
 }
 
-/** The body's content, as it arrives; a failure is one that `failed` knows. */
+/** The body's content, all frames of it, as it arrives; a failure is one that `failed` knows. */
 export const decompressed = (body: AsyncIterable<Buffer>, compression: Compression): AsyncIterable<Buffer> => {
   if (compression === "none") return body
   if (compression === "lz4_frame") return Lz4Frame.decompressed(body)
-  const decoder = compression === "gzip"
-    ? createGunzip()
-    : compression === "deflate"
-    ? createInflate()
-    : createZstdDecompress()
-  const source = Readable.from(body)
-  source.on("error", (cause) => decoder.destroy(cause))
-  return source.pipe(decoder)
+  if (compression === "gzip") return Frames.decoded(body, createGunzip, true)
+  if (compression === "zstd") return Frames.decoded(body, createZstdDecompress, true)
+  return Frames.decoded(body, createInflate, false)
 }
 
 /** Whether an error with this code says that the bytes are not compressed as announced. */

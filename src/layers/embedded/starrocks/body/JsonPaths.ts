@@ -1,7 +1,7 @@
 /** The paths of the `jsonpaths` and `json_root` headers, and the walk that reads the values they name out of a document. */
 import * as Result from "effect/Result"
 import type { JsonScanner, Members } from "../values/JsonScanner.ts"
-import { Kind } from "../values/TokenKind.ts"
+import { ValueKind } from "../values/ValueKind.ts"
 
 /** A member, and the element of its array when the path asks for one. */
 export interface Step {
@@ -128,8 +128,8 @@ export class JsonWalk implements Members {
 
   private visit(scanner: JsonScanner, found: Node): void {
     const { at, kind, start } = scanner
-    if (kind !== Kind.null) { for (const taker of found.takers) this.take(taker, scanner) }
-    if (found.members.size > 0 && kind === Kind.object) {
+    if (kind !== ValueKind.null) { for (const taker of found.takers) this.take(taker, scanner) }
+    if (found.members.size > 0 && kind === ValueKind.object) {
       const outer = this.current
       this.current = found
       scanner.at = start
@@ -137,7 +137,7 @@ export class JsonWalk implements Members {
       this.current = outer
     }
     if (found.elements.size > 0) {
-      if (kind === Kind.array) {
+      if (kind === ValueKind.array) {
         elements(scanner, start, (index) => {
           const element = found.elements.get(index)
           if (element !== undefined) this.visit(scanner, element)

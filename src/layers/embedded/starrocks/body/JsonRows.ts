@@ -2,6 +2,7 @@
 import { isAscii, isUtf8 } from "node:buffer"
 import type { RowBuffer } from "../plan/RowBuffer.ts"
 import { JsonScanner, type Members, Scan } from "../values/JsonScanner.ts"
+import { BodySlices } from "./BodyChunks.ts"
 import { type JsonSelection, PathRow, RootRows } from "./JsonSelection.ts"
 
 /** Bytes parsed at once: large enough to be cheap per row, small enough to keep the event loop free. */
@@ -36,16 +37,12 @@ export class JsonRows implements Members {
   /** What the last row had at this position: rows of one writer look alike, so the guess is nearly always right. */
   private readonly expected: Array<ExpectedMember> = []
   private position = 0
-  private pending: Array<Buffer> = []
-  private pendingBytes = 0
-  private readonly sliceBytes: number
-  private enoughBytes: number
+  private readonly slices: BodySlices
   private place: "before" | "documents" | "first" | "element" | "next" | "after" = "before"
   private brokenText = false
 
   constructor(rows: RowBuffer, stripOuterArray: boolean, sliceBytes = sliceBytesDefault, selection?: JsonSelection) {
-    this.sliceBytes = sliceBytes
-    this.enoughBytes = sliceBytes
+    this.slices = new BodySlices(sliceBytes)
     this.rows = rows
     this.paths = selection?.paths === undefined ? undefined : new PathRow(rows, selection.paths)
     this.root = selection?.root === undefined ? undefined : new RootRows(selection.root, stripOuterArray)
@@ -56,9 +53,7 @@ export class JsonRows implements Members {
   /** Takes the next bytes of the body. */
   push(bytes: Buffer): void {
     if (this.rows.fatal !== undefined) return
-    this.pending.push(bytes)
-    this.pendingBytes += bytes.length
-    if (this.pendingBytes >= this.enoughBytes) this.parse(false)
+    if (this.slices.push(bytes)) this.parse(false)
   }
 
   /** Says that the body is complete. */
@@ -91,8 +86,7 @@ export class JsonRows implements Members {
   }
 
   private parse(final: boolean): void {
-    const first = this.pending[0]
-    const bytes = this.pending.length === 1 && first !== undefined ? first : Buffer.concat(this.pending)
+    const bytes = this.slices.joined()
     const scanner = this.scanner
     scanner.reset(bytes, isAscii(bytes))
     const wellFormed = scanner.ascii || isUtf8(bytes)
@@ -118,12 +112,8 @@ export class JsonRows implements Members {
       }
       consumed = scanner.at
     }
-    const rest = bytes.subarray(consumed)
-    this.pending = rest.length === 0 ? [] : [rest]
-    this.pendingBytes = rest.length
-    // A document longer than what is there is scanned again only when twice as much has arrived.
-    this.enoughBytes = Math.max(this.sliceBytes, rest.length * 2)
-    if (rest.length > documentBytesMax) this.rows.fatal = `Memory exceed limit. json document size ${rest.length}`
+    const restBytes = this.slices.keep(bytes.subarray(consumed))
+    if (restBytes > documentBytesMax) this.rows.fatal = `Memory exceed limit. json document size ${restBytes}`
     if (final && this.outerArray && this.place !== "after" && this.place !== "before") {
       this.rows.fatal ??= malformed
     }

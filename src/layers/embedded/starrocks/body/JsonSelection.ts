@@ -1,8 +1,9 @@
 /** What `jsonpaths` and `json_root` make of a document: the rows in it, and the values of a row. */
+import { operationName } from "../catalogue/Table.ts"
 import type { LoadPlan } from "../plan/LoadPlan.ts"
 import type { RowBuffer } from "../plan/RowBuffer.ts"
 import type { JsonScanner } from "../values/JsonScanner.ts"
-import { Kind } from "../values/TokenKind.ts"
+import { ValueKind } from "../values/ValueKind.ts"
 import { elements, type JsonPath, JsonWalk } from "./JsonPaths.ts"
 
 /** The two headers, parsed. */
@@ -10,8 +11,6 @@ export interface JsonSelection {
   readonly paths: ReadonlyArray<JsonPath> | undefined
   readonly root: JsonPath | undefined
 }
-
-const operationName = "__op"
 
 /** The slots of the paths, by position: the fields of the plan and then `__op`, unless the header `columns` names it. */
 const slotsOf = ({ fields, operation }: LoadPlan): ReadonlyArray<number> =>
@@ -69,7 +68,7 @@ export class RootRows {
   read(scanner: JsonScanner, row: () => boolean): string | undefined {
     const found = this.find(scanner)
     if (found === undefined) return this.walk.problem ?? "unable to find the key of json_root"
-    const wanted = this.each ? Kind.array : Kind.object
+    const wanted = this.each ? ValueKind.array : ValueKind.object
     if (found.kind !== wanted) {
       return this.each
         ? "the value should be array type with strip_outer_array=true in json document stream with root"
@@ -83,7 +82,7 @@ export class RootRows {
     }
     let problem: string | undefined
     elements(scanner, found.start, () => {
-      if (scanner.kind === Kind.object) return row()
+      if (scanner.kind === ValueKind.object) return row()
       problem = "the value should be object type in expanded json document stream with json root"
       return false
     })

@@ -10,21 +10,24 @@ import {
   unknownTable
 } from "../syntax/SqlError.ts"
 import * as Accounts from "../users/Accounts.ts"
-import * as ColumnType from "../values/ColumnType.ts"
 import * as InformationSchema from "./InformationSchema.ts"
 import type { Session, Storage, StorageError } from "./Storage.ts"
+import { type Check, storedColumn } from "./StoredColumn.ts"
 import * as TableOf from "./Table.ts"
 import { literal, quoted, type Table } from "./Table.ts"
+import * as TableDefinition from "./TableDefinition.ts"
 
 /** The DuckDB schema of the endpoint's own tables. */
 export const schema = "endpoint_catalogue"
 
 type Refusal = SqlError | StorageError
 
-/** A query that finds rows which stand in the way of a change. */
-export interface Check {
-  readonly sql: string
-  readonly message: string
+/** Who keeps something about databases beside the catalogue, and has to let go of it when one is dropped. */
+export interface Dependent {
+  /** Takes a database's rows out of the file; part of the transaction that drops the database. */
+  readonly dropRows: (session: Session, database: string) => Effect.Effect<void, StorageError>
+  /** Forgets the database in memory, when that transaction is committed. */
+  readonly dropDatabase: (database: string) => void
 }
 
 /** The catalogue. Names of databases and tables are case-sensitive. */
@@ -36,7 +39,10 @@ export interface Catalogue {
   readonly tables: (database: string) => ReadonlyArray<Table>
   readonly find: (database: string, name: string) => Table | undefined
   readonly createDatabase: (name: string, ifNotExists: boolean) => Effect.Effect<void, Refusal>
+  /** Drops a database with its tables, its labels and everything else that is kept about it. */
   readonly dropDatabase: (name: string, ifExists: boolean) => Effect.Effect<void, Refusal>
+  /** Lets somebody be part of every DROP DATABASE from now on. */
+  readonly onDrop: (dependent: Dependent) => void
   readonly createTable: (database: string, create: CreateTable) => Effect.Effect<void, Refusal>
   readonly dropTable: (database: string, name: string, ifExists: boolean) => Effect.Effect<void, Refusal>
   readonly truncateTable: (database: string, name: string) => Effect.Effect<void, Refusal>
@@ -57,18 +63,6 @@ export interface Catalogue {
 
 const databaseName = /^[A-Za-z_]\w{0,255}$/
 
-/** The DEFAULT of a column as DuckDB's DDL writes it; empty without one. */
-export const defaultSql = (column: TableOf.Column): string => {
-  const value = column.default
-  if (value.kind === "now") return " default current_localtimestamp()"
-  if (value.kind === "none" || value.text === null) return ""
-  return ` default ${literal(value.text)}::${ColumnType.stored(column.type)}`
-}
-
-/** A column as DuckDB's DDL writes it. NOT NULL is checked when rows are loaded, so that ALTER stays simple. */
-export const storedColumn = (column: TableOf.Column): string =>
-  `${quoted(column.name)} ${ColumnType.stored(column.type)}${defaultSql(column)}`
-
 const runAll = (session: Session, statements: ReadonlyArray<string>): Effect.Effect<void, StorageError> =>
   Effect.forEach(statements, (statement) => session.run(statement), { discard: true })
 
@@ -84,7 +78,7 @@ const writeDefinition = (session: Session, table: Table): Effect.Effect<void, St
     String(table.id),
     table.database,
     table.name,
-    JSON.stringify(table)
+    TableDefinition.written(table)
   ]).pipe(Effect.andThen(runAll(session, InformationSchema.describe(table))))
 
 const removeDefinition = (session: Session, database: string, name: string): Effect.Effect<void, StorageError> =>
@@ -92,12 +86,10 @@ const removeDefinition = (session: Session, database: string, name: string): Eff
     Effect.andThen(runAll(session, InformationSchema.forget(database, name)))
   )
 
-// Only this module writes definitions, in the same file and version, so the text is what `JSON.stringify` made.
-const readDefinition = (text: string): Table => JSON.parse(text)
-
 /** Reads the catalogue from the file, or creates an empty one. */
 export const make = Effect.fnUntraced(function*(storage: Storage) {
   const known = new Map<string, Map<string, Table>>()
+  const dependents: Array<Dependent> = []
   let lastId = 10_000
   yield* storage.write((session) =>
     Effect.gen(function*() {
@@ -106,7 +98,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
         known.set(String(name), new Map())
       }
       for (const [definition] of yield* session.run(`select definition from ${schema}.tables`)) {
-        const table = readDefinition(String(definition))
+        const table = yield* TableDefinition.read(String(definition))
         known.get(table.database)?.set(table.name, table)
         lastId = Math.max(lastId, table.id)
       }
@@ -147,24 +139,28 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
           `create schema ${quoted(TableOf.schemaOf(name))}`,
           `insert into ${schema}.databases values (${literal(name)})`,
           InformationSchema.describeDatabase(name)
-        ])
-      )
-      known.set(name, new Map())
+        ]), () => known.set(name, new Map()))
     })
 
   const dropDatabase: Catalogue["dropDatabase"] = (name, ifExists) =>
     Effect.gen(function*() {
       if (!known.has(name) && ifExists) return
       if (!known.has(name)) return yield* unknownDatabase(name)
-      yield* storage.write((session) =>
-        runAll(session, [
-          `drop schema ${quoted(TableOf.schemaOf(name))} cascade`,
-          `delete from ${schema}.databases where name = ${literal(name)}`,
-          `delete from ${schema}.tables where database = ${literal(name)}`,
-          ...InformationSchema.forgetDatabase(name)
-        ])
+      yield* storage.write(
+        (session) =>
+          runAll(session, [
+            `drop schema ${quoted(TableOf.schemaOf(name))} cascade`,
+            `delete from ${schema}.databases where name = ${literal(name)}`,
+            `delete from ${schema}.tables where database = ${literal(name)}`,
+            ...InformationSchema.forgetDatabase(name)
+          ]).pipe(
+            Effect.andThen(Effect.forEach(dependents, (each) => each.dropRows(session, name), { discard: true }))
+          ),
+        () => {
+          known.delete(name)
+          for (const each of dependents) each.dropDatabase(name)
+        }
       )
-      known.delete(name)
       yield* accounts.forget(name)
     })
 
@@ -179,9 +175,8 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       yield* storage.write((session) =>
         session.run(`create table ${TableOf.physical(database, table.name)} (${columns})`).pipe(
           Effect.andThen(writeDefinition(session, table))
-        )
-      )
-      tables.set(table.name, table)
+        ), () =>
+        tables.set(table.name, table))
     })
 
   const dropTable: Catalogue["dropTable"] = (database, name, ifExists) =>
@@ -191,9 +186,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       yield* storage.write((session) =>
         session.run(`drop table ${TableOf.physical(database, name)}`).pipe(
           Effect.andThen(removeDefinition(session, database, name))
-        )
-      )
-      known.get(database)?.delete(name)
+        ), () => known.get(database)?.delete(name))
       yield* accounts.forget(database, name)
     })
 
@@ -214,9 +207,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
           yield* runAll(session, statements)
           yield* removeDefinition(session, next.database, next.name)
           yield* writeDefinition(session, next)
-        })
-      )
-      known.get(next.database)?.set(next.name, next)
+        }), () => known.get(next.database)?.set(next.name, next))
     })
 
   const renamed = (table: Table, to: string): string =>
@@ -227,14 +218,17 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       const table = yield* existing(database, from)
       yield* free(database, to)
       const next = { ...table, name: to }
-      yield* storage.write((session) =>
-        session.run(renamed(table, to)).pipe(
-          Effect.andThen(removeDefinition(session, database, from)),
-          Effect.andThen(writeDefinition(session, next))
-        )
+      yield* storage.write(
+        (session) =>
+          session.run(renamed(table, to)).pipe(
+            Effect.andThen(removeDefinition(session, database, from)),
+            Effect.andThen(writeDefinition(session, next))
+          ),
+        () => {
+          known.get(database)?.delete(from)
+          known.get(database)?.set(to, next)
+        }
       )
-      known.get(database)?.delete(from)
-      known.get(database)?.set(to, next)
       yield* accounts.rename(database, from, to)
     })
 
@@ -244,16 +238,19 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       const second = yield* existing(database, right)
       if (first.id === second.id) return yield* detail(`cannot swap table ${left} with itself`)
       const aside = { ...first, name: `${left}#swapped` }
-      yield* storage.write((session) =>
-        runAll(session, [renamed(first, aside.name), renamed(second, left), renamed(aside, right)]).pipe(
-          Effect.andThen(removeDefinition(session, database, left)),
-          Effect.andThen(removeDefinition(session, database, right)),
-          Effect.andThen(writeDefinition(session, { ...first, name: right })),
-          Effect.andThen(writeDefinition(session, { ...second, name: left }))
-        )
+      yield* storage.write(
+        (session) =>
+          runAll(session, [renamed(first, aside.name), renamed(second, left), renamed(aside, right)]).pipe(
+            Effect.andThen(removeDefinition(session, database, left)),
+            Effect.andThen(removeDefinition(session, database, right)),
+            Effect.andThen(writeDefinition(session, { ...first, name: right })),
+            Effect.andThen(writeDefinition(session, { ...second, name: left }))
+          ),
+        () => {
+          known.get(database)?.set(left, { ...second, name: left })
+          known.get(database)?.set(right, { ...first, name: right })
+        }
       )
-      known.get(database)?.set(left, { ...second, name: left })
-      known.get(database)?.set(right, { ...first, name: right })
     })
 
   const catalogue: Catalogue = {
@@ -264,6 +261,9 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     find: (database, name) => known.get(database)?.get(name),
     createDatabase,
     dropDatabase,
+    onDrop: (dependent) => {
+      dependents.push(dependent)
+    },
     createTable,
     dropTable,
     truncateTable,

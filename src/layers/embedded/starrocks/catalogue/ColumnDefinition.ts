@@ -4,7 +4,7 @@ import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import * as ColumnType from "../values/ColumnType.ts"
 import { parseDateTime } from "../values/Dates.ts"
 import * as Values from "../values/Values.ts"
-import type { Default } from "./Table.ts"
+import { type Default, isReserved } from "./Table.ts"
 
 /** A column as it was written: whether NULL was said at all matters for keys. */
 export interface ColumnDefinition {
@@ -177,9 +177,7 @@ const defaultOf = (cursor: TokenCursor, name: string, type: ColumnType.ColumnTyp
 /** `name type [NULL|NOT NULL] [DEFAULT ..] [COMMENT ..]`. */
 export const columnDefinition = (cursor: TokenCursor): ColumnDefinition => {
   const name = cursor.name()
-  if (name.toLowerCase() === "__op" || name.toLowerCase() === "__row") {
-    throw detail(`Column name '${name}' is a system reserved name`)
-  }
+  if (isReserved(name)) throw detail(`Column name '${name}' is a system reserved name`)
   if (Buffer.byteLength(name) > columnNameBytesMax) throw detail("Column name is too long")
   const type = columnType(cursor)
   let nullable: boolean | undefined

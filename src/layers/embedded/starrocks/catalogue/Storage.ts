@@ -6,13 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
-
-/** The endpoint could not start. */
-export class EmbeddedStartError extends Data.TaggedError("EmbeddedStartError")<{
-  readonly message: string
-  readonly remediation: string
-  readonly cause?: unknown
-}> {}
+import { EmbeddedStartError } from "../EmbeddedStartError.ts"
 
 /** DuckDB refused a statement or failed at it. */
 export class StorageError extends Data.TaggedError("StorageError")<{
@@ -37,14 +31,19 @@ export interface Storage {
   readonly session: Effect.Effect<Session, StorageError, Scope.Scope>
   /** Holds the write lock around an effect: DuckDB refuses concurrent changes of one table instead of waiting. */
   readonly exclusive: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Runs an effect in a transaction of the session, under the write lock, not to be interrupted half-way. */
+  /**
+   * Runs an effect in a transaction of the session, under the write lock, not to be interrupted half-way. `committed` runs
+   * after the commit, still under the lock: what it changes in memory agrees with the file for the next holder of the lock.
+   */
   readonly transaction: <A, E, R>(
     session: Session,
-    effect: Effect.Effect<A, E, R>
+    effect: Effect.Effect<A, E, R>,
+    committed?: (value: A) => void
   ) => Effect.Effect<A, E | StorageError, R>
   /** A transaction in a session of its own. */
   readonly write: <A, E, R>(
-    body: (session: Session) => Effect.Effect<A, E, R>
+    body: (session: Session) => Effect.Effect<A, E, R>,
+    committed?: (value: A) => void
   ) => Effect.Effect<A, E | StorageError, R>
 }
 
@@ -140,12 +139,13 @@ export const open = (dataDir: string): Effect.Effect<Storage, EmbeddedStartError
       (connection) => Effect.sync(() => connection.closeSync())
     ).pipe(Effect.map(sessionOf))
     const exclusive = lock.withPermits(1)
-    const transaction: Storage["transaction"] = (own, effect) =>
+    const transaction: Storage["transaction"] = (own, effect, committed) =>
       exclusive(
         own.run("begin").pipe(
           Effect.andThen(effect),
           Effect.tap(() => own.run("commit")),
           Effect.onError(() => Effect.ignore(own.run("rollback"))),
+          Effect.tap((value) => Effect.sync(() => committed?.(value))),
           Effect.uninterruptible
         )
       )
@@ -154,6 +154,7 @@ export const open = (dataDir: string): Effect.Effect<Storage, EmbeddedStartError
       session,
       exclusive,
       transaction,
-      write: (body) => Effect.scoped(Effect.flatMap(session, (own) => transaction(own, body(own))))
+      write: (body, committed) =>
+        Effect.scoped(Effect.flatMap(session, (own) => transaction(own, body(own), committed)))
     }
   })

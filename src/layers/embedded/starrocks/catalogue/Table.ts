@@ -35,6 +35,17 @@ export interface Table {
   readonly createdAtMs: number
 }
 
+/** Name of the field that says whether a row is an upsert or a delete. */
+export const operationName = "__op"
+/** Name of the staging column that holds a row's place in its body. */
+export const placeName = "__row"
+
+/** Whether a name is kept for the endpoint's own columns. */
+export const isReserved = (name: string): boolean => {
+  const lower = name.toLowerCase()
+  return lower === operationName || lower === placeName
+}
+
 /** Encoded bytes of the longest primary key; a longer one fails the whole load. */
 export const keyBytesMax = 128
 
@@ -42,6 +53,12 @@ export const keyBytesMax = 128
 export const column = (table: Table, name: string): Column | undefined => {
   const wanted = name.toLowerCase()
   return table.columns.find((candidate) => candidate.name.toLowerCase() === wanted)
+}
+
+/** Whether the column of that name is CHAR or VARCHAR; undefined when there is no such column. */
+export const holdsText = (table: Table, name: string): boolean | undefined => {
+  const kind = column(table, name)?.type.kind
+  return kind === undefined ? undefined : kind === "CHAR" || kind === "VARCHAR"
 }
 
 /** The key columns in declared order. */

@@ -6,7 +6,7 @@ import { isUtf8 } from "node:buffer"
 import { analysis } from "../syntax/SqlError.ts"
 import * as Dates from "../values/Dates.ts"
 import { minified } from "../values/JsonText.ts"
-import { Kind } from "../values/TokenKind.ts"
+import { ValueKind } from "../values/ValueKind.ts"
 import * as Values from "../values/Values.ts"
 
 /** What an expression reads of a row: the tokens of its slots. */
@@ -55,8 +55,8 @@ export const nothing: Typed = { type: "null", of: none }
 export const slot = (index: number): Typed => ({
   type: "text",
   of: (row) => {
-    const kind = row.kinds[index] ?? Kind.null
-    return kind <= Kind.null ? null : Values.asText(kind, row.texts[index] ?? "")
+    const kind = row.kinds[index] ?? ValueKind.null
+    return kind <= ValueKind.null ? null : Values.asText(kind, row.texts[index] ?? "")
   }
 })
 
@@ -195,7 +195,7 @@ export const asDecimal = (value: Typed, scale: number): Of<bigint> => {
 }
 
 const booleanOfText = (written: string): boolean | null => {
-  const cell = Values.compile({ kind: "BOOLEAN" })(Kind.string, written)
+  const cell = Values.compile({ kind: "BOOLEAN" })(ValueKind.string, written)
   return typeof cell === "boolean" ? cell : null
 }
 

@@ -6,7 +6,8 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Http from "node:http"
-import { type Exchange, sendJson, server, target } from "../http/HttpReply.ts"
+import * as FrontEndFailure from "../http/FrontEndFailure.ts"
+import { type Exchange, json, sendJson, server, target } from "../http/HttpReply.ts"
 import { type FaultKind, faultKinds, type FaultRule, type Faults } from "./Faults.ts"
 
 /** The only host the admin port listens on. */
@@ -49,15 +50,10 @@ const decodeNamed = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Stru
 const isKind = Schema.is(Kind)
 
 const failed = (exchange: Exchange, status: number, message: string, extra: object = {}): void =>
-  sendJson(
-    exchange,
-    status,
-    { status: "FAILED", msg: message.slice(0, messageCharactersMax), ...extra },
-    { "Content-Type": "application/json" }
-  )
+  sendJson(exchange, status, { ...FrontEndFailure.failed(message.slice(0, messageCharactersMax)), ...extra }, json)
 
 const done = (exchange: Exchange, status: number, body: object): void =>
-  sendJson(exchange, status, { status: "OK", ...body }, { "Content-Type": "application/json" })
+  sendJson(exchange, status, { status: "OK", ...body }, json)
 
 const unknownKind = (exchange: Exchange, kind: string): void =>
   failed(exchange, 400, `unknown fault '${kind.slice(0, 100)}'`, { kinds: faultKinds })
@@ -66,8 +62,8 @@ const notAllowed = (exchange: Exchange, allowed: string): void =>
   sendJson(
     exchange,
     405,
-    { status: "FAILED", msg: `${exchange.request.method ?? ""} is not allowed here; allowed: ${allowed}` },
-    { "Content-Type": "application/json", Allow: allowed }
+    FrontEndFailure.failed(`${exchange.request.method ?? ""} is not allowed here; allowed: ${allowed}`),
+    { ...json, Allow: allowed }
   )
 
 // Without a count a rule stays until it is switched off, which JSON can only say with null.

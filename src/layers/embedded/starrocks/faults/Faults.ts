@@ -5,6 +5,7 @@
  * it exactly where it asked.
  */
 import * as Effect from "effect/Effect"
+import { SeededRandom } from "../../../../domain/SeededRandom.ts"
 
 /** Where and how the endpoint can misbehave. */
 export const faultKinds = [
@@ -36,7 +37,7 @@ export const faultKinds = [
   "be-restart",
   /** `100 Continue` is withheld until the fault is switched off. */
   "slow-continue",
-  /** The BE stops reading in the middle of the body and never answers. */
+  /** The BE stops in the middle of the body until the fault is switched off; a client that hangs up ends its load. */
   "stall-in-body",
   /** The BE reads a part of the body, rolls the load back and resets the connection. */
   "reset-in-body",
@@ -95,15 +96,15 @@ export interface Faults {
   /** Rules that are on now, in the order in which they were switched on; what is given does not change later. */
   readonly rules: () => ReadonlyArray<FaultRule>
   /** Asks whether a fault strikes here; counts it when it does. Every rule that fits has its chance, oldest first. */
-  readonly strikes: (kind: FaultKind, table?: TableOf) => boolean
+  readonly strikes: (kind: FaultKind, table?: TableName) => boolean
   /** Waits, when the fault strikes here, until its kind is switched off. */
-  readonly hold: (kind: FaultKind, table?: TableOf) => Effect.Effect<void>
+  readonly hold: (kind: FaultKind, table?: TableName) => Effect.Effect<void>
   /** How many requests are held now. */
   readonly held: () => number
 }
 
 /** The table a request is about. */
-export interface TableOf {
+export interface TableName {
   readonly database: string
   readonly table: string
 }
@@ -120,21 +121,10 @@ export interface FaultRule {
 
 interface Rule extends FaultRule {
   remaining: number
-  readonly chance: () => number
+  readonly chances: SeededRandom
 }
 
-/** Numbers in [0, 1) that a seed determines: the mulberry32 generator. */
-const chances = (seed: number): () => number => {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000
-  }
-}
-
-const matches = (rule: Rule, kind: FaultKind, table: TableOf | undefined): boolean =>
+const matches = (rule: Rule, kind: FaultKind, table: TableName | undefined): boolean =>
   rule.kind === kind && (rule.table === undefined ||
     (table !== undefined && (rule.table === table.table || rule.table === `${table.database}.${table.table}`)))
 
@@ -146,7 +136,7 @@ export const make = (): Faults => {
   const held = new Map<() => void, FaultKind>()
   const strikes: Faults["strikes"] = (kind, table) => {
     const rule = rules.find((candidate) =>
-      matches(candidate, kind, table) && (candidate.probability >= 1 || candidate.chance() < candidate.probability)
+      matches(candidate, kind, table) && (candidate.probability >= 1 || candidate.chances.chance(candidate.probability))
     )
     if (rule === undefined) return false
     rule.remaining -= 1
@@ -163,7 +153,7 @@ export const make = (): Faults => {
         remaining: scope?.count ?? Number.POSITIVE_INFINITY,
         probability: scope?.probability ?? 1,
         seed,
-        chance: chances(seed)
+        chances: new SeededRandom(seed)
       })
     },
     off: (kind) => {

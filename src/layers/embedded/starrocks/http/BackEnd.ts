@@ -1,22 +1,23 @@
 /** The BE's HTTP port: it takes loads. Whatever happens to a load, the answer is HTTP 200; the body tells. */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import type * as Http from "node:http"
 import type { Storage } from "../catalogue/Storage.ts"
-import type { Faults, TableOf } from "../faults/Faults.ts"
+import type { Faults, TableName } from "../faults/Faults.ts"
 import type { ErrorLogs } from "../load/ErrorLog.ts"
-import { LoadAbandoned, type LoadEngine, LoadRefused, refuse, storageRefusal } from "../load/LoadEngine.ts"
+import { checked, LoadAbandoned, type LoadEngine, refuse, storageRefusal } from "../load/LoadEngine.ts"
 import * as LoadFaults from "../load/LoadFaults.ts"
 import * as LoadHeaders from "../load/LoadHeaders.ts"
 import * as LoadReply from "../load/LoadReply.ts"
 import * as TransactionBackEnd from "../transactions/TransactionBackEnd.ts"
 import type { Transactions } from "../transactions/Transactions.ts"
 import type { Users } from "../users/Users.ts"
-import { drain, type Exchange, reset, send, sendReply, server, target } from "./HttpReply.ts"
+import * as Admission from "./Admission.ts"
+import { drain, type Exchange, json, reset, send, sendJson, sendReply, server, target } from "./HttpReply.ts"
 import * as RequestBody from "./RequestBody.ts"
+import { credentials } from "./RequestHeaders.ts"
 
 /** What the back end works with. */
-export interface Parts {
+export interface Needs {
   readonly storage: Storage
   readonly engine: LoadEngine
   readonly transactions: Transactions
@@ -32,46 +33,40 @@ export interface Parts {
 /** Bytes of the largest body when nobody says otherwise: streaming_load_max_mb is 102400. */
 export const bodyBytesMaxDefault = 102_400 * 1024 * 1024
 
-const checked = <A>(result: Result.Result<A, string>): Effect.Effect<A, LoadRefused> =>
-  Result.isSuccess(result) ? Effect.succeed(result.success) : Effect.fail(refuse(result.failure))
-
 const publishTimeout = "transaction commit successfully, BUT data will be visible later"
 
 /** The headers checked before the transaction begins, in the server's order. */
-const headerPhase = Effect.fnUntraced(function*(parts: Parts, exchange: Exchange, table: TableOf) {
+const headerPhase = Effect.fnUntraced(function*(needs: Needs, exchange: Exchange, table: TableName) {
   const { request } = exchange
-  const given = LoadHeaders.credentials(request.headers)
+  const given = credentials(request.headers)
   if (given === undefined) return yield* refuse("no valid Basic authorization")
-  const early = yield* checked(LoadHeaders.early(request.headers))
-  const length = Number(request.headers["content-length"] ?? 0)
-  if (length > parts.bodyBytesMax) return yield* refuse(RequestBody.tooLarge(length, parts.bodyBytesMax))
-  if (parts.faults.strikes("be-shutdown", table)) return yield* refuse(LoadFaults.shuttingDown)
+  const early = yield* checked(LoadHeaders.early(request.headers, needs.bodyBytesMax))
+  if (needs.faults.strikes("be-shutdown", table)) return yield* refuse(LoadFaults.shuttingDown)
   return { early, given }
 })
 
 const load = Effect.fnUntraced(function*(
-  parts: Parts,
+  needs: Needs,
   exchange: Exchange,
-  table: TableOf,
+  table: TableName,
   progress: LoadReply.Progress
 ) {
-  const { engine, faults, users } = parts
+  const { engine, faults, users } = needs
   const { request } = exchange
-  const { early, given } = yield* headerPhase(parts, exchange, table)
+  const { early, given } = yield* headerPhase(needs, exchange, table)
   progress.label = early.label ?? ""
   const startedAtMs = performance.now()
-  if (!users.verify(given.user, given.password) || !users.mayInsert(given.user, table.database, table.table)) {
-    return yield* refuse(`Access denied for ${given.user}@${request.socket.remoteAddress ?? ""}`)
-  }
+  const denied = Admission.refusal(users, request, given, table)
+  if (denied !== undefined) return yield* refuse(denied)
   const record = yield* engine.begin(table.database, table.table, early.label, progress)
   progress.beginMs = performance.now() - startedAtMs
   let reason = "the endpoint was stopped"
   const work = Effect.gen(function*() {
     const late = yield* checked(LoadHeaders.late(request.headers))
     const of = yield* engine.table(table.database, table.table)
-    const session = yield* parts.storage.session.pipe(Effect.mapError(storageRefusal))
+    const session = yield* needs.storage.session.pipe(Effect.mapError(storageRefusal))
     const open = yield* engine.open(session, of, late, progress)
-    const body = yield* RequestBody.open(faults, exchange, table, parts.bodyBytesMax)
+    const body = yield* RequestBody.open(faults, exchange, table, needs.bodyBytesMax)
     yield* engine.stage(open, body, progress)
     const fault = LoadFaults.beforeCommit(faults, table)
     if (fault !== undefined) return yield* fault
@@ -108,13 +103,13 @@ const load = Effect.fnUntraced(function*(
 const reply = (exchange: Exchange, progress: LoadReply.Progress, outcome: LoadReply.Outcome): void =>
   sendReply(exchange, LoadReply.render(progress, outcome))
 
-const streamLoad = (parts: Parts, exchange: Exchange, table: TableOf): void => {
-  const { faults } = parts
+const streamLoad = (needs: Needs, exchange: Exchange, table: TableName): void => {
+  const { faults } = needs
   if (faults.strikes("be-reset", table)) return reset(exchange)
   if (faults.strikes("stall", table)) return
   const progress = LoadReply.progress()
-  parts.run(
-    load(parts, exchange, table, progress).pipe(
+  needs.run(
+    load(needs, exchange, table, progress).pipe(
       Effect.catchTags({
         LoadRefused: ({ outcome }) => Effect.sync(() => reply(exchange, progress, outcome)),
         LoadAbandoned: () => Effect.sync(() => reset(exchange))
@@ -129,7 +124,7 @@ const streamLoad = (parts: Parts, exchange: Exchange, table: TableOf): void => {
   )
 }
 
-const route = (parts: Parts, exchange: Exchange): void => {
+const route = (needs: Needs, exchange: Exchange): void => {
   const { request } = exchange
   const found = target(request)
   const [api, database = "", table = "", action = ""] = found?.path ?? []
@@ -137,18 +132,16 @@ const route = (parts: Parts, exchange: Exchange): void => {
   const reads = request.method === "GET" || request.method === "HEAD"
   const writes = request.method === "PUT" || request.method === "POST"
   if (api === "api" && segments === 4 && action === "_stream_load" && request.method === "PUT") {
-    return streamLoad(parts, exchange, { database, table })
+    return streamLoad(needs, exchange, { database, table })
   }
   if (api === "api" && segments === 3 && database === "transaction" && writes) {
-    return TransactionBackEnd.handle(parts, exchange, table)
+    return TransactionBackEnd.handle(needs, exchange, table)
   }
   if (api === "api" && segments === 2 && database === "health" && reads) {
-    return send(exchange, 200, JSON.stringify({ status: "OK", msg: "To Be Added" }), {
-      "Content-Type": "application/json"
-    })
+    return sendJson(exchange, 200, { status: "OK", msg: "To Be Added" }, json)
   }
   if (api === "api" && segments === 2 && database === "_load_error_log" && reads) {
-    const log = parts.errorLogs.find(found?.query.get("file") ?? "")
+    const log = needs.errorLogs.find(found?.query.get("file") ?? "")
     if (log !== undefined) return send(exchange, 200, log, { "Content-Type": "text/plain" })
   }
   // A client that is still sending gets to the answer.
@@ -157,5 +150,5 @@ const route = (parts: Parts, exchange: Exchange): void => {
 }
 
 /** Makes the server of the BE's HTTP port. */
-export const make = (parts: Parts): Http.Server =>
-  server((exchange) => parts.faults.strikes("unavailable") ? reset(exchange) : route(parts, exchange))
+export const make = (needs: Needs): Http.Server =>
+  server((exchange) => needs.faults.strikes("unavailable") ? reset(exchange) : route(needs, exchange))

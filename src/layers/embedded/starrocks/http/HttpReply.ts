@@ -12,6 +12,9 @@ const headersCheckMs = 1000
 /** Bytes of a refused request's body that are still read, so that the client gets to the answer instead of a reset. */
 const drainBytesMax = 64 * 1024 * 1024
 
+/** The header of an answer that says it is JSON; the FE's answers mostly do not, as on the server. */
+export const json = { "Content-Type": "application/json" } as const
+
 /** A request and where its answer goes. */
 export interface Exchange {
   readonly request: Http.IncomingMessage
@@ -76,7 +79,7 @@ export const sendJson = (
 export const sendReply = (exchange: Exchange, body: string): void => {
   const { request } = exchange
   if (!request.complete && !request.destroyed && !exchange.waits) drain(request)
-  send(exchange, 200, body, { "Content-Type": "application/json" })
+  send(exchange, 200, body, json)
 }
 
 /** Reads what is still coming of a request, up to a limit, and forgets it. */

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
-import { EmbeddedStartError } from "../catalogue/Storage.ts"
+import { EmbeddedStartError } from "../EmbeddedStartError.ts"
 
 /** Sockets that are open, so that closing a listener does not wait for its clients. */
 const track = (server: Net.Server): ReadonlySet<Net.Socket> => {

@@ -2,13 +2,12 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Http from "node:http"
-import type { Faults, TableOf } from "../faults/Faults.ts"
+import { taking } from "../body/BodyChunks.ts"
+import type { Faults, TableName } from "../faults/Faults.ts"
 import type { Exchange } from "./HttpReply.ts"
 
-/** Why a body is not accepted when its declared length says that it is too large. */
-export const tooLarge = (length: number, limit: number): string =>
-  `body size ${length} exceed limit: ${limit}, ` +
-  "You can increase the limit by setting streaming_load_max_mb in be.conf."
+/** Bytes of a stalled body that are kept; beyond them its client can leave unnoticed until the stall is over. */
+const aheadBytesMax = 64 * 1024 * 1024
 
 /** The error of a connection that broke, as a socket reports it. */
 const broken = (message: string): Error => Object.assign(new Error(message), { code: "ECONNRESET" })
@@ -21,29 +20,66 @@ const closed = (request: Http.IncomingMessage): Effect.Effect<void> =>
     return Effect.sync(() => request.off("close", end))
   })
 
+/** Whoever sends on this connection hangs up. */
+const hungUp = ({ socket }: Http.IncomingMessage): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const end = (): void => resume(Effect.void)
+    if (socket.destroyed) return end()
+    socket.once("close", end)
+    return Effect.sync(() => socket.off("close", end))
+  })
+
+/** A promise that may lose a race, and then fails unheard. */
+const raced = <A>(promise: Promise<A>): Promise<A> => {
+  promise.catch(() => undefined)
+  return promise
+}
+
+const bounded = async function*(
+  source: Http.IncomingMessage,
+  bytesMax: number
+): AsyncGenerator<Buffer, void, undefined> {
+  let bytes = 0
+  for await (const part of taking(source)) {
+    bytes += part.length
+    // A declared length was checked before; a body in chunks that grows too large is cut off, as libevent does it.
+    if (bytes > bytesMax) throw broken(`the body is larger than ${bytesMax} bytes`)
+    yield part
+  }
+}
+
 const chunks = async function*(
   faults: Faults,
-  table: TableOf,
+  table: TableName,
   source: Http.IncomingMessage,
   bytesMax: number,
   signal: AbortSignal
 ): AsyncIterable<Buffer> {
-  let bytes = 0
-  let first = true
-  // Not `for await`: that would destroy the request, and with it the way back to the client, when it ends early.
-  const parts: AsyncIterator<Buffer> = source[Symbol.asyncIterator]()
+  const parts = bounded(source, bytesMax)
+  const first = await parts.next()
+  if (first.done === true) return
+  yield first.value
+  if (faults.strikes("reset-in-body", table)) throw broken("the connection was reset")
+  const stalls = Effect.raceFirst(
+    Effect.as(faults.hold("stall-in-body", table), "over"),
+    Effect.as(hungUp(source), "gone")
+  )
+  const held = raced(Effect.runPromise(stalls, { signal }))
+  // What arrives meanwhile is kept: a socket that nobody reads does not tell that its client has left.
+  const ahead: Array<Buffer> = []
+  let aheadBytes = 0
+  let next = raced(parts.next())
   for (;;) {
-    const part = await parts.next()
-    if (part.done === true) return
-    bytes += part.value.length
-    // A declared length was checked before; a body in chunks that grows too large is cut off, as libevent does it.
-    if (bytes > bytesMax) throw broken(`the body is larger than ${bytesMax} bytes`)
-    yield part.value
-    if (!first) continue
-    first = false
-    if (faults.strikes("reset-in-body", table)) throw broken("the connection was reset")
-    await Effect.runPromise(faults.hold("stall-in-body", table), { signal })
+    const part = await Promise.race([held, next])
+    if (typeof part === "string") break
+    if (part.done === true || aheadBytes > aheadBytesMax) break
+    ahead.push(part.value)
+    aheadBytes += part.value.length
+    next = raced(parts.next())
   }
+  if (await held === "gone") throw broken("the client hung up")
+  yield* ahead
+  for (let part = await next; part.done !== true; part = await parts.next()) yield part.value
 }
 
 /**
@@ -53,7 +89,7 @@ const chunks = async function*(
 export const open = (
   faults: Faults,
   { request, response, waits }: Exchange,
-  table: TableOf,
+  table: TableName,
   bytesMax: number
 ): Effect.Effect<AsyncIterable<Buffer>, never, Scope.Scope> =>
   Effect.gen(function*() {

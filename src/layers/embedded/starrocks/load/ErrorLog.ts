@@ -1,5 +1,6 @@
 /** Error logs of loads: a sample of the rejected rows behind a URL. */
 import { randomBytes } from "node:crypto"
+import { BoundedMap } from "./BoundedMap.ts"
 
 /** Logs kept; the oldest is dropped first. */
 const logsMax = 500
@@ -13,13 +14,11 @@ export interface ErrorLogs {
 
 /** Makes an empty store. */
 export const make = (): ErrorLogs => {
-  const logs = new Map<string, string>()
+  const logs = new BoundedMap<string, string>(logsMax)
   return {
     add: (lines) => {
       const file = `error_log_${randomBytes(8).toString("hex")}_${randomBytes(8).toString("hex")}`
       logs.set(file, `${lines.join("\n")}\n`)
-      const [oldest] = logs.keys()
-      if (logs.size > logsMax && oldest !== undefined) logs.delete(oldest)
       return file
     },
     find: (file) => logs.get(file)

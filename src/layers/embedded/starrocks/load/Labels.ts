@@ -1,7 +1,7 @@
 /** Labels of loads: one namespace per database, kept for a while after the load is over, and across restarts. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { schema } from "../catalogue/Catalogue.ts"
+import { type Dependent, schema } from "../catalogue/Catalogue.ts"
 import type { Session, Storage, StorageError } from "../catalogue/Storage.ts"
 import * as LoadHistory from "./LoadHistory.ts"
 
@@ -16,16 +16,17 @@ export interface LabelRecord {
   readonly tables: Set<string>
   readonly txnId: number
   state: LabelState
+  /** 0 while it has not ended. */
   finishedAtMs: number
 }
 
-/** Finished labels kept per database, whatever their age. */
+/** Finished transactions kept per database, whatever their age and whichever their labels are: label_keep_max_num. */
 export const finishedLabelsMax = 1000
 /** Age at which a finished label is forgotten, in milliseconds: three days. */
 export const labelKeepMs = 259_200_000
 /** Transactions of a database that may be open at a time: max_running_txn_num_per_db. */
 export const runningMax = 1000
-/** Finished loads between two deletions of forgotten labels from the file. */
+/** Finished transactions between two deletions of forgotten ones from the file. */
 const sweepEvery = 500
 /** What a label looks like. */
 export const labelPattern = "^[-\\w]{1,128}$"
@@ -44,8 +45,16 @@ export type BeginRefusal =
   | { readonly kind: "held"; readonly by: LabelRecord }
   | { readonly kind: "crowded"; readonly running: number }
 
-/** The registry. */
-export interface Labels {
+/** The transactions of a database. */
+interface Transactions {
+  /** The newest of each label. */
+  readonly newest: Map<string, LabelRecord>
+  /** Those that have ended, in the order of their end; a label that was taken again has several. */
+  readonly finished: Set<LabelRecord>
+}
+
+/** The registry; it is part of every DROP DATABASE. */
+export interface Labels extends Dependent {
   /** Takes a label for a new transaction; without a table when the transaction names its tables later. */
   readonly begin: (
     database: string,
@@ -63,10 +72,11 @@ export interface Labels {
     state: LabelState,
     ended?: LoadHistory.Ended
   ) => Effect.Effect<void, StorageError>
-  /** Makes the outcome known; after the transaction. Does nothing when the record is final already. */
+  /**
+   * Makes the outcome known, when the transaction that writes it is committed and before anybody else gets the write lock.
+   * Does nothing when the record is final already.
+   */
   readonly finish: (record: LabelRecord, state: LabelState) => void
-  /** Forgets the labels of a database. */
-  readonly dropDatabase: (database: string) => void
 }
 
 /** Whether a transaction has ended. */
@@ -75,46 +85,47 @@ export const isFinal = (state: LabelState): boolean =>
 
 /** Reads the labels of the file; transactions that were running when the process ended are gone, and so are their rows. */
 export const make = Effect.fnUntraced(function*(storage: Storage) {
-  const databases = new Map<string, Map<string, LabelRecord>>()
+  const databases = new Map<string, Transactions>()
   let nextTxnId = 1
   let sinceSweep = 0
+  let lastEndMs = 0
 
-  const of = (database: string): Map<string, LabelRecord> => {
+  /** The time of an end: no two are equal, so that the file knows their order as well as memory does. */
+  const endMs = (): number => {
+    lastEndMs = Math.max(Date.now(), lastEndMs + 1)
+    return lastEndMs
+  }
+
+  const of = (database: string): Transactions => {
     const found = databases.get(database)
     if (found !== undefined) return found
-    const made = new Map<string, LabelRecord>()
+    const made: Transactions = { newest: new Map(), finished: new Set() }
     databases.set(database, made)
     return made
   }
 
   const runningOf = (database: string): number => {
     let running = 0
-    for (const record of databases.get(database)?.values() ?? []) if (!isFinal(record.state)) running += 1
+    for (const record of databases.get(database)?.newest.values() ?? []) if (!isFinal(record.state)) running += 1
     return running
   }
 
-  // Records are in order of their end, because `finish` puts them last: the first final ones are the oldest.
-  const evict = (records: Map<string, LabelRecord>): void => {
-    let finals = 0
-    for (const record of records.values()) if (isFinal(record.state)) finals += 1
+  const evict = ({ finished, newest }: Transactions): void => {
     const cutoff = Date.now() - labelKeepMs
-    for (const [label, record] of records) {
-      if (!isFinal(record.state)) continue
-      if (finals <= finishedLabelsMax && record.finishedAtMs >= cutoff) return
-      records.delete(label)
-      finals -= 1
+    for (const record of finished) {
+      if (finished.size <= finishedLabelsMax && record.finishedAtMs >= cutoff) return
+      finished.delete(record)
+      if (newest.get(record.label) === record) newest.delete(record.label)
     }
   }
 
   const finish: Labels["finish"] = (record, state) => {
     if (isFinal(record.state)) return
     record.state = state
-    record.finishedAtMs = Date.now()
-    const records = of(record.database)
-    if (records.get(record.label) !== record) return
-    records.delete(record.label)
-    records.set(record.label, record)
-    if (records.size > finishedLabelsMax) evict(records)
+    if (record.finishedAtMs === 0) record.finishedAtMs = endMs()
+    const transactions = of(record.database)
+    transactions.finished.add(record)
+    evict(transactions)
   }
 
   const sweep = (session: Session): Effect.Effect<unknown, StorageError> => {
@@ -123,8 +134,8 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     sinceSweep = 0
     return session.run(
       `delete from ${schema}.labels where state <> 'PREPARED' and (finished_at_ms < ${Date.now() - labelKeepMs}
-        or txn_id in (select txn_id from (select txn_id, row_number() over (partition by database order by txn_id desc)
-        as place from ${schema}.labels where state <> 'PREPARED') where place > ${finishedLabelsMax}))`
+        or txn_id in (select txn_id from (select txn_id, row_number() over (partition by database
+        order by finished_at_ms desc, txn_id desc) as place from ${schema}.labels where state <> 'PREPARED') where place > ${finishedLabelsMax}))`
     )
   }
 
@@ -139,7 +150,8 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       }
       yield* session.run(LoadHistory.view(`${schema}.labels`))
       const rows = yield* session.run(
-        `select txn_id, database, label, load_table, state, finished_at_ms from ${schema}.labels order by txn_id`
+        `select txn_id, database, label, load_table, state, finished_at_ms from ${schema}.labels
+          order by finished_at_ms, txn_id`
       )
       for (const [txnId, database, label, table, state, finishedAtMs] of rows) {
         const record: LabelRecord = {
@@ -148,13 +160,15 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
           tables: new Set(table === "" ? [] : [String(table)]),
           txnId: Number(txnId),
           state: state === "VISIBLE" || state === "PREPARED" ? state : "ABORTED",
-          finishedAtMs: Number(finishedAtMs)
+          finishedAtMs: state === "PREPARED" ? 0 : Number(finishedAtMs)
         }
-        of(record.database).delete(record.label)
-        of(record.database).set(record.label, record)
+        const { finished, newest } = of(record.database)
+        if (isFinal(record.state)) finished.add(record)
+        if ((newest.get(record.label)?.txnId ?? 0) < record.txnId) newest.set(record.label, record)
         nextTxnId = Math.max(nextTxnId, record.txnId + 1)
+        lastEndMs = Math.max(lastEndMs, Number(finishedAtMs))
       }
-      for (const records of databases.values()) evict(records)
+      for (const transactions of databases.values()) evict(transactions)
     })
   )
 
@@ -172,26 +186,27 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
         state: "PREPARE",
         finishedAtMs: 0
       }
-      of(database).delete(label)
-      of(database).set(label, record)
+      of(database).newest.set(label, record)
       return Result.succeed(record)
     },
     find: (database, label) => {
-      const record = databases.get(database)?.get(label)
+      const record = databases.get(database)?.newest.get(label)
       if (record === undefined) return undefined
       if (isFinal(record.state) && record.finishedAtMs < Date.now() - labelKeepMs) {
-        of(database).delete(label)
+        of(database).newest.delete(label)
         return undefined
       }
       return record
     },
     unfinished: (database, table) =>
-      [...(databases.get(database)?.values() ?? [])].filter((record) =>
+      [...(databases.get(database)?.newest.values() ?? [])].filter((record) =>
         record.tables.has(table) && !isFinal(record.state)
       ),
     write: (session, record, state, ended) => {
       const [table = ""] = record.tables
-      const values = [String(record.txnId), record.database, record.label, table, state, String(Date.now())]
+      const atMs = endMs()
+      if (isFinal(state)) record.finishedAtMs = atMs
+      const values = [String(record.txnId), record.database, record.label, table, state, String(atMs)]
       const insert = session.run(insertRow, [...values, ...LoadHistory.values(ended)])
       const before = record.state === "PREPARED"
         ? session.run(`delete from ${schema}.labels where txn_id = ${record.txnId}`)
@@ -199,7 +214,13 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       return before.pipe(Effect.andThen(insert), Effect.andThen(sweep(session)), Effect.asVoid)
     },
     finish,
+    dropRows: (session, database) =>
+      Effect.asVoid(session.run(`delete from ${schema}.labels where database = $1`, [database])),
     dropDatabase: (database) => {
+      // Whoever works on one of them finds it ended.
+      for (const record of databases.get(database)?.newest.values() ?? []) {
+        if (!isFinal(record.state)) record.state = "ABORTED"
+      }
       databases.delete(database)
     }
   }

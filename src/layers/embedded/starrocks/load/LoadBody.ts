@@ -1,4 +1,5 @@
 /** A load's body on its way into rows: stopped on demand, counted, decompressed and parsed as it arrives. */
+import { taking } from "../body/BodyChunks.ts"
 import { CsvRows } from "../body/CsvRows.ts"
 import * as Decompression from "../body/Decompression.ts"
 import { JsonRows } from "../body/JsonRows.ts"
@@ -12,18 +13,13 @@ export interface RowParser {
   readonly end: () => void
 }
 
-/** The chunks of a body until the signal says stop; the request itself stays open for the answer. */
-const until = async function*(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncIterable<Buffer> {
+/** Rejects when the signal says stop. */
+const whenStopped = (signal: AbortSignal): Promise<never> => {
   const stopped = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(new Error("the load was stopped")))
   })
   stopped.catch(() => undefined)
-  const chunks = body[Symbol.asyncIterator]()
-  for (;;) {
-    const chunk = await Promise.race([chunks.next(), stopped])
-    if (chunk.done === true) return
-    yield chunk.value
-  }
+  return stopped
 }
 
 /** What a failed read means: `gone` when the client hung up and there is nobody to answer. */
@@ -46,7 +42,7 @@ export const read = async (
     ? new CsvRows(rows, headers.csv)
     : new JsonRows(rows, headers.stripOuterArray, undefined, headers.selection)
   const counted = async function*(): AsyncIterable<Buffer> {
-    for await (const bytes of until(body, signal)) {
+    for await (const bytes of taking(body, whenStopped(signal))) {
       progress.bytes += bytes.length
       yield bytes
     }

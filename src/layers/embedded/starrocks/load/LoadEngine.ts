@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import { randomUUID } from "node:crypto"
 import type { Catalogue } from "../catalogue/Catalogue.ts"
 import type { Session, Storage, StorageError } from "../catalogue/Storage.ts"
+import * as TableOf from "../catalogue/Table.ts"
 import type { Table } from "../catalogue/Table.ts"
 import type { Faults } from "../faults/Faults.ts"
 import * as LoadPlan from "../plan/LoadPlan.ts"
@@ -18,6 +19,7 @@ import { isFinal, isLabel, labelPattern, type LabelRecord, type Labels, type Lab
 import * as LoadBody from "./LoadBody.ts"
 import type { LateHeaders } from "./LoadHeaders.ts"
 import type { Outcome, Progress } from "./LoadReply.ts"
+import * as LoadReply from "./LoadReply.ts"
 import * as Merge from "./Merge.ts"
 import * as Staging from "./Staging.ts"
 
@@ -76,21 +78,24 @@ export interface LoadEngine {
     progress: Progress,
     also?: Effect.Effect<unknown, StorageError>
   ) => Effect.Effect<void, LoadRefused>
-  /** Ends a transaction that will not commit; nothing happens when it is prepared or has ended. */
+  /**
+   * Ends a transaction that will not commit, and waits until whoever holds the write lock is done with it; nothing happens
+   * when it is prepared or has ended then, as its state tells.
+   */
   readonly abort: (record: LabelRecord, progress: Progress, reason: string) => Effect.Effect<void>
-  /** The same for a transaction that is prepared; `also` runs in the transaction that writes it down. */
+  /** The same for a transaction that is prepared; `also` runs in the transaction that writes it down, which may fail. */
   readonly abortPrepared: (
     record: LabelRecord,
     progress: Progress,
     reason: string,
     also: (session: Session) => Effect.Effect<unknown, StorageError>
-  ) => Effect.Effect<void>
-  /** Stops the running load of a label; false when none runs. */
-  readonly cancel: (database: string, label: string) => boolean
+  ) => Effect.Effect<void, StorageError>
+  /** Ends a transaction as `abort` does, because a user wants it; a load that still runs meets its end at its commit. */
+  readonly cancel: (record: LabelRecord) => Effect.Effect<void>
 }
 
 /** What the engine works with. */
-export interface Parts {
+export interface Needs {
   readonly storage: Storage
   readonly catalogue: Catalogue
   readonly labels: Labels
@@ -103,8 +108,17 @@ export interface Parts {
 /** A refusal with the status Fail. */
 export const refuse = (message: string): LoadRefused => new LoadRefused({ outcome: { status: "Fail", message } })
 
+/** What a check gives, or the refusal with the message of what failed. */
+export const checked = <A>(result: Result.Result<A, string>): Effect.Effect<A, LoadRefused> =>
+  Effect.mapError(Effect.fromResult(result), refuse)
+
 /** A refusal because of the storage. */
 export const storageRefusal = (error: StorageError): LoadRefused => refuse(`storage failed: ${error.message}`)
+
+const nothingLoaded = (progress: Progress): Effect.Effect<void> =>
+  Effect.sync(() => {
+    progress.loaded = 0
+  })
 
 const readFailure = (cause: unknown): LoadRefused | LoadAbandoned => {
   const failure = LoadBody.failure(cause)
@@ -112,9 +126,12 @@ const readFailure = (cause: unknown): LoadRefused | LoadAbandoned => {
 }
 
 /** Makes the engine. */
-export const make = (parts: Parts): LoadEngine => {
-  const { catalogue, errorLogs, faults, labels, storage } = parts
-  const cancelled = new WeakSet<LabelRecord>()
+export const make = (needs: Needs): LoadEngine => {
+  const { catalogue, errorLogs, faults, labels, storage } = needs
+  /** How far the loads came, for those who end them from outside. */
+  const started = new WeakMap<LabelRecord, Progress>()
+  /** Why transactions were aborted. */
+  const reasons = new WeakMap<LabelRecord, string>()
 
   const table: LoadEngine["table"] = (database, name) =>
     Effect.suspend(() => {
@@ -134,6 +151,7 @@ export const make = (parts: Parts): LoadEngine => {
       const begun = labels.begin(database, label, tableName)
       if (Result.isSuccess(begun)) {
         progress.txnId = begun.success.txnId
+        started.set(begun.success, progress)
         return begun.success
       }
       if (begun.failure.kind === "crowded") {
@@ -150,9 +168,7 @@ export const make = (parts: Parts): LoadEngine => {
   const open: LoadEngine["open"] = (session, of, late, progress, staging) =>
     Effect.gen(function*() {
       const startedAtMs = performance.now()
-      const planned = LoadPlan.make(of, late)
-      if (Result.isFailure(planned)) return yield* refuse(planned.failure)
-      const plan = planned.success
+      const plan = yield* checked(LoadPlan.make(of, late))
       const made = yield* Staging.make(storage, session, plan, staging)
       progress.planMs = performance.now() - startedAtMs
       return { plan, late, session, staging: made, rows: new RowBuffer(plan, made.append) }
@@ -163,7 +179,7 @@ export const make = (parts: Parts): LoadEngine => {
     progress.filtered = rows.filtered
     progress.loaded = rows.loaded
     progress.total = rows.loaded + rows.filtered
-    if (rows.errors.length > 0 && !logged) progress.errorUrl = parts.errorLogUrl(errorLogs.add(rows.errors))
+    if (rows.errors.length > 0 && !logged) progress.errorUrl = needs.errorLogUrl(errorLogs.add(rows.errors))
   }
 
   const stage: LoadEngine["stage"] = (load, body, progress) =>
@@ -190,11 +206,11 @@ export const make = (parts: Parts): LoadEngine => {
     })
 
   /** Takes out the rows that the `where` header does not want. */
-  const select = ({ late, session, staging }: OpenLoad, progress: Progress) =>
+  const select = ({ late, plan, session, staging }: OpenLoad, progress: Progress) =>
     Effect.gen(function*() {
       const { where } = late
       if (where === undefined) return
-      const predicate = translatePredicate(where)
+      const predicate = translatePredicate(where, (name) => TableOf.holdsText(plan.table, name) === true)
       if (Result.isFailure(predicate)) return yield* refuse(predicate.failure.message)
       const [row] = yield* session.run(
         `delete from ${staging.table} where not coalesce((${predicate.success}), false)`
@@ -214,11 +230,10 @@ export const make = (parts: Parts): LoadEngine => {
       const considered = progress.loaded + progress.filtered
       const tooMany = progress.filtered > 0 && progress.filtered / considered > late.maxFilterRatio
       if (tooMany || progress.loaded === 0) {
-        progress.loaded = 0
         return yield* refuse(tooMany ? "too many filtered rows" : "all partitions have no load data")
       }
       return { plan, staged: { table: staging.table, deletes: staging.deletes() } }
-    })
+    }).pipe(Effect.tapError(() => nothingLoaded(progress)))
 
   const commit: LoadEngine["commit"] = (session, record, merged, progress, also) =>
     Effect.gen(function*() {
@@ -230,26 +245,19 @@ export const make = (parts: Parts): LoadEngine => {
         session,
         Effect.gen(function*() {
           // Asked under the write lock: from here on nothing can end the load, drop a table or change it.
-          if (cancelled.has(record)) return yield* refuse("transaction is aborted by user.")
-          if (isFinal(record.state)) return yield* refuse("transaction is aborted")
+          if (isFinal(record.state)) return yield* refuse(reasons.get(record) ?? "transaction is aborted")
           for (const { plan, staged } of merged) {
-            const { database, id, name } = plan.table
-            if (catalogue.find(database, name)?.id !== id) {
-              return yield* refuse(`unknown table "${database}.${name}"`)
-            }
-            yield* Merge.merge(plan, session, staged)
+            const { database, name } = plan.table
+            yield* Merge.merge(yield* checked(Merge.onto(plan, catalogue.find(database, name))), session, staged)
           }
           if (also !== undefined) yield* also
           yield* labels.write(session, record, "VISIBLE", { progress, error: undefined })
-        })
-      ).pipe(Effect.tap(() => Effect.sync(() => labels.finish(record, "VISIBLE"))), Effect.uninterruptible)
+        }),
+        () => labels.finish(record, "VISIBLE")
+      ).pipe(Effect.uninterruptible)
       progress.commitMs = performance.now() - startedAtMs
     }).pipe(
-      Effect.tapError(() =>
-        Effect.sync(() => {
-          progress.loaded = 0
-        })
-      ),
+      Effect.tapError(() => nothingLoaded(progress)),
       Effect.catchTags({
         StorageError: (error) => Effect.fail(storageRefusal(error)),
         MergeRefused: (error) => Effect.fail(refuse(error.message))
@@ -262,35 +270,37 @@ export const make = (parts: Parts): LoadEngine => {
     progress: Progress,
     reason: string,
     also: (session: Session) => Effect.Effect<unknown, StorageError>
-  ): Effect.Effect<void> =>
+  ): Effect.Effect<void, StorageError> =>
     storage.write((session) =>
       Effect.gen(function*() {
         // Asked under the write lock, where a transaction changes its state.
         if (record.state !== state) return
         yield* also(session)
         yield* labels.write(session, record, "ABORTED", { progress, error: reason })
-      })
-    ).pipe(
-      // What the file does not say it will not say after a restart either; the label is free in both cases.
-      Effect.catch((error) => Effect.logError("the end of a load could not be written", error)),
-      Effect.ensuring(Effect.sync(() => {
-        if (record.state === state) labels.finish(record, "ABORTED")
-      })),
-      Effect.uninterruptible
-    )
+      }), () => aborted(state, record, reason)).pipe(Effect.uninterruptible)
+
+  const aborted = (state: LabelState, record: LabelRecord, reason: string): void => {
+    if (record.state !== state) return
+    reasons.set(record, reason)
+    labels.finish(record, "ABORTED")
+  }
 
   const abort: LoadEngine["abort"] = (record, progress, reason) =>
-    abortFrom("PREPARE", record, progress, reason, () => Effect.void)
+    abortFrom("PREPARE", record, progress, reason, () => Effect.void).pipe(
+      // The file has never heard of the transaction: the label is free now, and after a restart too.
+      Effect.catch((error) =>
+        Effect.logError("the end of a load could not be written", error).pipe(
+          Effect.andThen(storage.exclusive(Effect.sync(() => aborted("PREPARE", record, reason))))
+        )
+      ),
+      Effect.uninterruptible
+    )
 
   const abortPrepared: LoadEngine["abortPrepared"] = (record, progress, reason, also) =>
     abortFrom("PREPARED", record, progress, reason, also)
 
-  const cancel: LoadEngine["cancel"] = (database, label) => {
-    const record = labels.find(database, label)
-    if (record === undefined || record.state !== "PREPARE") return false
-    cancelled.add(record)
-    return true
-  }
+  const cancel: LoadEngine["cancel"] = (record) =>
+    abort(record, started.get(record) ?? LoadReply.progress(), "transaction is aborted by user.")
 
   return { table, begin, open, stage, settle, commit, abort, abortPrepared, cancel }
 }

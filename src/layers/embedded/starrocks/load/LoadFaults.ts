@@ -1,5 +1,5 @@
 /** Faults of loads, plain or in a transaction: at each point of a load's way what can go wrong there. */
-import type { Faults, TableOf } from "../faults/Faults.ts"
+import type { Faults, TableName } from "../faults/Faults.ts"
 import { type LoadRefused, refuse } from "./LoadEngine.ts"
 
 /** The reply of a commit whose outcome the BE does not know. */
@@ -9,7 +9,7 @@ export const unknownStatus =
 export const shuttingDown = "Service is shutting down, please retry later!"
 
 /** Why a load whose rows are all there must not commit; undefined when it may. */
-export const beforeCommit = (faults: Faults, table: TableOf): LoadRefused | undefined => {
+export const beforeCommit = (faults: Faults, table: TableName): LoadRefused | undefined => {
   if (faults.strikes("too-many-versions", table)) {
     return refuse(
       "Failed to load data into tablet 10023, because of too many versions, current/limit: 1001/1000. " +

@@ -5,6 +5,7 @@ import * as CsvFormat from "../body/CsvFormat.ts"
 import * as Decompression from "../body/Decompression.ts"
 import * as JsonPaths from "../body/JsonPaths.ts"
 import type { JsonSelection } from "../body/JsonSelection.ts"
+import { declaredBytes, header } from "../http/RequestHeaders.ts"
 
 /** Headers checked before the transaction begins: a failure here has no transaction id. */
 export interface EarlyHeaders {
@@ -32,88 +33,71 @@ export interface LateHeaders {
   readonly compression: Decompression.Compression
 }
 
-/** The basic credentials of a request. */
-export interface Credentials {
-  readonly user: string
-  readonly password: string
-}
-
 /** Seconds a load may take when no header says otherwise. */
 const timeoutSecondsDefault = 600
 /** Seconds a header may ask for. */
 const timeoutSecondsMax = 259_200
-/** Bytes of the largest body: streaming_load_max_mb. */
-const bodyBytesMax = 102_400 * 1024 * 1024
 /** Bytes of the largest JSON body whose size is declared, unless ignore_json_size is set. */
 const jsonBodyBytesMax = 104_857_600
 
-const of = (headers: IncomingHttpHeaders, name: string): string | undefined => {
-  const value = headers[name]
-  // Only these two: other white space of Latin-1 may be half of a UTF-8 character.
-  const text = (Array.isArray(value) ? value[0] : value)?.replace(/^[ \t]+|[ \t]+$/g, "")
-  // Node reads header bytes as Latin-1; names of columns are UTF-8.
-  return text === undefined || text === "" ? undefined : Buffer.from(text, "latin1").toString("utf8")
-}
-
-/** User and password of a Basic Authorization header; a cluster name after @ is dropped. */
-export const credentials = (headers: IncomingHttpHeaders): Credentials | undefined => {
-  const match = /^basic\s+([A-Za-z0-9+/=]+)$/i.exec(headers.authorization ?? "")
-  if (match?.[1] === undefined) return undefined
-  const text = Buffer.from(match[1], "base64").toString("utf8")
-  const colon = text.indexOf(":")
-  if (colon < 0) return undefined
-  const user = text.slice(0, colon)
-  const at = user.indexOf("@")
-  return { user: at < 0 ? user : user.slice(0, at), password: text.slice(colon + 1) }
-}
-
 const flag = (headers: IncomingHttpHeaders, name: string, message: string): Result.Result<boolean, string> => {
-  const value = of(headers, name)?.toLowerCase()
+  const value = header(headers, name)?.toLowerCase()
   if (value === undefined || value === "false") return Result.succeed(false)
   return value === "true" ? Result.succeed(true) : Result.fail(message)
 }
 
 /** The format of the body; the name of a compression means CSV compressed by it. */
 const formatOf = (headers: IncomingHttpHeaders): "json" | "csv" | undefined => {
-  const written = of(headers, "format")?.toLowerCase() ?? "csv"
+  const written = header(headers, "format")?.toLowerCase() ?? "csv"
   if (written === "json" || written === "csv") return written
   return Decompression.ofFormat(written) === undefined ? undefined : "csv"
 }
 
-/** Checks the first headers, in the server's order. */
-export const early = (headers: IncomingHttpHeaders): Result.Result<EarlyHeaders, string> => {
-  const mergeCommit = of(headers, "enable_merge_commit") ?? "false"
-  if (mergeCommit.toLowerCase() === "true") return Result.fail("merge commit is not supported by this endpoint")
-  if (mergeCommit.toLowerCase() !== "false") {
-    const problem = `The value must be bool type, but is ${mergeCommit}`
-    return Result.fail(`Invalid parameter enable_merge_commit. ${problem}`)
-  }
-  const length = Number(headers["content-length"] ?? 0)
-  if (length > bodyBytesMax) {
-    return Result.fail(
-      `body size ${length} exceed limit: ${bodyBytesMax}, ` +
-        "You can increase the limit by setting streaming_load_max_mb in be.conf."
-    )
-  }
-  const format = formatOf(headers)
-  if (format === undefined) return Result.fail(`unknown data format, format=${of(headers, "format")}`)
-  if (format === "json" && length > jsonBodyBytesMax && of(headers, "ignore_json_size")?.toLowerCase() !== "true") {
-    return Result.fail(
-      `The size of this batch exceed the max size [${jsonBodyBytesMax}]  of json type data  data [ ${length} ]. ` +
-        "Set ignore_json_size to skip the check, although it may lead huge memory consuming."
-    )
-  }
-  const timeout = of(headers, "timeout")
-  const seconds = timeout === undefined ? timeoutSecondsDefault : Number(timeout)
-  if (timeout !== undefined && !/^\d+$/.test(timeout)) return Result.fail("Invalid timeout format")
-  if (seconds < 1 || seconds > timeoutSecondsMax) {
-    return Result.fail(`Invalid timeout: ${seconds}. Timeout should between ${timeoutSecondsMax} and 1 seconds`)
-  }
-  return Result.succeed({ label: of(headers, "label"), format, timeoutSeconds: seconds })
+/** Seconds that the `timeout` header asks for; 600 without one. */
+export const timeoutSeconds = (headers: IncomingHttpHeaders): Result.Result<number, string> => {
+  const written = header(headers, "timeout")
+  const seconds = written === undefined ? timeoutSecondsDefault : Number(written)
+  if (written !== undefined && !/^\d+$/.test(written)) return Result.fail("Invalid timeout format")
+  return seconds < 1 || seconds > timeoutSecondsMax
+    ? Result.fail(`Invalid timeout: ${seconds}. Timeout should between ${timeoutSecondsMax} and 1 seconds`)
+    : Result.succeed(seconds)
 }
 
+const mergeCommit = (headers: IncomingHttpHeaders): Result.Result<void, string> => {
+  const written = header(headers, "enable_merge_commit") ?? "false"
+  if (written.toLowerCase() === "false") return Result.void
+  return Result.fail(
+    written.toLowerCase() === "true"
+      ? "merge commit is not supported by this endpoint"
+      : `Invalid parameter enable_merge_commit. The value must be bool type, but is ${written}`
+  )
+}
+
+/** Checks the first headers, in the server's order; a body that says to have more bytes than the limit is refused. */
+export const early = (headers: IncomingHttpHeaders, bodyBytesMax: number): Result.Result<EarlyHeaders, string> =>
+  Result.gen(function*() {
+    yield* mergeCommit(headers)
+    const length = declaredBytes(headers)
+    if (length > bodyBytesMax) {
+      return yield* Result.fail(
+        `body size ${length} exceed limit: ${bodyBytesMax}, ` +
+          "You can increase the limit by setting streaming_load_max_mb in be.conf."
+      )
+    }
+    const format = formatOf(headers)
+    if (format === undefined) return yield* Result.fail(`unknown data format, format=${header(headers, "format")}`)
+    const checksSize = format === "json" && header(headers, "ignore_json_size")?.toLowerCase() !== "true"
+    if (checksSize && length > jsonBodyBytesMax) {
+      return yield* Result.fail(
+        `The size of this batch exceed the max size [${jsonBodyBytesMax}]  of json type data  data [ ${length} ]. ` +
+          "Set ignore_json_size to skip the check, although it may lead huge memory consuming."
+      )
+    }
+    return { label: header(headers, "label"), format, timeoutSeconds: yield* timeoutSeconds(headers) }
+  })
+
 const ratio = (headers: IncomingHttpHeaders): Result.Result<number, string> => {
-  const text = of(headers, "max_filter_ratio") ?? "0"
+  const text = header(headers, "max_filter_ratio") ?? "0"
   const value = Number(text)
   return Number.isFinite(value) && value >= 0 && value <= 1
     ? Result.succeed(value)
@@ -124,14 +108,14 @@ const compression = (
   headers: IncomingHttpHeaders,
   format: "json" | "csv"
 ): Result.Result<Decompression.Compression, string> => {
-  const byHeader = of(headers, "compression")
-  const byEncoding = of(headers, "content-encoding")
+  const byHeader = header(headers, "compression")
+  const byEncoding = header(headers, "content-encoding")
   if (byHeader !== undefined && byEncoding !== undefined) {
     return Result.fail("Only one of http header content-encoding and compression can be set")
   }
   const name = byHeader ?? byEncoding
   if (format === "json") return name === undefined ? Result.succeed("none") : Decompression.named(name)
-  const ofBody = Decompression.ofFormat((of(headers, "format") ?? "").toLowerCase()) ?? Result.succeed("none")
+  const ofBody = Decompression.ofFormat((header(headers, "format") ?? "").toLowerCase()) ?? Result.succeed("none")
   if (name === undefined) return ofBody
   // The server reads these headers and then decompresses JSON only.
   return Decompression.named(name).pipe(
@@ -151,7 +135,7 @@ const integer = (
   invalid: string,
   tooSmall: string
 ): Result.Result<number | undefined, string> => {
-  const text = of(headers, name)
+  const text = header(headers, name)
   if (text === undefined) return Result.succeed(undefined)
   if (!/^[-+]?\d{1,18}$/.test(text)) return Result.fail(invalid)
   return Number(text) < low ? Result.fail(tooSmall) : Result.succeed(Number(text))
@@ -171,13 +155,13 @@ const separator = (
   name: "column_separator" | "row_delimiter",
   standard: string
 ): Result.Result<string, string> => {
-  const written = of(headers, name)
+  const written = header(headers, name)
   if (written === undefined) return Result.succeed(standard)
   return CsvFormat.separator(written, name === "row_delimiter" ? "row delimiter" : "column separator")
 }
 
 const mark = (headers: IncomingHttpHeaders, name: "enclose" | "escape"): Result.Result<number | undefined, string> => {
-  const written = of(headers, name)
+  const written = header(headers, name)
   return written === undefined ? Result.succeed(undefined) : CsvFormat.mark(written, name)
 }
 
@@ -199,8 +183,8 @@ const selection = (
   format: "json" | "csv"
 ): Result.Result<JsonSelection | undefined, string> =>
   Result.gen(function*() {
-    const paths = of(headers, "jsonpaths")
-    const root = of(headers, "json_root")
+    const paths = header(headers, "jsonpaths")
+    const root = header(headers, "json_root")
     if (format === "csv" || (paths === undefined && root === undefined)) return undefined
     const found = paths === undefined ? [] : yield* JsonPaths.paths(paths)
     return {
@@ -210,7 +194,7 @@ const selection = (
   })
 
 const timezone = (headers: IncomingHttpHeaders): Result.Result<string | undefined, string> => {
-  const name = of(headers, "timezone")
+  const name = header(headers, "timezone")
   // China Standard Time here, whatever else the three letters mean.
   const zone = name === "CST" ? "Asia/Shanghai" : name
   if (zone === undefined) return Result.succeed(undefined)
@@ -221,7 +205,7 @@ const timezone = (headers: IncomingHttpHeaders): Result.Result<string | undefine
 }
 
 const updateMode = (headers: IncomingHttpHeaders): LateHeaders["partialUpdateMode"] => {
-  const mode = of(headers, "partial_update_mode")
+  const mode = header(headers, "partial_update_mode")
   // The server ignores modes it does not know.
   return mode === "auto" || mode === "column" ? mode : "row"
 }
@@ -230,10 +214,10 @@ const updateMode = (headers: IncomingHttpHeaders): LateHeaders["partialUpdateMod
 const refused = ["envelope", "partitions", "temporary_partitions"]
 
 const refusal = (headers: IncomingHttpHeaders): Result.Result<void, string> => {
-  if (of(headers, "partitions") !== undefined && of(headers, "temporary_partitions") !== undefined) {
+  if (header(headers, "partitions") !== undefined && header(headers, "temporary_partitions") !== undefined) {
     return Result.fail("Can not specify both partitions and temporary partitions")
   }
-  const name = refused.find((header) => of(headers, header) !== undefined)
+  const name = refused.find((known) => header(headers, known) !== undefined)
   return name === undefined ? Result.void : Result.fail(`header ${name} is not supported by this endpoint`)
 }
 
@@ -268,17 +252,17 @@ export const late = (headers: IncomingHttpHeaders): Result.Result<LateHeaders, s
     yield* numbers(headers)
     return {
       format,
-      columns: of(headers, "columns"),
-      where: of(headers, "where"),
+      columns: header(headers, "columns"),
+      where: header(headers, "where"),
       csv: marks,
       // Every other value means false, as on the server.
-      stripOuterArray: of(headers, "strip_outer_array")?.toLowerCase() === "true",
+      stripOuterArray: header(headers, "strip_outer_array")?.toLowerCase() === "true",
       selection: yield* selection(headers, format),
       strictMode,
       maxFilterRatio: yield* ratio(headers),
       partialUpdate: yield* flag(headers, "partial_update", "Invalid partial update flag format. Must be bool type"),
       partialUpdateMode: updateMode(headers),
-      mergeCondition: of(headers, "merge_condition"),
+      mergeCondition: header(headers, "merge_condition"),
       timezone: yield* timezone(headers),
       compression: yield* compression(headers, format)
     }

@@ -1,10 +1,12 @@
 /** The statements that bring staged rows into their table, for every way a load can be asked to do it. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Session, StorageError } from "../catalogue/Storage.ts"
 import type { Column, Table } from "../catalogue/Table.ts"
 import * as TableOf from "../catalogue/Table.ts"
 import { quoted } from "../catalogue/Table.ts"
+import * as ColumnType from "../values/ColumnType.ts"
 import * as Staging from "./Staging.ts"
 
 /** The rows cannot be merged as they are. */
@@ -17,6 +19,25 @@ export interface MergePlan {
   readonly targets: ReadonlyArray<{ readonly column: Column }>
   readonly partial: boolean
   readonly mergeCondition: Column | undefined
+}
+
+/**
+ * The merge on the table as it is now, with columns that came after the load was planned. Fails when the table is another
+ * one, or a column that the load carries is gone or holds another type.
+ */
+export const onto = (plan: MergePlan, current: Table | undefined): Result.Result<MergePlan, string> => {
+  const { database, id, name } = plan.table
+  if (current === undefined || current.id !== id) return Result.fail(`unknown table "${database}.${name}"`)
+  if (current === plan.table) return Result.succeed(plan)
+  const targets: Array<{ readonly column: Column }> = []
+  for (const { column } of plan.targets) {
+    const now = TableOf.column(current, column.name)
+    if (now === undefined || ColumnType.stored(now.type) !== ColumnType.stored(column.type)) {
+      return Result.fail(`column ${column.name} of table "${database}.${name}" has changed since the load began`)
+    }
+    targets.push({ column: now })
+  }
+  return Result.succeed({ ...plan, table: current, targets })
 }
 
 /** Names used by all statements of a load. */

@@ -1,7 +1,7 @@
 /** A load's rows before they are committed: a temporary table of the load's session, filled column-wise. */
 import * as Effect from "effect/Effect"
 import { type Session, type Storage, StorageError } from "../catalogue/Storage.ts"
-import { quoted } from "../catalogue/Table.ts"
+import { operationName, placeName, quoted } from "../catalogue/Table.ts"
 import type { LoadPlan } from "../plan/LoadPlan.ts"
 import type { Columns } from "../plan/RowBuffer.ts"
 import * as ColumnType from "../values/ColumnType.ts"
@@ -10,8 +10,8 @@ import { typeOf, wrapper } from "../values/StoredValue.ts"
 /** Name of the staging table of a load that has only one. */
 const onlyTable = "staging"
 /** Columns of the staging table beside the target's: 1 for a delete, and the row's place in the body. */
-export const operation = quoted("__op")
-export const place = quoted("__row")
+export const operation = quoted(operationName)
+export const place = quoted(placeName)
 
 /** Chunks between two flushes of the appender; a flush costs about a millisecond and as much again per chunk. */
 const chunksPerFlush = 8

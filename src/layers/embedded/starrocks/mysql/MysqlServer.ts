@@ -17,8 +17,8 @@ import * as Login from "./MysqlLogin.ts"
 import { PreparedStatements } from "./PreparedStatements.ts"
 
 /** What the server works with. */
-export interface Parts {
-  readonly sessions: SqlSession.Parts
+export interface Needs {
+  readonly sessions: SqlSession.Needs
   readonly faults: Faults
   readonly users: Users
   /** Runs a connection's effect; it is interrupted when the endpoint closes. */
@@ -38,7 +38,7 @@ interface Client {
 }
 
 /** What all connections share. */
-interface Shared extends Parts {
+interface Shared extends Needs {
   readonly connections: Connections
 }
 
@@ -254,18 +254,13 @@ const connection = (shared: Shared, socket: Net.Socket, id: number): Effect.Effe
     Effect.asVoid
   )
 
-/**
- * Makes the server of the MySQL port. It completes what it is given: the users get the catalogue that keeps them, and
- * schema changes that a restart interrupted go on.
- */
-export const make = (parts: Parts): Net.Server => {
+/** Makes the server of the MySQL port. */
+export const make = (needs: Needs): Net.Server => {
   const connections = new Connections()
-  const shared = { ...parts, connections }
-  parts.users.join(parts.sessions.catalogue)
-  parts.sessions.jobs.resume(parts.sessions.labels)
+  const shared = { ...needs, connections }
   let lastId = 0
   return Net.createServer({ noDelay: true }, (socket) => {
-    if (parts.faults.strikes("unavailable")) return socket.resetAndDestroy()
+    if (needs.faults.strikes("unavailable")) return socket.resetAndDestroy()
     if (!connections.enter()) {
       socket.on("error", () => socket.destroy())
       socket.end(
@@ -274,6 +269,6 @@ export const make = (parts: Parts): Net.Server => {
       return
     }
     const id = ++lastId
-    parts.run(connection(shared, socket, id).pipe(Effect.ensuring(Effect.sync(() => connections.leave(id)))))
+    needs.run(connection(shared, socket, id).pipe(Effect.ensuring(Effect.sync(() => connections.leave(id)))))
   })
 }

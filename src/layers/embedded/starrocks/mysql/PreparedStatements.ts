@@ -1,7 +1,7 @@
 /** The prepared statements of one connection: bounded in number and in the bytes of parameters sent apart. */
 import * as Result from "effect/Result"
+import { filled, placesOf } from "../syntax/Placeholders.ts"
 import { SqlError } from "../syntax/SqlError.ts"
-import { tokens } from "../syntax/Tokens.ts"
 import { execution, type ParameterType } from "../wire/BinaryProtocol.ts"
 import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
 
@@ -42,25 +42,6 @@ const malformed = (): SqlError =>
     state: "HY000",
     message: "Malformed communication packet: incorrect arguments to execute"
   })
-
-const placesOf = (sql: string): ReadonlyArray<number> =>
-  tokens(sql).filter((token) => token.kind === "symbol" && token.text === "?").map((token) => token.start)
-
-const filled = (sql: string, places: ReadonlyArray<number>, literal: (index: number) => string): string => {
-  let text = ""
-  let from = 0
-  places.forEach((place, index) => {
-    text += `${sql.slice(from, place)} ${literal(index)} `
-    from = place + 1
-  })
-  return text + sql.slice(from)
-}
-
-/** The statement with the same literal in the place of every question mark; undefined when it has none. */
-export const withLiteral = (sql: string, literal: string): string | undefined => {
-  const places = placesOf(sql)
-  return places.length === 0 ? undefined : filled(sql, places, () => literal)
-}
 
 /** What the client hears about a statement it prepared. */
 export interface Prepared {

@@ -1,10 +1,8 @@
 /** Whether a row is an upsert or a delete: what `__op` says, as a field of the body or as an expression. */
 import * as Result from "effect/Result"
+import { operationName } from "../catalogue/Table.ts"
 import * as Value from "../expression/ExpressionValue.ts"
-import { Kind } from "../values/TokenKind.ts"
-
-/** The name of the field or mapping. */
-export const name = "__op"
+import { ValueKind } from "../values/ValueKind.ts"
 
 /** 0 for an upsert, 1 for a delete; otherwise the reason why the row is filtered. */
 type OfRow = (row: Value.Row) => 0 | 1 | string
@@ -17,7 +15,7 @@ export type Operation =
 const words: Readonly<Record<string, 0 | 1>> = { "0": 0, "1": 1, upsert: 0, delete: 1 }
 
 const unknownWord = "the value of __op must be 0, 1, 'upsert' or 'delete'"
-const isNull = `NULL value in non-nullable column '${name}'`
+const isNull = `NULL value in non-nullable column '${operationName}'`
 
 /** A field: without it the row is an upsert, with NULL it is filtered. */
 export const ofSlot = (slot: number): Operation => ({
@@ -25,9 +23,9 @@ export const ofSlot = (slot: number): Operation => ({
   slot,
   of: (row) => {
     const kind = row.kinds[slot] ?? -1
-    if (kind < Kind.null) return 0
-    if (kind === Kind.null) return isNull
-    if (kind !== Kind.number && kind !== Kind.string) return unknownWord
+    if (kind < ValueKind.null) return 0
+    if (kind === ValueKind.null) return isNull
+    if (kind !== ValueKind.number && kind !== ValueKind.string) return unknownWord
     return words[(row.texts[slot] ?? "").toLowerCase()] ?? unknownWord
   }
 })

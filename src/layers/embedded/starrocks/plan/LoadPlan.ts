@@ -10,7 +10,7 @@ import * as ExpressionSink from "../expression/ExpressionSink.ts"
 import * as ColumnType from "../values/ColumnType.ts"
 import * as ColumnsHeader from "./ColumnsHeader.ts"
 import * as LoadOperation from "./LoadOperation.ts"
-import { unknownReference } from "./WhereReferences.ts"
+import { isBalanced, unknownReference } from "./WhereReferences.ts"
 
 /** Where a column's value comes from. */
 export type Source =
@@ -49,9 +49,6 @@ export interface PlanHeaders {
   readonly strictMode: boolean
   readonly where?: string | undefined
 }
-
-/** Splits a `columns` header. */
-export const columnItems = ColumnsHeader.items
 
 const mergeCondition = (table: Table, name: string): Result.Result<Column, string> => {
   if (table.model !== "PRI_KEYS") {
@@ -96,7 +93,7 @@ const duplicate = (table: Table, items: ReadonlyArray<ColumnsHeader.Item>): stri
     const seen = kind === "name" ? fields : mapped
     if (seen.has(lower)) return kind === "name" ? `Duplicate column: ${name}` : `Duplicate column mapping: ${name}`
     seen.add(lower)
-    if (kind === "expression" && name !== LoadOperation.name && TableOf.column(table, name) === undefined) {
+    if (kind === "expression" && name !== TableOf.operationName && TableOf.column(table, name) === undefined) {
       return `Mapping column is not in table. column: ${name}`
     }
   }
@@ -151,7 +148,7 @@ const mapping = (table: Table, header: string | undefined): Result.Result<Mappin
     // A JSON load reads __op whether or not the header lists it.
     if (operation === undefined) {
       operation = LoadOperation.ofSlot(
-        slots.includes(LoadOperation.name) ? slots.indexOf(LoadOperation.name) : addSlot(LoadOperation.name)
+        slots.includes(TableOf.operationName) ? slots.indexOf(TableOf.operationName) : addSlot(TableOf.operationName)
       )
     }
     return { slots, fields, sources, listed: new Set(listed.map((item) => item.name)), operation }
@@ -181,7 +178,10 @@ export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan
       return yield* Result.fail(`Merge condition column ${condition.name} does not exist. The load does not carry it.`)
     }
     if (headers.where !== undefined) {
-      const primary = table.model === "PRI_KEYS" ? [LoadOperation.name] : []
+      if (!isBalanced(headers.where)) {
+        return yield* Result.fail("invalid where predicate: its brackets do not match")
+      }
+      const primary = table.model === "PRI_KEYS" ? [TableOf.operationName] : []
       const names = [...targets.map((target) => target.column.name), ...primary]
       const unknown = unknownReference(headers.where, names)
       if (unknown !== undefined) {

@@ -3,7 +3,7 @@
  * allocation-aware: this is the code that runs once per value.
  */
 import * as TableOf from "../catalogue/Table.ts"
-import { Kind } from "../values/TokenKind.ts"
+import { ValueKind } from "../values/ValueKind.ts"
 import * as ValueProblems from "../values/ValueProblems.ts"
 import * as Values from "../values/Values.ts"
 import type { LoadPlan, Target } from "./LoadPlan.ts"
@@ -128,7 +128,7 @@ export class RowBuffer {
       return source.kind === "expression" ? source.computed.cell(this) : this.constants[index] ?? null
     }
     const kind = this.kinds[slot] ?? missing
-    if (kind <= Kind.null) return null
+    if (kind <= ValueKind.null) return null
     const cell = this.converts[index]?.(kind, this.texts[slot] ?? "")
     return cell === undefined && !this.plan.strict && target.column.nullable ? null : cell
   }

@@ -1,14 +1,19 @@
 /** The names that a `where` header refers to, so that an unknown one is refused by name before the body is read. */
-import { type Token, tokens } from "../syntax/Tokens.ts"
-import { isName } from "./ColumnsHeader.ts"
+import { expressionWords, literalWords, units } from "../syntax/Keywords.ts"
+import { isName, isSymbol, isWord, tokens } from "../syntax/Tokens.ts"
 
-const keywords = new Set(
-  ("AND OR NOT XOR IS NULL TRUE FALSE LIKE IN BETWEEN CASE WHEN THEN ELSE END DIV MOD REGEXP RLIKE INTERVAL CAST AS " +
-    "ESCAPE YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MILLISECOND MICROSECOND DATE DATETIME TIMESTAMP " +
-    "CURRENT_TIMESTAMP CURRENT_DATE DISTINCT FROM BINARY").split(" ")
-)
+const keywords = new Set([...expressionWords, ...units, ...literalWords])
 
-const isSymbol = (token: Token | undefined, text: string): boolean => token?.kind === "symbol" && token.text === text
+/** Whether every bracket of a predicate is closed in it, and none that it did not open: it stands in brackets of its own later. */
+export const isBalanced = (predicate: string): boolean => {
+  let depth = 0
+  for (const token of tokens(predicate)) {
+    if (isSymbol(token, "(")) depth += 1
+    if (isSymbol(token, ")")) depth -= 1
+    if (depth < 0) return false
+  }
+  return depth === 0
+}
 
 /** The first name in a predicate that is none of the columns; undefined when all of them are. */
 export const unknownReference = (predicate: string, columns: ReadonlyArray<string>): string | undefined => {
@@ -19,7 +24,7 @@ export const unknownReference = (predicate: string, columns: ReadonlyArray<strin
     const before = list[index - 1]
     // A function, a member of a STRUCT, or the type of a cast.
     if (isSymbol(list[index + 1], "(") || isSymbol(before, ".")) return false
-    if (before?.kind === "word" && before.text.toUpperCase() === "AS") return false
+    if (isWord(before, "AS")) return false
     return token.kind === "name" || !keywords.has(token.text.toUpperCase())
   })?.text
 }

@@ -4,13 +4,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { Catalogue } from "../catalogue/Catalogue.ts"
+import type { Catalogue, Dependent } from "../catalogue/Catalogue.ts"
 import { schema } from "../catalogue/Catalogue.ts"
 import type { Storage, StorageError } from "../catalogue/Storage.ts"
 import type { Faults } from "../faults/Faults.ts"
 import type { LabelRecord, Labels } from "../load/Labels.ts"
 import { type AlterTable, alterTable } from "../sql/AlterTable.ts"
 import { detail, notNormal, type SqlError, unknownDatabase, unknownTable } from "../syntax/SqlError.ts"
+import { attempt } from "../syntax/TokenCursor.ts"
 import * as SchemaChange from "./SchemaChange.ts"
 
 /** A job's state. */
@@ -36,8 +37,8 @@ const lookMs = 10
 /** Jobs remembered, in memory and in the file. */
 const jobsMax = 1000
 
-/** The jobs. */
-export interface AlterJobs {
+/** The jobs; they are part of every DROP DATABASE. */
+export interface AlterJobs extends Dependent {
   /** Checks a statement and starts its job, which waits for the loads given when it must. */
   readonly start: (
     database: string,
@@ -56,7 +57,7 @@ export interface AlterJobs {
 }
 
 /** What the jobs work with. */
-export interface Parts {
+export interface Needs {
   readonly storage: Storage
   readonly catalogue: Catalogue
   readonly faults: Faults
@@ -69,8 +70,8 @@ const hasEnded = (job: Job): boolean => job.state === "FINISHED" || job.state ==
 const isOpen = (record: LabelRecord): boolean => record.state === "PREPARE" || record.state === "PREPARED"
 
 /** Reads the jobs of the file. Those that had not ended go on after `resume`. */
-export const make = Effect.fnUntraced(function*(parts: Parts) {
-  const { catalogue, faults, storage } = parts
+export const make = Effect.fnUntraced(function*(needs: Needs) {
+  const { catalogue, faults, storage } = needs
   const jobs: Array<Job> = []
   /** Jobs that are writing the new definition, which cannot be called back. */
   const applying = new WeakSet<Job>()
@@ -129,7 +130,8 @@ export const make = Effect.fnUntraced(function*(parts: Parts) {
       }
       job.state = "RUNNING"
       yield* Effect.sleep(runningMs)
-      if (!(yield* waitWhile(job, () => faults.strikes("schema-change-running", job)))) return
+      yield* Effect.raceFirst(faults.hold("schema-change-running", job), waitWhile(job, () => true))
+      if (hasEnded(job)) return
       applying.add(job)
       const table = catalogue.find(job.database, job.table)
       // A table of the same name that was created meanwhile is another one.
@@ -174,7 +176,7 @@ export const make = Effect.fnUntraced(function*(parts: Parts) {
         // A job that is not in the file does not exist.
         Effect.tapError(() => Effect.sync(() => jobs.splice(jobs.indexOf(job), 1)))
       )
-      parts.run(apply(job, alter, unfinished))
+      needs.run(apply(job, alter, unfinished))
     })
 
   const cancel: AlterJobs["cancel"] = (database, table) =>
@@ -199,7 +201,7 @@ export const make = Effect.fnUntraced(function*(parts: Parts) {
       const unended: Array<{ readonly job: Job; readonly alter: AlterTable }> = []
       for (const [id, database, table, state, message, createdAtMs, finishedAtMs, statement] of rows) {
         const ended = state === "FINISHED" || state === "CANCELLED" ? state : "PENDING"
-        const alter = Result.getOrUndefined(alterTable(String(statement)))
+        const alter = Result.getOrUndefined(attempt(String(statement), alterTable))
         const job: Job = {
           id: Number(id),
           database: String(database),
@@ -222,9 +224,16 @@ export const make = Effect.fnUntraced(function*(parts: Parts) {
     start,
     cancel,
     active: (database, table) => activeJob(database, table) !== undefined,
+    dropRows: (session, database) =>
+      Effect.asVoid(session.run(`delete from ${schema}.jobs where database = $1`, [database])),
+    dropDatabase: (database) => {
+      const kept = jobs.filter((job) => job.database !== database)
+      for (const job of jobs) if (job.database === database && !hasEnded(job)) job.state = "CANCELLED"
+      jobs.splice(0, jobs.length, ...kept)
+    },
     resume: (labels) => {
       for (const { alter, job } of interrupted) {
-        parts.run(apply(job, alter, labels.unfinished(job.database, job.table)))
+        needs.run(apply(job, alter, labels.unfinished(job.database, job.table)))
       }
       interrupted = []
     },

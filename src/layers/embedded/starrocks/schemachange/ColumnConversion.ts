@@ -1,5 +1,5 @@
 /** Which types a column may be changed to, and which stored values stand in the way. Pure. */
-import type { Check } from "../catalogue/Catalogue.ts"
+import type { Check } from "../catalogue/StoredColumn.ts"
 import { quoted } from "../catalogue/Table.ts"
 import * as ColumnType from "../values/ColumnType.ts"
 

@@ -1,7 +1,7 @@
 /** What ALTER TABLE makes of a table: the next definition and the statements that change its storage. Pure. */
 import * as Result from "effect/Result"
-import { type Check, defaultSql, storedColumn } from "../catalogue/Catalogue.ts"
 import type { ColumnDefinition } from "../catalogue/ColumnDefinition.ts"
+import { type Check, defaultSql, storedColumn } from "../catalogue/StoredColumn.ts"
 import type { Column, Table } from "../catalogue/Table.ts"
 import * as TableOf from "../catalogue/Table.ts"
 import { quoted } from "../catalogue/Table.ts"

@@ -1,8 +1,7 @@
 /** Parses ALTER TABLE as far as it changes columns in a job: ADD, DROP and MODIFY COLUMN. */
-import type * as Result from "effect/Result"
 import { type ColumnDefinition, columnDefinition } from "../catalogue/ColumnDefinition.ts"
-import { detail, type SqlError, unsupported } from "../syntax/SqlError.ts"
-import { attempt, type TokenCursor } from "../syntax/TokenCursor.ts"
+import { detail, unsupported } from "../syntax/SqlError.ts"
+import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import { properties } from "./CreateTable.ts"
 
 /** Where a new column goes. */
@@ -83,7 +82,8 @@ const timeout = (cursor: TokenCursor): number | undefined => {
   return Number(written)
 }
 
-const parse = (cursor: TokenCursor): AlterTable => {
+/** Parses an ALTER TABLE statement that changes columns; refusals are thrown. */
+export const alterTable = (cursor: TokenCursor): AlterTable => {
   cursor.need("ALTER", "TABLE")
   const { database, name } = cursor.qualified()
   const clauses: Array<Clause> = []
@@ -95,6 +95,3 @@ const parse = (cursor: TokenCursor): AlterTable => {
   if (!cursor.done) throw cursor.unexpected()
   return { database, name, clauses, timeoutSeconds }
 }
-
-/** Parses an ALTER TABLE statement that changes columns. */
-export const alterTable = (sql: string): Result.Result<AlterTable, SqlError> => attempt(sql, parse)

@@ -1,9 +1,8 @@
 /** Parses CREATE TABLE and checks it against the rules of primary keys. */
-import type * as Result from "effect/Result"
 import { type ColumnDefinition, columnDefinition } from "../catalogue/ColumnDefinition.ts"
 import type { Column, Model } from "../catalogue/Table.ts"
-import { analysis, detail, duplicateColumn, type SqlError, unsupported } from "../syntax/SqlError.ts"
-import { attempt, type TokenCursor } from "../syntax/TokenCursor.ts"
+import { analysis, detail, duplicateColumn, unsupported } from "../syntax/SqlError.ts"
+import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import * as ColumnType from "../values/ColumnType.ts"
 
 /** A CREATE TABLE statement that passed every check a statement can pass by itself. */
@@ -71,7 +70,8 @@ const checkKeys = (definitions: ReadonlyArray<ColumnDefinition>, keys: ReadonlyA
   })
 }
 
-const parse = (cursor: TokenCursor): CreateTable => {
+/** Parses a CREATE TABLE statement; refusals are thrown. */
+export const createTable = (cursor: TokenCursor): CreateTable => {
   cursor.need("CREATE")
   if (cursor.is("EXTERNAL") || cursor.is("TEMPORARY")) {
     throw unsupported(`CREATE ${cursor.peek()?.text.toUpperCase() ?? ""} TABLE`)
@@ -183,6 +183,3 @@ const complete = (definition: ColumnDefinition, key: boolean, primary: boolean):
   }
   return { ...definition, nullable, key }
 }
-
-/** Parses a CREATE TABLE statement. */
-export const createTable = (sql: string): Result.Result<CreateTable, SqlError> => attempt(sql, parse)

@@ -1,6 +1,5 @@
 /** CREATE, ALTER, DROP and TRUNCATE of databases and tables, with the privileges they need. */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import type { Catalogue } from "../catalogue/Catalogue.ts"
 import type { StorageError } from "../catalogue/Storage.ts"
 import type { Labels } from "../load/Labels.ts"
@@ -50,12 +49,7 @@ const dropDatabase = (cursor: TokenCursor, context: Context): Done => {
   cursor.take("FORCE")
   cursor.end()
   context.access.need("DROP", { kind: "DATABASE", database: name })
-  return context.catalogue.dropDatabase(name, ifExists).pipe(Effect.tap(() =>
-    Effect.sync(() => {
-      context.labels.dropDatabase(name)
-      context.left(name)
-    })
-  ))
+  return context.catalogue.dropDatabase(name, ifExists).pipe(Effect.tap(() => Effect.sync(() => context.left(name))))
 }
 
 const dropTable = (cursor: TokenCursor, context: Context): Done => {
@@ -101,32 +95,29 @@ const createLike = (cursor: TokenCursor, context: Context): Done | undefined => 
   return context.catalogue.createTable(database, { ...table, database, name: named.name, ifNotExists })
 }
 
-const create = (sql: string, context: Context): Done => {
-  const statement = createTable(sql)
-  if (Result.isFailure(statement)) throw statement.failure
-  const database = inDatabase(context, statement.success.database)
+const create = (cursor: TokenCursor, context: Context): Done => {
+  const statement = createTable(cursor)
+  const database = inDatabase(context, statement.database)
   context.access.need("CREATE TABLE", { kind: "DATABASE", database })
-  return context.catalogue.createTable(database, statement.success)
+  return context.catalogue.createTable(database, statement)
 }
 
-const alter = (sql: string, context: Context): Done => {
+const alter = (cursor: TokenCursor, context: Context): Done => {
   const { access, catalogue, jobs, labels } = context
-  const found = TableOperation.tableOperation(sql)
-  if (Result.isFailure(found)) throw found.failure
-  if (found.success !== undefined) {
-    const database = inDatabase(context, found.success.database)
-    access.need("ALTER", { kind: "TABLE", database, table: found.success.name })
-    const { operation } = found.success
+  const found = TableOperation.tableOperation(cursor)
+  if (found !== undefined) {
+    const database = inDatabase(context, found.database)
+    access.need("ALTER", { kind: "TABLE", database, table: found.name })
+    const { operation } = found
     if (operation.kind === "swap") access.need("ALTER", { kind: "TABLE", database, table: operation.other })
     if (operation.kind === "rename") access.need("CREATE TABLE", { kind: "DATABASE", database })
     const loading = (named: string, table: string): number => labels.unfinished(named, table).length
-    return TableOperation.run({ catalogue, changing: jobs.active, loading }, database, found.success)
+    return TableOperation.run({ catalogue, changing: jobs.active, loading }, database, found)
   }
-  const columns = alterTable(sql)
-  if (Result.isFailure(columns)) throw columns.failure
-  const database = inDatabase(context, columns.success.database)
-  access.need("ALTER", { kind: "TABLE", database, table: columns.success.name })
-  return jobs.start(database, columns.success, sql, labels.unfinished(database, columns.success.name))
+  const columns = alterTable(cursor)
+  const database = inDatabase(context, columns.database)
+  access.need("ALTER", { kind: "TABLE", database, table: columns.name })
+  return jobs.start(database, columns, cursor.sql, labels.unfinished(database, columns.name))
 }
 
 const cancel = (cursor: TokenCursor, context: Context): Done => {
@@ -143,16 +134,16 @@ const cancel = (cursor: TokenCursor, context: Context): Done => {
 const word = (cursor: TokenCursor): string => cursor.peek()?.text.toUpperCase() ?? ""
 
 /** Runs a statement of this kind; undefined when it is another one. Refusals are thrown. */
-export const run = (sql: string, cursor: TokenCursor, context: Context): Done | undefined => {
+export const run = (cursor: TokenCursor, context: Context): Done | undefined => {
   if (cursor.take("CREATE", "DATABASE") || cursor.take("CREATE", "SCHEMA")) return createDatabase(cursor, context)
   if (cursor.is("CREATE", "TABLE")) {
-    return createLike(cursor, context) ?? create(sql, context)
+    return createLike(cursor, context) ?? create(cursor, context)
   }
-  if (cursor.is("CREATE", "EXTERNAL") || cursor.is("CREATE", "TEMPORARY")) return create(sql, context)
+  if (cursor.is("CREATE", "EXTERNAL") || cursor.is("CREATE", "TEMPORARY")) return create(cursor, context)
   if (cursor.take("CREATE")) {
     throw unsupported(`CREATE ${cursor.take("OR", "REPLACE") ? "OR REPLACE " : ""}${word(cursor)}`)
   }
-  if (cursor.is("ALTER", "TABLE")) return alter(sql, context)
+  if (cursor.is("ALTER", "TABLE")) return alter(cursor, context)
   if (cursor.take("ALTER")) throw unsupported(`ALTER ${word(cursor)}`)
   if (cursor.take("DROP", "DATABASE") || cursor.take("DROP", "SCHEMA")) return dropDatabase(cursor, context)
   if (cursor.take("DROP", "TABLE")) return dropTable(cursor, context)

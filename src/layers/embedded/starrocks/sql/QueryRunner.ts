@@ -1,12 +1,11 @@
 /** Runs translated queries and describes their columns as MySQL's protocol does. */
 import type * as DuckDB from "@duckdb/node-api"
 import * as Effect from "effect/Effect"
-import type { Catalogue } from "../catalogue/Catalogue.ts"
 import { call, type Session, type Storage } from "../catalogue/Storage.ts"
-import * as TableOf from "../catalogue/Table.ts"
 import { detail, type SqlError, syntax } from "../syntax/SqlError.ts"
 import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
 import { type Answer, columnOf, render } from "./ResultSet.ts"
+import type { ItemLabel } from "./Spans.ts"
 
 /** DuckDB's messages carry its own class names and a picture of the statement; the first line says enough. */
 export const storageMessage = (message: string): SqlError => {
@@ -24,48 +23,42 @@ const undecided = (duckdb: typeof DuckDB, type: DuckDB.DuckDBType): boolean =>
   type.typeId === duckdb.DuckDBTypeId.ANY || type.typeId === duckdb.DuckDBTypeId.SQLNULL
 
 /** What queries need to know. */
-export interface Parts {
+export interface Needs {
   readonly storage: Storage
-  readonly catalogue: Catalogue
 }
 
-const isWide = ({ catalogue }: Parts, name: string): boolean =>
-  catalogue.databases().some((database) =>
-    catalogue.tables(database).some((table) => TableOf.column(table, name)?.type.kind === "LARGEINT")
-  )
-
-/** `written` are the names the client used, for columns it named plainly; see `References.writtenNames`. */
-type Written = ReadonlyArray<string | undefined> | undefined
+/** What the client wrote for the columns; see `Spans.itemLabels`. */
+type Labels = ReadonlyArray<ItemLabel> | undefined
 
 const described = (
-  parts: Parts,
+  needs: Needs,
   names: ReadonlyArray<string>,
   types: ReadonlyArray<DuckDB.DuckDBType>,
-  written: Written
+  labels: Labels
 ): ReadonlyArray<ColumnDefinition> => {
-  const { duckdb } = parts.storage
+  const { duckdb } = needs.storage
   return names.map((name, index) => {
-    const own = written?.length === names.length ? written[index] : undefined
-    const shown = own?.toLowerCase() === name.toLowerCase() ? own : name
+    const label = labels?.length === names.length ? labels[index] : undefined
+    const shown = label?.name?.toLowerCase() === name.toLowerCase() ? label.name : name
     const type = types[index] ?? duckdb.VARCHAR
-    return columnOf(duckdb, shown, undecided(duckdb, type) ? duckdb.VARCHAR : type, isWide(parts, name))
+    return columnOf(duckdb, shown, undecided(duckdb, type) ? duckdb.VARCHAR : type, label?.sum === true)
   })
 }
 
 /** Runs a query; its rows are read while the session is open. */
 export const run = (
-  parts: Parts,
+  needs: Needs,
   { connection }: Session,
   sql: string,
-  written: Written
+  labels: Labels
 ): Effect.Effect<Answer, SqlError> => {
-  const { duckdb } = parts.storage
+  const { duckdb } = needs.storage
   return call(connection, () => connection.stream(sql), storageMessage).pipe(
     Effect.map((result): Answer => {
       const types = result.columnTypes()
       return {
         kind: "rows",
-        columns: described(parts, result.columnNames(), types, written),
+        columns: described(needs, result.columnNames(), types, labels),
         next: call(connection, () => result.fetchChunk(), storageMessage).pipe(
           Effect.map((chunk) =>
             chunk === null || chunk.rowCount === 0
@@ -83,14 +76,14 @@ export const run = (
  * knows the parameters: it then pretends that there is a single one.
  */
 export const columns = (
-  parts: Parts,
+  needs: Needs,
   { connection }: Session,
   sql: string,
-  written: Written
+  labels: Labels
 ): Effect.Effect<ReadonlyArray<ColumnDefinition>, SqlError> =>
   call(connection, () => connection.prepare(sql), storageMessage).pipe(
     Effect.flatMap((statement) => {
-      const { DuckDBTypeId } = parts.storage.duckdb
+      const { DuckDBTypeId } = needs.storage.duckdb
       const places = Array.from({ length: statement.columnCount }, (_, index) => index)
       if (places.some((index) => statement.columnTypeId(index) === DuckDBTypeId.INVALID)) {
         statement.destroySync()
@@ -99,6 +92,6 @@ export const columns = (
       const names = places.map((index) => statement.columnName(index))
       const types = places.map((index) => statement.columnType(index))
       statement.destroySync()
-      return Effect.succeed(described(parts, names, types, written))
+      return Effect.succeed(described(needs, names, types, labels))
     })
   )

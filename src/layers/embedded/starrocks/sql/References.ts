@@ -1,4 +1,4 @@
-/** What a query refers to and what it calls its columns, read off its tokens. */
+/** What a query refers to, read off its tokens. */
 import * as InformationSchema from "../catalogue/InformationSchema.ts"
 import {
   detail,
@@ -9,13 +9,16 @@ import {
   unknownTable,
   unsupported
 } from "../syntax/SqlError.ts"
-import type { Token } from "../syntax/Tokens.ts"
+import { isName, isSymbol, isWord, type Token } from "../syntax/Tokens.ts"
+import { afterTables, closing } from "./Spans.ts"
 
 /** What names in a statement can refer to. */
 export interface Context {
   readonly database: string | undefined
   readonly hasDatabase: (name: string) => boolean
   readonly hasTable: (database: string, table: string) => boolean
+  /** Whether a column of a table holds text; undefined when the table has no such column. */
+  readonly isText?: (database: string, table: string, column: string) => boolean | undefined
   /** Why the user may not read a table; everything may be read when absent. */
   readonly refusedRead?: (database: string, table: string) => SqlError | undefined
   /** The value of `@@name` or `@name`, as DuckDB writes it; undefined when there is no such variable. */
@@ -24,36 +27,11 @@ export interface Context {
   readonly constants: Readonly<Record<string, string>>
 }
 
-/** Whether a token is one of these words, in any case. */
-export const isWord = (token: Token | undefined, ...words: ReadonlyArray<string>): boolean =>
-  token?.kind === "word" && words.includes(token.text.toUpperCase())
-/** Whether a token is this symbol. */
-export const isSymbol = (token: Token | undefined, text: string): boolean =>
-  token?.kind === "symbol" && token.text === text
-const isName = (token: Token | undefined): token is Token => token?.kind === "word" || token?.kind === "name"
-
-/** Words that are never a name. */
-const clauseWords = (
-  "SELECT FROM WHERE GROUP ORDER HAVING LIMIT OFFSET UNION JOIN ON LEFT RIGHT INNER OUTER FULL CROSS USING AS AND OR NOT " +
-  "IS NULL TRUE FALSE LIKE IN BETWEEN CASE WHEN THEN ELSE END DISTINCT ALL INTERVAL DIV MOD BY ASC DESC EXISTS REGEXP"
-).split(" ")
-
 /** A name that a WITH clause defines, with the positions between which it stands for what the clause says. */
 interface CommonTable {
   readonly name: string
   readonly from: number
   readonly to: number
-}
-
-/** The position behind the parenthesis that opens at a position. */
-const closing = (list: ReadonlyArray<Token>, open: number): number => {
-  let depth = 0
-  for (let index = open; index < list.length; index++) {
-    if (isSymbol(list[index], "(")) depth += 1
-    if (isSymbol(list[index], ")")) depth -= 1
-    if (depth <= 0) return index + 1
-  }
-  return list.length
 }
 
 /** Where the query that a position belongs to ends. */
@@ -90,11 +68,6 @@ const commonTables = (list: ReadonlyArray<Token>): ReadonlyArray<CommonTable> =>
   })
   return found
 }
-
-/** Words that end the tables of a FROM clause. */
-const afterTables = (
-  "WHERE GROUP HAVING ORDER LIMIT OFFSET UNION INTERSECT EXCEPT MINUS QUALIFY WINDOW SELECT FETCH FOR"
-).split(" ")
 
 /** FROM, JOIN and WITH clauses of one statement: looking at each of them takes time in proportion to the statement. */
 const clausesMax = 1000
@@ -152,7 +125,7 @@ const refusedAt = (
   }
   const database = qualified ? first.text : context.database
   if (database === undefined) return noDatabase()
-  if (database.toLowerCase() === "information_schema") {
+  if (InformationSchema.is(database)) {
     return InformationSchema.hasTable(table.text) ? undefined : unknownTable(table.text)
   }
   if (!context.hasDatabase(database)) return unknownDatabase(database)
@@ -195,31 +168,6 @@ export const withoutCatalog = (list: ReadonlyArray<Token>): ReadonlyArray<Token>
       !isSymbol(list[at - 1], ".") && isName(list[at + 2]) && isSymbol(list[at + 3], "."))
   })
 
-/**
- * The names the client wrote for the columns of a query, where an item is a plain column: a result is labelled as it was
- * written, whatever the case of the column's name is. Undefined when items and columns do not correspond one to one.
- */
-export const writtenNames = (list: ReadonlyArray<Token>): ReadonlyArray<string | undefined> | undefined => {
-  if (!isWord(list[0], "SELECT")) return undefined
-  const names: Array<string | undefined> = []
-  let depth = 0
-  let from = isWord(list[1], "DISTINCT", "ALL") ? 2 : 1
-  for (let index = from; index <= list.length; index++) {
-    const token = list[index]
-    if (isSymbol(token, "(")) depth += 1
-    if (isSymbol(token, ")")) depth -= 1
-    const ends = token === undefined || (depth === 0 && isWord(token, "FROM", ...afterTables))
-    if (!ends && !(depth === 0 && isSymbol(token, ","))) continue
-    const last = list[index - 1]
-    if (isSymbol(last, "*")) return undefined
-    const plain = index - from === 1 || (index - from > 1 && isSymbol(list[index - 2], "."))
-    names.push(plain && isName(last) ? last.text : undefined)
-    if (ends) return names
-    from = index + 1
-  }
-  return names
-}
-
 const inFunction = (list: ReadonlyArray<Token>, at: number): boolean => {
   let depth = 0
   for (let index = at - 1; index >= 0; index--) {
@@ -232,45 +180,28 @@ const inFunction = (list: ReadonlyArray<Token>, at: number): boolean => {
   return false
 }
 
-/** Whether a select item already has a name that the client sees. */
-const isNamed = (item: ReadonlyArray<Token>): boolean => {
-  const last = item.at(-1)
-  const before = item.at(-2)
-  if (item.length === 0 || isSymbol(last, "*")) return true
-  if (
-    item.every((token, index) => index % 2 === 0 ? isName(token) && !token.text.startsWith("@") : isSymbol(token, "."))
-  ) {
-    return item.length > 1 || !isWord(item[0], "NULL", "TRUE", "FALSE", "CURRENT_TIMESTAMP", "CURRENT_DATE")
-  }
-  if (before === undefined) return false
-  if (isWord(before, "AS")) return true
-  const named = isName(last) && !isWord(last, ...clauseWords) || last?.kind === "text"
-  return named &&
-    (isSymbol(before, ")") || before.kind === "number" || before.kind === "text" || isWord(before, "END") ||
-      (isName(before) && !isWord(before, ...clauseWords)))
-}
-
-/** Positions of tokens after which an unnamed select item ends, with the name MySQL gives it. */
-export const itemNames = (sql: string, list: ReadonlyArray<Token>): ReadonlyMap<number, string> => {
-  const found = new Map<number, string>()
-  if (!isWord(list[0], "SELECT")) return found
-  let depth = 0
-  let from = isWord(list[1], "DISTINCT", "ALL") ? 2 : 1
-  for (let index = from; index <= list.length; index++) {
-    const token = list[index]
-    if (isSymbol(token, "(")) depth += 1
-    if (isSymbol(token, ")")) depth -= 1
-    const ends = token === undefined ||
-      (depth === 0 && isWord(token, "FROM", "WHERE", "UNION", "LIMIT", "ORDER", "GROUP"))
-    if (!ends && !(depth === 0 && isSymbol(token, ","))) continue
-    const item = list.slice(from, index)
-    const first = item[0]
-    const last = item.at(-1)
-    if (!isNamed(item) && first !== undefined && last !== undefined) {
-      found.set(index - 1, sql.slice(first.start, last.end))
+/** Tells which names stand for columns of text: those that are text in every table of the statement that has them. */
+export const textColumns = (list: ReadonlyArray<Token>, context: Context): (column: string) => boolean => {
+  const { isText } = context
+  if (isText === undefined) return () => false
+  const tables: Array<readonly [database: string, table: string]> = []
+  list.forEach((token, index) => {
+    if (!isWord(token, "FROM", "JOIN")) return
+    for (const position of tablePositions(list, index)) {
+      const first = list[position]?.text ?? ""
+      const qualified = isSymbol(list[position + 1], ".")
+      tables.push(qualified ? [first, list[position + 2]?.text ?? ""] : [context.database ?? "", first])
     }
-    if (ends) return found
-    from = index + 1
+  })
+  const known = new Map<string, boolean>()
+  return (column) => {
+    const before = known.get(column)
+    if (before !== undefined) return before
+    const found = tables.map(([database, table]) => isText(database, table, column)).filter((text) =>
+      text !== undefined
+    )
+    const text = found.length > 0 && found.every((is) => is)
+    known.set(column, text)
+    return text
   }
-  return found
 }

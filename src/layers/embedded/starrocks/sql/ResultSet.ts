@@ -3,7 +3,7 @@ import type * as DuckDB from "@duckdb/node-api"
 import type * as Effect from "effect/Effect"
 import type { SqlError } from "../syntax/SqlError.ts"
 import * as Dates from "../values/Dates.ts"
-import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
+import { type ColumnDefinition, MysqlType, textCharset } from "../wire/MysqlPackets.ts"
 
 /** A value of the text protocol. */
 export type Value = string | Buffer | null
@@ -20,23 +20,6 @@ export type Answer =
     readonly next: Effect.Effect<ReadonlyArray<Row> | undefined, SqlError>
   }
 
-/** Type numbers of the protocol. */
-const MysqlType = {
-  tiny: 1,
-  short: 2,
-  long: 3,
-  float: 4,
-  double: 5,
-  longlong: 8,
-  date: 10,
-  datetime: 12,
-  newdecimal: 246,
-  blob: 252,
-  varString: 253
-} as const
-
-/** utf8mb4_general_ci: clients that are told utf8 read characters beyond the basic plane wrongly. */
-const utf8 = 45
 const binary = 63
 const binaryFlag = 128
 
@@ -53,18 +36,18 @@ const numeric = (name: string, type: number, length: number, decimals = 0): Colu
 export const textColumn = (name: string): ColumnDefinition => ({
   name,
   type: MysqlType.varString,
-  charset: utf8,
+  charset: textCharset,
   length: 65_535,
   flags: 0,
   decimals: 0
 })
 
-/** Describes a column of a DuckDB result. `wide` says that it holds LARGEINT values and not a sum of smaller ones. */
+/** Describes a column of a DuckDB result. `sum` says that it is a sum, which DuckDB computes in a wider type. */
 export const columnOf = (
   duckdb: typeof DuckDB,
   name: string,
   type: DuckDB.DuckDBType,
-  wide: boolean
+  sum: boolean
 ): ColumnDefinition => {
   const { DuckDBTypeId: id } = duckdb
   switch (type.typeId) {
@@ -81,7 +64,7 @@ export const columnOf = (
     case id.UINTEGER:
       return numeric(name, MysqlType.longlong, 20)
     case id.HUGEINT:
-      return wide ? textColumn(name) : numeric(name, MysqlType.longlong, 40)
+      return sum ? numeric(name, MysqlType.longlong, 40) : textColumn(name)
     case id.FLOAT:
       return numeric(name, MysqlType.float, 12, 31)
     case id.DOUBLE:

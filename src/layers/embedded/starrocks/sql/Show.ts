@@ -3,14 +3,12 @@ import type { Connections } from "../mysql/Connections.ts"
 import { unsupported } from "../syntax/SqlError.ts"
 import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import { firstWords } from "../syntax/Tokens.ts"
+import { time } from "../values/Dates.ts"
 import { filtered, type Grid } from "./Grid.ts"
 import * as ShowSystem from "./ShowSystem.ts"
 import * as ShowTables from "./ShowTables.ts"
 import * as UserStatements from "./UserStatements.ts"
 import type { Variables } from "./Variables.ts"
-
-export { createStatement } from "./CreateStatement.ts"
-export { desc } from "./ShowTables.ts"
 
 /** What the statements can see. */
 export interface Context extends ShowTables.Context, ShowSystem.Context {
@@ -65,6 +63,11 @@ const empty: Readonly<Record<string, ReadonlyArray<string>>> = {
   ]
 }
 
+const charset: Grid = {
+  columns: ["Charset", "Description", "Default collation", "Maxlen"],
+  rows: [["utf8", "UTF-8 Unicode", "utf8_general_ci", "3"]]
+}
+
 const fixed: Readonly<Record<string, Grid>> = {
   CATALOGS: {
     columns: ["Catalog", "Type", "Comment"],
@@ -78,10 +81,7 @@ const fixed: Readonly<Record<string, Grid>> = {
     columns: ["Collation", "Charset", "Id", "Default", "Compiled", "Sortlen"],
     rows: [["utf8_general_ci", "utf8", "33", "Yes", "Yes", "1"]]
   },
-  CHARSET: {
-    columns: ["Charset", "Description", "Default collation", "Maxlen"],
-    rows: [["utf8", "UTF-8 Unicode", "utf8_general_ci", "3"]]
-  }
+  CHARSET: charset
 }
 
 /** SHOW statements about nodes need the OPERATE privilege. */
@@ -117,7 +117,7 @@ const aboutServer = (cursor: TokenCursor, context: Context, full: boolean): Grid
   if (cursor.take("PROCESSLIST")) {
     cursor.end()
     const { administrator, identity } = context.access
-    return context.connections.processList((user) => administrator || user === identity.name, full, ShowSystem.time)
+    return context.connections.processList((user) => administrator || user === identity.name, full, time)
   }
   return undefined
 }
@@ -135,7 +135,7 @@ export const show = (cursor: TokenCursor, context: Context): Grid => {
   if (full) throw cursor.unexpected()
   if (cursor.take("GRANTS") || cursor.take("ALL", "GRANTS")) return UserStatements.showGrants(cursor, context.users)
   if (cursor.take("USERS")) return UserStatements.showUsers(cursor, context.users)
-  if (cursor.take("CHARACTER", "SET")) return filtered(cursor, fixed["CHARSET"] ?? { columns: [], rows: [] })
+  if (cursor.take("CHARACTER", "SET")) return filtered(cursor, charset)
   const word = cursor.peek()?.text.toUpperCase() ?? ""
   const grid = fixed[word]
   if (grid !== undefined) {

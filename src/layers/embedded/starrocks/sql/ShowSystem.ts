@@ -1,8 +1,10 @@
 /** SHOW statements about the server itself: its nodes, configuration and PROC pages. */
 import type { Catalogue } from "../catalogue/Catalogue.ts"
+import { finishedLabelsMax, labelKeepMs, runningMax } from "../load/Labels.ts"
+import { connectionsMax } from "../mysql/Connections.ts"
 import { wrongProcPath } from "../syntax/SqlError.ts"
 import type { TokenCursor } from "../syntax/TokenCursor.ts"
-import { formatDateTime } from "../values/Dates.ts"
+import { time } from "../values/Dates.ts"
 import { filtered, type Grid } from "./Grid.ts"
 import { currentVersion } from "./Variables.ts"
 
@@ -13,9 +15,6 @@ export interface Context {
   readonly ports: () => { readonly fe: number; readonly be: number; readonly mysql: number }
   readonly startedAtMs: number
 }
-
-/** A moment as SHOW statements write it, in UTC. */
-export const time = (ms: number): string => formatDateTime(BigInt(ms) * 1000n).slice(0, 19)
 
 /** Answers SHOW BACKENDS. */
 export const backends = (context: Context): Grid => {
@@ -117,11 +116,11 @@ const settings: ReadonlyArray<readonly [name: string, value: string, type: strin
   ["alter_table_timeout_second", "86400", "int"],
   ["default_replication_num", "1", "short"],
   ["enable_fast_schema_evolution", "true", "boolean"],
-  ["label_keep_max_num", "1000", "int"],
-  ["label_keep_max_second", "259200", "int"],
-  ["max_running_txn_num_per_db", "1000", "int"],
+  ["label_keep_max_num", String(finishedLabelsMax), "int"],
+  ["label_keep_max_second", String(labelKeepMs / 1000), "int"],
+  ["max_running_txn_num_per_db", String(runningMax), "int"],
   ["prepared_transaction_default_timeout_second", "86400", "int"],
-  ["qe_max_connection", "4096", "int"],
+  ["qe_max_connection", String(connectionsMax), "int"],
   ["stream_load_default_timeout_second", "600", "int"]
 ]
 

@@ -3,13 +3,13 @@ import type { Catalogue } from "../catalogue/Catalogue.ts"
 import * as InformationSchema from "../catalogue/InformationSchema.ts"
 import type { Column, Table } from "../catalogue/Table.ts"
 import type { AlterJobs } from "../schemachange/AlterJobs.ts"
-import { noDatabase, unknownDatabase, unknownTable } from "../syntax/SqlError.ts"
+import { noDatabase, unknownDatabase, unknownTable, unsupported } from "../syntax/SqlError.ts"
 import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import type { Access } from "../users/Users.ts"
 import * as ColumnType from "../values/ColumnType.ts"
+import { time } from "../values/Dates.ts"
 import { createStatement } from "./CreateStatement.ts"
 import { filtered, type Grid } from "./Grid.ts"
-import { time } from "./ShowSystem.ts"
 
 /** What the statements can see. */
 export interface Context {
@@ -19,12 +19,10 @@ export interface Context {
   readonly access: Access
 }
 
-const isInformation = (database: string): boolean => database.toLowerCase() === "information_schema"
-
 const databaseOf = (context: Context, named: string | undefined): string => {
   const database = named ?? context.database
   if (database === undefined) throw noDatabase()
-  if (isInformation(database)) return database
+  if (InformationSchema.is(database)) return database
   if (!context.catalogue.hasDatabase(database)) throw unknownDatabase(database)
   context.access.need("ANY", { kind: "DATABASE", database })
   return database
@@ -35,6 +33,11 @@ const fromDatabase = (context: Context, cursor: TokenCursor): string =>
 
 const tableOf = (context: Context, named: { readonly database: string | undefined; readonly name: string }): Table => {
   const database = databaseOf(context, named.database)
+  if (InformationSchema.is(database)) {
+    const described = InformationSchema.tableOf(named.name)
+    if (described === undefined) throw unknownTable(named.name)
+    return described
+  }
   const table = context.catalogue.find(database, named.name)
   if (table === undefined) throw unknownTable(named.name)
   context.access.need("ANY", { kind: "TABLE", database, table: table.name })
@@ -118,14 +121,14 @@ export const databases = (context: Context, cursor: TokenCursor): Grid => {
   const names = context.catalogue.databases().filter((database) => context.access.sees({ kind: "DATABASE", database }))
   return filtered(cursor, {
     columns: ["Database"],
-    rows: [...names, "information_schema"].sort().map((name) => [name])
+    rows: [...names, InformationSchema.name].sort().map((name) => [name])
   })
 }
 
 /** Answers SHOW [FULL] TABLES; the cursor stands behind TABLES. */
 export const tables = (context: Context, cursor: TokenCursor, full: boolean): Grid => {
   const database = fromDatabase(context, cursor)
-  const information = isInformation(database)
+  const information = InformationSchema.is(database)
   const names = information ? InformationSchema.tableNames : visible(context, database).map((table) => table.name)
   return filtered(cursor, {
     columns: full ? [`Tables_in_${database}`, "Table_type"] : [`Tables_in_${database}`],
@@ -157,7 +160,7 @@ export const tableStatus = (context: Context, cursor: TokenCursor): Grid => {
       "Create_options",
       "Comment"
     ],
-    rows: (isInformation(database) ? [] : visible(context, database)).map((table) => [
+    rows: (InformationSchema.is(database) ? [] : visible(context, database)).map((table) => [
       table.name,
       "StarRocks",
       null,
@@ -245,6 +248,7 @@ export const create = (context: Context, cursor: TokenCursor): Grid => {
   cursor.need("TABLE")
   const table = tableOf(context, cursor.qualified())
   cursor.end()
+  if (InformationSchema.is(table.database)) throw unsupported("SHOW CREATE TABLE of information_schema")
   return { columns: ["Table", "Create Table"], rows: [[table.name, createStatement(table)]] }
 }
 

@@ -3,13 +3,14 @@ import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Catalogue } from "../catalogue/Catalogue.ts"
+import * as InformationSchema from "../catalogue/InformationSchema.ts"
 import type { Storage, StorageError } from "../catalogue/Storage.ts"
 import * as TableOf from "../catalogue/Table.ts"
 import { literal, quoted } from "../catalogue/Table.ts"
 import type { Labels } from "../load/Labels.ts"
 import type { Connections } from "../mysql/Connections.ts"
-import { withLiteral } from "../mysql/PreparedStatements.ts"
 import type { AlterJobs } from "../schemachange/AlterJobs.ts"
+import { withLiteral } from "../syntax/Placeholders.ts"
 import {
   accessDenied,
   analysis,
@@ -26,17 +27,19 @@ import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
 import * as DdlStatements from "./DdlStatements.ts"
 import type { Grid } from "./Grid.ts"
 import * as QueryRunner from "./QueryRunner.ts"
-import { writtenNames } from "./References.ts"
+import type * as References from "./References.ts"
 import { type Answer, type Row, textColumn } from "./ResultSet.ts"
 import * as SetStatement from "./SetStatement.ts"
 import * as Show from "./Show.ts"
 import { frontendConfig } from "./ShowSystem.ts"
+import * as ShowTables from "./ShowTables.ts"
+import { type ItemLabel, itemLabels } from "./Spans.ts"
 import * as Translate from "./Translate.ts"
 import * as UserStatements from "./UserStatements.ts"
 import * as Variables from "./Variables.ts"
 
 /** What sessions work with. */
-export interface Parts {
+export interface Needs {
   readonly storage: Storage
   readonly catalogue: Catalogue
   readonly labels: Labels
@@ -117,8 +120,8 @@ const refusedWords = [
 ]
 
 /** Makes the session of a connection that is logged in. */
-export const make = (parts: Parts, owner: Owner): SqlSession => {
-  const { catalogue, storage } = parts
+export const make = (needs: Needs, owner: Owner): SqlSession => {
+  const { catalogue, storage } = needs
   const variables = Variables.make()
   const access = owner.users.access(owner.user, owner.address)
   let current: string | undefined
@@ -126,7 +129,7 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
   const parsed = <A>(result: Result.Result<A, SqlError>): Effect.Effect<A, SqlError> => Effect.fromResult(result)
 
   const schemaOf = (database: string): string =>
-    database === "information_schema" ? "endpoint_information_schema" : TableOf.schemaOf(database)
+    InformationSchema.is(database) ? InformationSchema.schema : TableOf.schemaOf(database)
 
   const open = Effect.gen(function*() {
     const session = yield* storage.session
@@ -136,15 +139,19 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
 
   const identity = `'${owner.user}'@'${access.identity.host}'`
 
-  const context = (): Translate.Context => ({
+  const context = (): References.Context => ({
     database: current,
     hasDatabase: catalogue.hasDatabase,
     hasTable: (database, table) => catalogue.find(database, table) !== undefined,
     refusedRead: (database, table) =>
       access.may("SELECT", { kind: "TABLE", database, table }) ? undefined : accessDenied("SELECT", `TABLE ${table}`),
+    isText: (database, table, column) => {
+      const found = catalogue.find(database, table)
+      return found === undefined ? undefined : TableOf.holdsText(found, column)
+    },
     variable: (name) => {
       const value = variables.get(name)
-      if (value === undefined) return undefined
+      if (value === undefined) return name.startsWith("@@") ? undefined : "null"
       return /^\d{1,18}$/.test(value) ? value : literal(value)
     },
     constants: {
@@ -167,7 +174,7 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
   const select = (sql: string, cursor: TokenCursor) =>
     Effect.gen(function*() {
       const translated = yield* parsed(Translate.translate(sql, context()))
-      return yield* QueryRunner.run(parts, yield* open, translated, writtenNames(cursor.list))
+      return yield* QueryRunner.run(needs, yield* open, translated, itemLabels(cursor.list))
     })
 
   const users = (): UserStatements.Context => ({
@@ -178,7 +185,7 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
   })
 
   const showing = (): Show.Context => ({
-    ...parts,
+    ...needs,
     database: current,
     variables,
     access,
@@ -189,8 +196,8 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
   const use: SqlSession["use"] = (database) =>
     Effect.suspend(() => {
       const name = database.replace(/^default_catalog\./, "")
-      if (name.toLowerCase() === "information_schema") {
-        current = "information_schema"
+      if (InformationSchema.is(name)) {
+        current = InformationSchema.name
         return Effect.void
       }
       if (!catalogue.hasDatabase(name)) return Effect.fail(unknownDatabase(name))
@@ -202,7 +209,7 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
     })
 
   const ddl: DdlStatements.Context = {
-    ...parts,
+    ...needs,
     access,
     database: () => current,
     left: (database) => {
@@ -225,7 +232,9 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
       return Effect.succeed(gridAnswer(frontendConfig(cursor)))
     }
     if (cursor.take("SHOW")) return Effect.succeed(gridAnswer(Show.show(cursor, showing())))
-    if (cursor.take("DESC") || cursor.take("DESCRIBE")) return Effect.succeed(gridAnswer(Show.desc(cursor, showing())))
+    if (cursor.take("DESC") || cursor.take("DESCRIBE")) {
+      return Effect.succeed(gridAnswer(ShowTables.desc(cursor, showing())))
+    }
     if (cursor.take("USE")) {
       const { database, name } = cursor.qualified()
       cursor.end()
@@ -235,7 +244,7 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
       SetStatement.run(cursor, variables)
       return Effect.succeed(done)
     }
-    const change = DdlStatements.run(sql, cursor, ddl)
+    const change = DdlStatements.run(cursor, ddl)
     if (change !== undefined) return Effect.as(change, done)
     // There is nothing to commit or roll back: every statement stands for itself.
     if (cursor.is("BEGIN") || cursor.is("START", "TRANSACTION") || cursor.is("COMMIT") || cursor.is("ROLLBACK")) {
@@ -246,23 +255,23 @@ export const make = (parts: Parts, owner: Owner): SqlSession => {
     return Effect.fail(analysis(`this endpoint does not support the statement: ${firstWords(sql)}`))
   }
 
-  const columnsOf = (sql: string, written: ReadonlyArray<string | undefined> | undefined) =>
+  const columnsOf = (sql: string, labels: ReadonlyArray<ItemLabel> | undefined) =>
     Effect.gen(function*() {
       const translated = yield* parsed(Translate.translate(sql, context()))
-      return yield* QueryRunner.columns(parts, yield* open, translated, written)
+      return yield* QueryRunner.columns(needs, yield* open, translated, labels)
     })
 
   const prepare: SqlSession["prepare"] = (sql) =>
     Effect.suspend(() =>
       Effect.flatten(parsed(attempt(sql, (cursor) => {
         if (!cursor.is("SELECT") && !cursor.is("WITH") && !cursor.is("(")) throw unprepared()
-        const written = writtenNames(cursor.list)
+        const labels = itemLabels(cursor.list)
         // DuckDB wants the types of some parameters; where it cannot guess them a value in their place tells.
         const guessed = (literal: string) => {
           const guess = withLiteral(sql, literal)
-          return guess === undefined ? Effect.fail(unprepared()) : columnsOf(guess, written)
+          return guess === undefined ? Effect.fail(unprepared()) : columnsOf(guess, labels)
         }
-        return columnsOf(sql, written).pipe(Effect.catch((error) =>
+        return columnsOf(sql, labels).pipe(Effect.catch((error) =>
           guessed("NULL").pipe(
             Effect.catch(() => guessed("1")),
             Effect.mapError(() => error)

@@ -15,7 +15,7 @@ import {
   unknownTable,
   unsupported
 } from "../syntax/SqlError.ts"
-import { attempt, type TokenCursor } from "../syntax/TokenCursor.ts"
+import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import { checkTableName, properties } from "./CreateTable.ts"
 
 /** What is done. */
@@ -57,17 +57,23 @@ const operation = (cursor: TokenCursor): Operation | undefined => {
   return undefined
 }
 
-/** Parses an ALTER TABLE statement; undefined when it is about columns. */
-export const tableOperation = (sql: string): Result.Result<TableOperation | undefined, SqlError> =>
-  attempt(sql, (cursor) => {
-    cursor.need("ALTER", "TABLE")
-    const { database, name } = cursor.qualified()
-    const found = operation(cursor)
-    if (found === undefined) return undefined
-    if (cursor.is(",")) throw detail("Alter operation conflicts: it needs a statement of its own")
-    if (!cursor.done) throw cursor.unexpected()
-    return { database, name, operation: found }
-  })
+/**
+ * Parses an ALTER TABLE statement; undefined when it is about columns, and then the cursor stands where it stood.
+ * Refusals are thrown.
+ */
+export const tableOperation = (cursor: TokenCursor): TableOperation | undefined => {
+  const start = cursor.at
+  cursor.need("ALTER", "TABLE")
+  const { database, name } = cursor.qualified()
+  const found = operation(cursor)
+  if (found === undefined) {
+    cursor.at = start
+    return undefined
+  }
+  if (cursor.is(",")) throw detail("Alter operation conflicts: it needs a statement of its own")
+  cursor.end()
+  return { database, name, operation: found }
+}
 
 const checkProperties = (given: Readonly<Record<string, string>>): Result.Result<void, SqlError> => {
   for (const [name, value] of Object.entries(given)) {
@@ -86,9 +92,7 @@ const renamedColumn = (table: Table, from: string, to: string): Result.Result<Ta
   if (column === undefined) return Result.fail(detail(`Column ${from} not exists`))
   const other = TableOf.column(table, to)
   if (other !== undefined && other !== column) return Result.fail(duplicateColumn(to))
-  if (to.toLowerCase() === "__op" || to.toLowerCase() === "__row") {
-    return Result.fail(detail(`Column name '${to}' is a system reserved name`))
-  }
+  if (TableOf.isReserved(to)) return Result.fail(detail(`Column name '${to}' is a system reserved name`))
   const follow = (name: string): string => name.toLowerCase() === from.toLowerCase() ? to : name
   return Result.succeed({
     ...table,
@@ -99,7 +103,7 @@ const renamedColumn = (table: Table, from: string, to: string): Result.Result<Ta
 }
 
 /** What an operation has to know about the rest of the endpoint. */
-export interface Parts {
+export interface Needs {
   readonly catalogue: Catalogue
   /** Whether a schema change of the table is running. */
   readonly changing: (database: string, table: string) => boolean
@@ -109,17 +113,17 @@ export interface Parts {
 
 /** Carries an operation out. A table whose loads have not ended keeps its name, because they find it by name. */
 export const run = (
-  parts: Parts,
+  needs: Needs,
   database: string,
   { name, operation: found }: TableOperation
 ): Effect.Effect<void, SqlError | StorageError> =>
   Effect.gen(function*() {
-    const { catalogue } = parts
+    const { catalogue } = needs
     const touched = found.kind === "swap" ? [name, found.other] : [name]
     for (const table of touched) {
       if (catalogue.find(database, table) === undefined) return yield* unknownTable(table)
-      if (parts.changing(database, table)) return yield* notNormal(table)
-      if (found.kind !== "set" && found.kind !== "comment" && parts.loading(database, table) > 0) {
+      if (needs.changing(database, table)) return yield* notNormal(table)
+      if (found.kind !== "set" && found.kind !== "comment" && needs.loading(database, table) > 0) {
         return yield* detail(
           `this endpoint does not rename what loads are writing to: table ${table} has unfinished loads`
         )

@@ -83,7 +83,7 @@ export const isReadOnly = (name: string): boolean => readOnly.has(bare(name))
 
 /** The variables of one session. */
 export interface Variables {
-  /** The value of `@@name`, `@@session.name` or `@name`. */
+  /** The value of `@@name`, `@@session.name` or `@name`; undefined when it is not there, or was never set. */
   readonly get: (written: string) => string | undefined
   /** Sets a system variable; false when there is none of that name, or none that may be set. */
   readonly set: (name: string, value: string) => boolean
@@ -100,7 +100,7 @@ export const make = (): Variables => {
   const user = new Map<string, string>()
   return {
     get: (written) =>
-      written.startsWith("@@") ? system.get(bare(written.slice(2))) : user.get(written.slice(1).toLowerCase()) ?? "",
+      written.startsWith("@@") ? system.get(bare(written.slice(2))) : user.get(written.slice(1).toLowerCase()),
     set: (name, value) => {
       const known = bare(name)
       if (!system.has(known) || readOnly.has(known)) return false

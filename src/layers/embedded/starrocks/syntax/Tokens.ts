@@ -96,6 +96,17 @@ export const tokens = (sql: string): ReadonlyArray<Token> => {
   return found
 }
 
+/** Whether a token is one of these words, in any case. */
+export const isWord = (token: Token | undefined, ...words: ReadonlyArray<string>): boolean =>
+  token?.kind === "word" && words.includes(token.text.toUpperCase())
+
+/** Whether a token is this symbol. */
+export const isSymbol = (token: Token | undefined, text: string): boolean =>
+  token?.kind === "symbol" && token.text === text
+
+/** Whether a token is an identifier, quoted or not. */
+export const isName = (token: Token | undefined): token is Token => token?.kind === "word" || token?.kind === "name"
+
 /** The statement's first words, for messages about statements nobody knows. */
 export const firstWords = (sql: string): string =>
   sql.trimStart().slice(0, 400).trim().split(/\s+/).slice(0, 4).join(" ").slice(0, 80)

@@ -1,5 +1,6 @@
 /** A Stream Load transaction as the BE holds it in memory, between begin and prepare, commit or rollback. */
 import * as Scope from "effect/Scope"
+import { taking } from "../body/BodyChunks.ts"
 import type { Session } from "../catalogue/Storage.ts"
 import type { LabelRecord } from "../load/Labels.ts"
 import type { OpenLoad } from "../load/LoadEngine.ts"
@@ -91,16 +92,11 @@ export const endingWith = async function*(
   tell: (ends: boolean) => void
 ): AsyncIterable<Buffer> {
   let tail = Buffer.alloc(0)
-  // Not `for await`: the body stays open when the reader stops early.
-  const parts = body[Symbol.asyncIterator]()
-  for (;;) {
-    const part = await parts.next()
-    if (part.done === true) break
-    const { value } = part
-    tail = value.length >= ending.length
-      ? Buffer.from(value.subarray(value.length - ending.length))
-      : Buffer.concat([tail, value]).subarray(-ending.length)
-    yield value
+  for await (const bytes of taking(body)) {
+    tail = bytes.length >= ending.length
+      ? Buffer.from(bytes.subarray(bytes.length - ending.length))
+      : Buffer.concat([tail, bytes]).subarray(-ending.length)
+    yield bytes
   }
   if (tail.length > 0) tell(tail.equals(ending))
 }

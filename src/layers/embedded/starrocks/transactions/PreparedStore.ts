@@ -1,25 +1,15 @@
 /** Transactions that are prepared: their rows wait in tables of the file, so that they survive the process. */
 import * as Effect from "effect/Effect"
-import { type Catalogue, schema as catalogueSchema } from "../catalogue/Catalogue.ts"
+import { type Catalogue, type Dependent, schema as catalogueSchema } from "../catalogue/Catalogue.ts"
 import type { Session, Storage, StorageError } from "../catalogue/Storage.ts"
 import * as TableOf from "../catalogue/Table.ts"
 import type { LabelRecord, Labels } from "../load/Labels.ts"
 import { type LoadRefused, type Mergeable, refuse } from "../load/LoadEngine.ts"
-import * as LoadReply from "../load/LoadReply.ts"
+import type * as LoadReply from "../load/LoadReply.ts"
+import { type PreparedPart, readParts, readProgress } from "./PreparedPart.ts"
 
 /** The DuckDB schema that holds the rows. */
 const schema = "endpoint_prepared"
-
-/** The rows of one table of a prepared transaction. */
-interface Part {
-  readonly tableName: string
-  readonly tableId: number
-  readonly columns: ReadonlyArray<string>
-  readonly partial: boolean
-  readonly mergeCondition: string | undefined
-  readonly staged: string
-  readonly deletes: number
-}
 
 /** A prepared transaction. */
 export interface Prepared {
@@ -27,11 +17,11 @@ export interface Prepared {
   readonly progress: LoadReply.Progress
   /** When it is aborted unless it is committed before. */
   readonly deadlineMs: number
-  readonly parts: ReadonlyArray<Part>
+  readonly parts: ReadonlyArray<PreparedPart>
 }
 
-/** The store. */
-export interface PreparedStore {
+/** The store; it is part of every DROP DATABASE. */
+export interface PreparedStore extends Dependent {
   /** Transactions that were prepared when the file was opened. */
   readonly found: ReadonlyArray<Prepared>
   /** Copies staged rows into the file; part of the transaction that writes the label's state. */
@@ -54,11 +44,7 @@ const setup: ReadonlyArray<string> = [
     deadline_ms bigint, progress varchar, parts varchar)`
 ]
 
-// Only this module writes these columns, in the same file and version, so the text is what `JSON.stringify` made.
-const readParts = (text: string): ReadonlyArray<Part> => JSON.parse(text)
-const readProgress = (text: string): Partial<LoadReply.Progress> => JSON.parse(text)
-
-const describe = (record: LabelRecord, { plan, staged }: Mergeable, index: number): Part => ({
+const describe = (record: LabelRecord, { plan, staged }: Mergeable, index: number): PreparedPart => ({
   tableName: plan.table.name,
   tableId: plan.table.id,
   columns: plan.targets.map((target) => target.column.name),
@@ -68,7 +54,7 @@ const describe = (record: LabelRecord, { plan, staged }: Mergeable, index: numbe
   deletes: staged.deletes
 })
 
-const drop = (session: Session, txnId: number, parts: ReadonlyArray<Part>): Effect.Effect<void, StorageError> =>
+const drop = (session: Session, txnId: number, parts: ReadonlyArray<PreparedPart>): Effect.Effect<void, StorageError> =>
   Effect.gen(function*() {
     for (const part of parts) yield* session.run(`drop table if exists ${part.staged}`)
     yield* session.run(`delete from ${catalogueSchema}.prepared where txn_id = ${txnId}`)
@@ -85,7 +71,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage, catalogue: Cat
       )
       for (const [database, label, txnId, deadlineMs, progress, parts] of rows) {
         const record = labels.find(String(database), String(label))
-        const read = readParts(String(parts))
+        const read = yield* readParts(String(parts))
         if (record === undefined || record.txnId !== Number(txnId)) {
           // Its database was dropped.
           yield* drop(session, Number(txnId), read)
@@ -94,7 +80,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage, catalogue: Cat
         for (const part of read) record.tables.add(part.tableName)
         found.push({
           record,
-          progress: { ...LoadReply.progress(), ...readProgress(String(progress)) },
+          progress: yield* readProgress(String(progress)),
           deadlineMs: Number(deadlineMs),
           parts: read
         })
@@ -102,7 +88,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage, catalogue: Cat
     })
   )
 
-  const table = (prepared: Prepared, part: Part): Effect.Effect<Mergeable, LoadRefused> => {
+  const table = (prepared: Prepared, part: PreparedPart): Effect.Effect<Mergeable, LoadRefused> => {
     const { database } = prepared.record
     const current = catalogue.find(database, part.tableName)
     if (current === undefined || current.id !== part.tableId) {
@@ -145,6 +131,16 @@ export const make = Effect.fnUntraced(function*(storage: Storage, catalogue: Cat
         return { record, progress, deadlineMs, parts }
       }),
     remove: (session, prepared) => drop(session, prepared.record.txnId, prepared.parts),
+    dropRows: (session, database) =>
+      Effect.gen(function*() {
+        const rows = yield* session.run(
+          `select txn_id, parts from ${catalogueSchema}.prepared where database = $1`,
+          [database]
+        )
+        for (const [txnId, parts] of rows) yield* drop(session, Number(txnId), yield* readParts(String(parts)))
+      }),
+    // The registry of prepared transactions lets go of them when it looks for their database.
+    dropDatabase: () => undefined,
     mergeable: (prepared) => Effect.forEach(prepared.parts, (part) => table(prepared, part))
   }
   return store

@@ -1,9 +1,15 @@
 /** Transactions that are prepared: the FE commits them, rolls them back, or ends them when they wait too long. */
 import * as Effect from "effect/Effect"
-import type { Storage } from "../catalogue/Storage.ts"
+import type { Storage, StorageError } from "../catalogue/Storage.ts"
 import type { LabelRecord } from "../load/Labels.ts"
 import { type LoadEngine, type LoadRefused, refuse, storageRefusal } from "../load/LoadEngine.ts"
 import type { Prepared, PreparedStore } from "./PreparedStore.ts"
+
+/** A transaction that has to end, and how. */
+export interface Expired {
+  readonly record: LabelRecord
+  readonly end: Effect.Effect<void>
+}
 
 /** The prepared transactions of an endpoint. */
 export interface PreparedTransactions {
@@ -11,17 +17,20 @@ export interface PreparedTransactions {
   readonly add: (prepared: Prepared) => void
   /** Merges the rows; when that fails the transaction stays prepared. */
   readonly commit: (record: LabelRecord) => Effect.Effect<void, LoadRefused>
-  /** Drops the rows; does nothing when the transaction is not prepared. */
-  readonly rollback: (record: LabelRecord) => Effect.Effect<void>
-  /** Ends those whose time is over and those whose database is gone. */
-  readonly expire: (nowMs: number, known: (record: LabelRecord) => boolean) => Effect.Effect<void>
+  /**
+   * Drops the rows; does nothing when the transaction is not prepared, or is committed first: its state tells. When that
+   * cannot be written, the transaction stays prepared.
+   */
+  readonly rollback: (record: LabelRecord) => Effect.Effect<void, StorageError>
+  /** Those whose time is over and those whose database is gone, each with the effect that ends it. */
+  readonly expired: (nowMs: number, known: (record: LabelRecord) => boolean) => ReadonlyArray<Expired>
 }
 
 /** Makes the registry, with the transactions that the file holds. */
 export const make = (storage: Storage, engine: LoadEngine, store: PreparedStore): PreparedTransactions => {
   const prepared = new Map<LabelRecord, Prepared>(store.found.map((found) => [found.record, found]))
 
-  const end = (found: Prepared, reason: string): Effect.Effect<void> =>
+  const end = (found: Prepared, reason: string): Effect.Effect<void, StorageError> =>
     engine.abortPrepared(found.record, found.progress, reason, (session) => store.remove(session, found)).pipe(
       Effect.andThen(Effect.sync(() => prepared.delete(found.record)))
     )
@@ -44,12 +53,19 @@ export const make = (storage: Storage, engine: LoadEngine, store: PreparedStore)
         const found = prepared.get(record)
         return found === undefined ? Effect.void : end(found, "User Aborted")
       }),
-    expire: (nowMs, known) =>
-      Effect.suspend(() =>
-        Effect.forEach([...prepared.values()], (found) => {
-          if (!known(found.record)) return end(found, "the database was dropped")
-          return nowMs > found.deadlineMs ? end(found, "timeout by txn manager") : Effect.void
-        }, { discard: true })
-      )
+    expired: (nowMs, known) =>
+      [...prepared.values()].flatMap((found) => {
+        const { deadlineMs, record } = found
+        const reason = !known(record)
+          ? "the database was dropped"
+          : nowMs > deadlineMs
+          ? "timeout by txn manager"
+          : undefined
+        // Tried again at the next look.
+        const failed = (error: StorageError) => Effect.logError("a prepared transaction could not be ended", error)
+        return reason === undefined
+          ? []
+          : [{ record, end: Effect.catchTag(end(found, reason), "StorageError", failed) }]
+      })
   }
 }

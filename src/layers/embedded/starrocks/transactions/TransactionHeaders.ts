@@ -1,11 +1,9 @@
 /** The headers of Stream Load transactions. Pure. */
 import * as Result from "effect/Result"
 import type { IncomingHttpHeaders } from "node:http"
+import { header } from "../http/RequestHeaders.ts"
+import { timeoutSeconds } from "../load/LoadHeaders.ts"
 
-/** Seconds from begin to prepare when no header says otherwise. */
-const timeoutSecondsDefault = 600
-/** Seconds a header may ask for. */
-const timeoutSecondsMax = 259_200
 /** Seconds a prepared transaction waits for its commit: prepared_transaction_default_timeout_second. */
 const preparedSecondsDefault = 86_400
 
@@ -17,24 +15,15 @@ export interface Times {
   readonly prepared: number
 }
 
-/** A header's text; undefined when it is absent or blank. */
-export const text = (headers: IncomingHttpHeaders, name: string): string | undefined => {
-  const value = headers[name]
-  const found = (Array.isArray(value) ? value[0] : value)?.trim()
-  // Node reads header bytes as Latin-1; names of tables are UTF-8.
-  return found === undefined || found === "" ? undefined : Buffer.from(found, "latin1").toString("utf8")
-}
-
 const seconds = (headers: IncomingHttpHeaders, name: string, message: string) => {
-  const given = text(headers, name)
-  return given === undefined || /^\d{1,9}$/.test(given)
-    ? Result.succeed(given === undefined ? undefined : Number(given))
-    : Result.fail(message)
+  const given = header(headers, name)
+  if (given === undefined) return Result.succeed(undefined)
+  return /^\d{1,9}$/.test(given) ? Result.succeed(Number(given)) : Result.fail(message)
 }
 
 /** Seconds that the `prepared_timeout` of a prepare asks for. */
 export const preparedTimeout = (headers: IncomingHttpHeaders): Result.Result<number | undefined, string> => {
-  const message = `Invalid prepared_timeout: ${text(headers, "prepared_timeout") ?? ""}`
+  const message = `Invalid prepared_timeout: ${header(headers, "prepared_timeout") ?? ""}`
   return Result.flatMap(
     seconds(headers, "prepared_timeout", message),
     (found) => found === 0 ? Result.fail(message) : Result.succeed(found)
@@ -44,14 +33,9 @@ export const preparedTimeout = (headers: IncomingHttpHeaders): Result.Result<num
 /** The times that a begin asks for. */
 export const times = (headers: IncomingHttpHeaders): Result.Result<Times, string> =>
   Result.gen(function*() {
-    const timeout = (yield* seconds(headers, "timeout", "Invalid timeout format")) ?? timeoutSecondsDefault
+    const timeout = yield* timeoutSeconds(headers)
     const idle = yield* seconds(headers, "idle_transaction_timeout", "Invalid timeout format")
     const prepared = (yield* preparedTimeout(headers)) ?? preparedSecondsDefault
-    if (timeout < 1 || timeout > timeoutSecondsMax) {
-      return yield* Result.fail(
-        `Invalid timeout: ${timeout}. Timeout should between ${timeoutSecondsMax} and 1 seconds`
-      )
-    }
     return { timeout, idle: idle === 0 ? undefined : idle, prepared }
   })
 
@@ -62,8 +46,8 @@ const unread = ["skip_header", "trim_space", "enclose", "escape", "log_rejected_
 export const ofLoad = (headers: IncomingHttpHeaders): IncomingHttpHeaders => {
   const read: IncomingHttpHeaders = { ...headers }
   for (const name of unread) delete read[name]
-  if (text(headers, "partial_update") !== "true") delete read["partial_update"]
-  if (text(headers, "strip_outer_array")?.toLowerCase() !== "true") delete read["strip_outer_array"]
+  if (header(headers, "partial_update") !== "true") delete read["partial_update"]
+  if (header(headers, "strip_outer_array")?.toLowerCase() !== "true") delete read["strip_outer_array"]
   return read
 }
 
@@ -96,9 +80,6 @@ const shaping = [
 /** What has to be equal in all loads of a transaction, as one text. */
 export const signature = (headers: IncomingHttpHeaders): string => {
   const read = ofLoad(headers)
-  const format = (text(read, "format") ?? "csv").toLowerCase()
-  return JSON.stringify(shaping.map((name) => name === "format" ? format : text(read, name) ?? null))
+  const format = (header(read, "format") ?? "csv").toLowerCase()
+  return JSON.stringify(shaping.map((name) => name === "format" ? format : header(read, name) ?? null))
 }
-
-/** Bytes of the body that a load declares; 0 when it comes in chunks. */
-export const declaredBytes = (headers: IncomingHttpHeaders): number => Number(headers["content-length"] ?? 0)

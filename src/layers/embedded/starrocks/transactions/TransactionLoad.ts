@@ -1,19 +1,18 @@
 /** One load of a Stream Load transaction: what its headers may say, and its rows on their way into the staging table. */
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Storage } from "../catalogue/Storage.ts"
-import * as RequestBody from "../http/RequestBody.ts"
-import { type LoadAbandoned, type LoadEngine, type LoadRefused, refuse, storageRefusal } from "../load/LoadEngine.ts"
+import { declaredBytes } from "../http/RequestHeaders.ts"
+import { checked, type LoadAbandoned, type LoadEngine, storageRefusal } from "../load/LoadEngine.ts"
 import * as LoadHeaders from "../load/LoadHeaders.ts"
 import * as LoadReply from "../load/LoadReply.ts"
 import { endingWith, type OpenTransaction, type Part } from "./OpenTransaction.ts"
 import * as TransactionHeaders from "./TransactionHeaders.ts"
-import { fromLoad, refusal, type TransactionRefused } from "./TransactionReply.ts"
+import { fromLoad, internal, refusal, type TransactionRefused } from "./TransactionReply.ts"
 
 /** What a load works with. */
-export interface Parts {
+export interface Needs {
   readonly storage: Storage
   readonly engine: LoadEngine
   /** Bytes of all bodies of a transaction: streaming_load_max_mb. */
@@ -23,23 +22,15 @@ export interface Parts {
 const unfinishedRow =
   "the CSV body before this one does not end with the row delimiter: a server would join its last row to this body"
 
-const checked = <A>(result: Result.Result<A, string>): Effect.Effect<A, TransactionRefused> =>
-  Result.isSuccess(result)
-    ? Effect.succeed(result.success)
-    : Effect.fail(fromLoad(refuse(result.failure), "INTERNAL_ERROR"))
-
-const internal = <A, R>(effect: Effect.Effect<A, LoadRefused, R>): Effect.Effect<A, TransactionRefused, R> =>
-  Effect.mapError(effect, (error) => fromLoad(error, "INTERNAL_ERROR"))
-
 const partOf = Effect.fnUntraced(function*(
-  { engine, storage }: Parts,
+  { engine, storage }: Needs,
   open: OpenTransaction,
   table: string,
   headers: IncomingHttpHeaders
 ) {
   const found = open.parts.get(table)
   if (found !== undefined) return found
-  const late = yield* checked(LoadHeaders.late(headers))
+  const late = yield* internal(checked(LoadHeaders.late(headers)))
   const of = yield* internal(engine.table(open.record.database, table))
   open.session ??= yield* internal(
     storage.session.pipe(Effect.mapError(storageRefusal), Scope.provide(open.scope))
@@ -57,7 +48,7 @@ const partOf = Effect.fnUntraced(function*(
  * be read are no error here: as on the server, prepare and commit tell.
  */
 export const load = Effect.fnUntraced(function*(
-  parts: Parts,
+  needs: Needs,
   open: OpenTransaction,
   table: string,
   sent: IncomingHttpHeaders,
@@ -65,19 +56,15 @@ export const load = Effect.fnUntraced(function*(
 ): Effect.fn.Return<LoadReply.Progress, TransactionRefused | LoadAbandoned> {
   if (open.failure !== undefined) return yield* open.failure
   const headers = TransactionHeaders.ofLoad(sent)
-  open.declaredBytes += TransactionHeaders.declaredBytes(sent)
-  const early = yield* checked(
-    LoadHeaders.early({ ...headers, timeout: undefined, "content-length": String(open.declaredBytes) })
-  )
-  if (open.declaredBytes > parts.bodyBytesMax) {
-    return yield* refusal("INTERNAL_ERROR", RequestBody.tooLarge(open.declaredBytes, parts.bodyBytesMax))
-  }
+  open.declaredBytes += declaredBytes(sent)
+  const counted = { ...headers, timeout: undefined, "content-length": String(open.declaredBytes) }
+  const early = yield* internal(checked(LoadHeaders.early(counted, needs.bodyBytesMax)))
   const signature = TransactionHeaders.signature(sent)
   if (open.signature !== undefined && open.signature !== signature) {
     return yield* refusal("INTERNAL_ERROR", "load request not equal last.")
   }
   open.signature = signature
-  const part = yield* partOf(parts, open, table, headers)
+  const part = yield* partOf(needs, open, table, headers)
   if (early.format === "csv" && !part.endsRow) return yield* refusal("INTERNAL_ERROR", unfinishedRow)
   const before = { bytes: part.progress.bytes, readMs: part.progress.readMs }
   const { compression, csv } = part.load.late
@@ -87,7 +74,7 @@ export const load = Effect.fnUntraced(function*(
         part.endsRow = ends
       })
       : bytes
-  const staged = Effect.flatMap(body, (bytes) => parts.engine.stage(part.load, read(bytes), part.progress))
+  const staged = Effect.flatMap(body, (bytes) => needs.engine.stage(part.load, read(bytes), part.progress))
   yield* Effect.scoped(staged).pipe(
     Effect.catchTag("LoadRefused", (error) =>
       Effect.sync(() => {

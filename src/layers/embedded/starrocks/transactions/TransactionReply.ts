@@ -1,5 +1,7 @@
 /** Replies of Stream Load transactions: status names, fields and their order are part of the contract. Pure. */
 import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { exception } from "../http/FrontEndFailure.ts"
 import type { LoadRefused } from "../load/LoadEngine.ts"
 import type { Progress } from "../load/LoadReply.ts"
 
@@ -47,6 +49,10 @@ export const fromLoad = (
       ? { status: "LABEL_ALREADY_EXISTS", message: outcome.message, existing: outcome.existing }
       : { status: argument.test(outcome.message) ? "INVALID_ARGUMENT" : otherwise, message: outcome.message, errorUrl }
   )
+
+/** An effect of a load as part of an operation: its refusal is an internal error, unless it is a matter of arguments. */
+export const internal = <A, R>(effect: Effect.Effect<A, LoadRefused, R>): Effect.Effect<A, TransactionRefused, R> =>
+  Effect.mapError(effect, (error) => fromLoad(error, "INTERNAL_ERROR"))
 
 const indent = 4
 
@@ -118,8 +124,8 @@ export const byFrontEnd = (label: string, txnId: number, message = ""): string =
   JSON.stringify({ Status: "OK", TxnId: txnId, Message: message, Label: label }, null, frontEndIndent)
 
 /** The FE's reply to an operation that it refuses. */
-export const failedByFrontEnd = (message: string, exception = "com.starrocks.common.StarRocksException"): string =>
-  JSON.stringify({ Status: "FAILED", Message: `class ${exception}: ${message}` }, null, frontEndIndent)
+export const failedByFrontEnd = (message: string, thrown = "com.starrocks.common.StarRocksException"): string =>
+  JSON.stringify(exception(message, thrown), null, frontEndIndent)
 
 /** The FE's reply to a begin whose label is held. */
 export const heldByFrontEnd = (message: string, existing: string): string =>

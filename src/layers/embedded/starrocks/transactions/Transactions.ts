@@ -4,25 +4,22 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import type { IncomingHttpHeaders } from "node:http"
 import type { Faults } from "../faults/Faults.ts"
-import { isFinal, type LabelRecord, type Labels } from "../load/Labels.ts"
-import { LoadAbandoned, type LoadRefused, type Mergeable, refuse, storageRefusal } from "../load/LoadEngine.ts"
+import { isFinal, type Labels } from "../load/Labels.ts"
+import { LoadAbandoned, type Mergeable, refuse, storageRefusal } from "../load/LoadEngine.ts"
 import * as LoadFaults from "../load/LoadFaults.ts"
 import * as LoadReply from "../load/LoadReply.ts"
 import * as OpenTransaction from "./OpenTransaction.ts"
 import type { PreparedStore } from "./PreparedStore.ts"
 import type { PreparedTransactions } from "./PreparedTransactions.ts"
+import * as TransactionCleaner from "./TransactionCleaner.ts"
 import type { Times } from "./TransactionHeaders.ts"
 import * as TransactionLoad from "./TransactionLoad.ts"
-import { fromLoad, type Operation, refusal, type TransactionRefused } from "./TransactionReply.ts"
+import { fromLoad, internal, type Operation, refusal, type TransactionRefused } from "./TransactionReply.ts"
 
 type Open = OpenTransaction.OpenTransaction
-
-/** Milliseconds between two looks at transactions that have lived too long. */
-const cleanEveryMs = 200
 
 /** Which transaction a request is about. */
 export interface Address {
@@ -66,7 +63,7 @@ export interface Transactions {
 }
 
 /** What the transactions work with. */
-export interface Parts extends TransactionLoad.Parts {
+export interface Needs extends TransactionLoad.Needs {
   readonly labels: Labels
   readonly store: PreparedStore
   readonly prepared: PreparedTransactions
@@ -75,16 +72,11 @@ export interface Parts extends TransactionLoad.Parts {
 
 const inProcessing = () => refusal("TXN_IN_PROCESSING", "Transaction in processing, please retry later")
 
-const internal = <A, R>(effect: Effect.Effect<A, LoadRefused, R>): Effect.Effect<A, TransactionRefused, R> =>
-  Effect.mapError(effect, (error) => fromLoad(error, "INTERNAL_ERROR"))
-
 /** Makes the registry. */
-export const make = (parts: Parts): Transactions => {
-  const { engine, faults, labels, prepared, storage, store } = parts
+export const make = (needs: Needs): Transactions => {
+  const { engine, faults, labels, prepared, storage, store } = needs
   // The BE knows a transaction by its label alone, whatever the database.
   const byLabel = new Map<string, Open>()
-  /** Transactions that only the FE remembers. */
-  const orphans = new Set<Open>()
 
   const close = (open: Open): Effect.Effect<void> => Scope.close(open.scope, Exit.void)
 
@@ -97,8 +89,11 @@ export const make = (parts: Parts): Transactions => {
     Effect.suspend(() => {
       detach(open)
       const closed = open.busy ? Effect.void : close(open)
-      return engine.abort(open.record, OpenTransaction.total(open), reason).pipe(Effect.andThen(closed))
+      return engine.abort(open.record, OpenTransaction.total(open), reason).pipe(Effect.ensuring(closed))
     }).pipe(Effect.uninterruptible)
+
+  const held = () => byLabel.values()
+  const cleaner = TransactionCleaner.make({ labels, engine, prepared, held, detach, close, end })
 
   /** Works on a transaction alone. */
   const alone = <A, E>(open: Open, use: Effect.Effect<A, E>): Effect.Effect<A, E | TransactionRefused> =>
@@ -122,7 +117,7 @@ export const make = (parts: Parts): Transactions => {
           reason = error.message
         })
       ),
-      Effect.onError(() => orphans.has(open) ? Effect.void : end(open, reason))
+      Effect.onError(() => cleaner.isForgotten(open) ? Effect.void : end(open, reason))
     )
   }
 
@@ -166,8 +161,8 @@ export const make = (parts: Parts): Transactions => {
         return yield* refusal("TXN_NOT_EXISTS", `Transaction with label ${address.label} not exists`)
       }
       const work = Effect.gen(function*() {
-        const progress = yield* TransactionLoad.load(parts, open, table, headers, body)
-        if (orphans.has(open)) return yield* new LoadAbandoned({ message: "the BE was restarted" })
+        const progress = yield* TransactionLoad.load(needs, open, table, headers, body)
+        if (cleaner.isForgotten(open)) return yield* new LoadAbandoned({ message: "the BE was restarted" })
         if (open.ended) return yield* refusal("ABORTED", "transaction is aborted by user.")
         return progress
       })
@@ -224,14 +219,12 @@ export const make = (parts: Parts): Transactions => {
             const written = yield* store.write(session, record, merged, progress, deadlineMs)
             yield* labels.write(session, record, "PREPARED")
             return written
-          })
+          }),
+          (written) => {
+            record.state = "PREPARED"
+            prepared.add(written)
+          }
         ).pipe(
-          Effect.tap((written) =>
-            Effect.sync(() => {
-              record.state = "PREPARED"
-              prepared.add(written)
-            })
-          ),
           Effect.catchTag("StorageError", (error) => Effect.fail(storageRefusal(error))),
           internal,
           Effect.uninterruptible
@@ -262,29 +255,6 @@ export const make = (parts: Parts): Transactions => {
       if (open.record.state !== "ABORTED") return yield* inProcessing()
     })
 
-  const known = (record: LabelRecord): boolean => labels.find(record.database, record.label) === record
-
-  const clean = Effect.suspend(() => {
-    const nowMs = Date.now()
-    const ends: Array<Effect.Effect<void>> = []
-    for (const open of byLabel.values()) {
-      if (!known(open.record)) ends.push(end(open, "the database was dropped"))
-      const reason = OpenTransaction.expired(open, nowMs)
-      if (reason !== undefined && !open.busy) ends.push(end(open, reason))
-    }
-    for (const open of orphans) {
-      const waits = known(open.record) && open.record.state === "PREPARE"
-      if (waits && OpenTransaction.expired({ ...open, lastActiveMs: nowMs }, nowMs) === undefined) continue
-      orphans.delete(open)
-      ends.push(engine.abort(open.record, OpenTransaction.total(open), "timeout by txn manager"))
-    }
-    ends.push(prepared.expire(nowMs, known))
-    return Effect.all(ends, { discard: true })
-  }).pipe(
-    // One transaction that cannot be ended must not keep the others from ending.
-    Effect.catchDefect((defect) => Effect.logError("a transaction could not be ended", defect))
-  )
-
   return {
     begin,
     announce: ({ database, label }, table) => {
@@ -302,14 +272,7 @@ export const make = (parts: Parts): Transactions => {
       const open = byLabel.get(label)
       return open !== undefined && open.table === undefined
     },
-    forget: Effect.suspend(() => {
-      const forgotten = [...byLabel.values()]
-      for (const open of forgotten) {
-        detach(open)
-        orphans.add(open)
-      }
-      return Effect.forEach(forgotten.filter((open) => !open.busy), close, { discard: true })
-    }),
-    cleaner: clean.pipe(Effect.repeat(Schedule.spaced(cleanEveryMs)), Effect.asVoid)
+    forget: cleaner.forget,
+    cleaner: cleaner.run
   }
 }

@@ -35,8 +35,6 @@ export interface Users {
   readonly mayInsert: (user: string, database: string, table: string) => boolean
   /** What a user who logged in from an address may do. */
   readonly access: (user: string, address: string) => Access
-  /** Hands over the catalogue, which keeps the other users. Until then only the first user is known. */
-  readonly join: (catalogue: Catalogue) => void
 }
 
 /** Where clients of the HTTP ports come from: the endpoint listens on the loopback address only. */
@@ -51,18 +49,17 @@ const nameOf = (target: Target): string =>
     ? " default_catalog"
     : ""
 
-/** Users whose first one has a name and a password. */
-export const single = (name: string, password: Redacted.Redacted): Users => {
+/** The users that the catalogue keeps, and the first one by the name and the password given. */
+export const make = (catalogue: Catalogue, name: string, password: Redacted.Redacted): Users => {
   const first = NativePassword.secretOf(Redacted.value(password))
-  let catalogue: Catalogue | undefined
 
-  const account = (user: string, address: string): Account | undefined => catalogue?.accounts.at(user, address)
+  const account = (user: string, address: string): Account | undefined => catalogue.accounts.at(user, address)
 
   const secret = (user: string, address: string): NativePassword.Secret | undefined =>
     account(user, address)?.secret ?? (user === name ? first : undefined)
 
   const missing = (target: Target): boolean => {
-    if (catalogue === undefined || target.database === undefined) return false
+    if (target.database === undefined) return false
     if (!catalogue.hasDatabase(target.database)) return true
     return target.table !== undefined && catalogue.find(target.database, target.table) === undefined
   }
@@ -97,9 +94,6 @@ export const single = (name: string, password: Redacted.Redacted): Users => {
       return known !== undefined && NativePassword.proves(known, challenge, answer)
     },
     mayInsert: (user, database, table) => access(user, loopback).may("INSERT", { kind: "TABLE", database, table }),
-    access,
-    join: (joined) => {
-      catalogue = joined
-    }
+    access
   }
 }

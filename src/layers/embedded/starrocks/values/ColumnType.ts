@@ -1,4 +1,5 @@
 /** The column types of the endpoint: how DDL writes them, what they hold, and what stores them. */
+import { quotedName } from "../syntax/Quoting.ts"
 
 /** A column type; lengths are bytes, precision and scale decimal digits. */
 export type ColumnType =
@@ -57,7 +58,7 @@ export const render = (type: ColumnType): string => {
 }
 
 // Quoted only where the name could not be read back otherwise.
-const memberName = (name: string): string => /^[A-Za-z_]\w*$/.test(name) ? name : `\`${name.replaceAll("`", "``")}\``
+const memberName = (name: string): string => /^[A-Za-z_]\w*$/.test(name) ? name : quotedName(name)
 
 /** The type that stores it in DuckDB. */
 export const stored = (type: ColumnType): string => {

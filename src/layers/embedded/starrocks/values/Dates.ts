@@ -211,3 +211,6 @@ export const microsOf = (value: Moment): bigint => {
     ? BigInt(micros)
     : BigInt(value.days) * BigInt(microsPerDay) + BigInt(value.micros)
 }
+
+/** A moment, in milliseconds since 1970, as SHOW statements write it, in UTC. */
+export const time = (ms: number): string => formatDateTime(BigInt(ms) * 1000n).slice(0, 19)

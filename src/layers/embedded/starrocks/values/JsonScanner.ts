@@ -3,7 +3,7 @@
  * nesting), keeps number tokens as text, and knows the difference between a wrong byte and a missing one, because the
  * bytes of a body arrive in slices.
  */
-import { Kind } from "./TokenKind.ts"
+import { ValueKind } from "./ValueKind.ts"
 
 /** How a scan ended. */
 export const Scan = { ok: 0, more: 1, bad: 2 } as const
@@ -17,9 +17,9 @@ const comma = 0x2c
 const colon = 0x3a
 
 const literals = {
-  [Kind.true]: Buffer.from("true"),
-  [Kind.false]: Buffer.from("false"),
-  [Kind.null]: Buffer.from("null")
+  [ValueKind.true]: Buffer.from("true"),
+  [ValueKind.false]: Buffer.from("false"),
+  [ValueKind.null]: Buffer.from("null")
 }
 
 /** Receives the members of the scanned object. `escaped` says that the key's bytes contain a backslash. */
@@ -62,11 +62,11 @@ export class JsonScanner {
 
   /** The text of the value that was read; undefined when a string's escapes do not make well-formed text. */
   text(): string | undefined {
-    return this.kind === Kind.string ? this.slice(this.start, this.end, this.escaped) : this.raw()
+    return this.kind === ValueKind.string ? this.slice(this.start, this.end, this.escaped) : this.raw()
   }
 
   private raw(): string {
-    return this.ascii || this.kind === Kind.number
+    return this.ascii || this.kind === ValueKind.number
       ? this.bytes.toString("latin1", this.start, this.end)
       : this.bytes.toString("utf8", this.start, this.end)
   }
@@ -121,14 +121,14 @@ export class JsonScanner {
     if (byte === 0x7b || byte === 0x5b) {
       const start = this.at
       const code = byte === 0x7b ? this.object(undefined, depth + 1) : this.array(depth + 1)
-      this.kind = byte === 0x7b ? Kind.object : Kind.array
+      this.kind = byte === 0x7b ? ValueKind.object : ValueKind.array
       this.start = start
       this.end = this.at
       return code
     }
-    if (byte === 0x74) return this.literal(Kind.true)
-    if (byte === 0x66) return this.literal(Kind.false)
-    if (byte === 0x6e) return this.literal(Kind.null)
+    if (byte === 0x74) return this.literal(ValueKind.true)
+    if (byte === 0x66) return this.literal(ValueKind.false)
+    if (byte === 0x6e) return this.literal(ValueKind.null)
     return Scan.bad
   }
 
@@ -173,7 +173,7 @@ export class JsonScanner {
       } else if (byte < 0x20) return Scan.bad
       else at += 1
     }
-    this.kind = Kind.string
+    this.kind = ValueKind.string
     this.start = start
     this.end = at
     this.escaped = escaped
@@ -184,7 +184,7 @@ export class JsonScanner {
   private number(): number {
     const { bytes, limit } = this
     let at = this.at
-    this.kind = Kind.number
+    this.kind = ValueKind.number
     this.start = at
     this.escaped = false
     if (bytes[at] === 0x2d) at += 1

@@ -1,5 +1,5 @@
 /** Small services on JSON text that was already checked: taking white space out, and splitting an array. */
-import { Kind } from "./TokenKind.ts"
+import { ValueKind } from "./ValueKind.ts"
 
 /** The text without white space outside of strings; tokens keep their spelling, so big numbers stay exact. */
 export const minified = (text: string): string => {
@@ -29,14 +29,14 @@ export interface Element {
 const elementOf = (raw: string): Element => {
   const first = raw.charAt(0)
   if (first === "\"") {
-    return { kind: Kind.string, text: raw.includes("\\") ? String(JSON.parse(raw)) : raw.slice(1, -1) }
+    return { kind: ValueKind.string, text: raw.includes("\\") ? String(JSON.parse(raw)) : raw.slice(1, -1) }
   }
-  if (first === "{") return { kind: Kind.object, text: raw }
-  if (first === "[") return { kind: Kind.array, text: raw }
-  if (first === "n") return { kind: Kind.null, text: raw }
-  if (first === "t") return { kind: Kind.true, text: raw }
-  if (first === "f") return { kind: Kind.false, text: raw }
-  return { kind: Kind.number, text: raw }
+  if (first === "{") return { kind: ValueKind.object, text: raw }
+  if (first === "[") return { kind: ValueKind.array, text: raw }
+  if (first === "n") return { kind: ValueKind.null, text: raw }
+  if (first === "t") return { kind: ValueKind.true, text: raw }
+  if (first === "f") return { kind: ValueKind.false, text: raw }
+  return { kind: ValueKind.number, text: raw }
 }
 
 /** The elements of an array's checked text. */

@@ -6,7 +6,7 @@ import * as ColumnType from "./ColumnType.ts"
 import * as Dates from "./Dates.ts"
 import { minified } from "./JsonText.ts"
 import * as NestedText from "./NestedText.ts"
-import { Kind } from "./TokenKind.ts"
+import { ValueKind } from "./ValueKind.ts"
 
 /**
  * A converted value: dates are days, datetimes microseconds, decimals unscaled integers. A list holds the elements of an
@@ -26,6 +26,8 @@ export const integerText = /^[+-]?\d+$/
 export const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 /** Digits up to which Number holds an integer exactly. */
 const exactDigitsMax = 15
+/** Decimal digits of the largest BIGINT. */
+const bigintDigits = 19
 
 /** The value of a short text of plain digits with an optional minus; NaN for every other text. */
 const smallInteger = (text: string): number => {
@@ -47,13 +49,13 @@ const integer = (kind: keyof typeof ColumnType.integerRange): Convert => {
   const lowNumber = Number(low)
   const highNumber = Number(high)
   return (token, raw) => {
-    if (token !== Kind.number && token !== Kind.string) return undefined
+    if (token !== ValueKind.number && token !== ValueKind.string) return undefined
     const small = smallInteger(raw)
     if (!Number.isNaN(small)) {
       if (small < lowNumber || small > highNumber) return undefined
       return wide ? BigInt(small) : small
     }
-    const text = token === Kind.string ? raw.trim() : raw
+    const text = token === ValueKind.string ? raw.trim() : raw
     if (integerText.test(text)) {
       if (text.length <= exactDigitsMax) {
         const value = Number(text)
@@ -64,19 +66,16 @@ const integer = (kind: keyof typeof ColumnType.integerRange): Convert => {
       if (value < low || value > high) return undefined
       return wide ? value : Number(value)
     }
-    // A fraction is cut, as a cast from double cuts it; LARGEINT is cast from text, which knows no fraction.
-    if (kind === "LARGEINT" || !numberText.test(text)) return undefined
-    const value = Math.trunc(Number(text))
-    if (!Number.isFinite(value) || value < lowNumber || value > highNumber) return undefined
-    if (!wide) return value
-    const exact = BigInt(value)
-    return exact < low || exact > high ? undefined : exact
+    // A fraction is cut; LARGEINT is cast from text, which knows no fraction.
+    const value = kind === "LARGEINT" ? undefined : parseDecimal(text, bigintDigits, 0, "cut")
+    if (value === undefined || value < low || value > high) return undefined
+    return wide ? value : Number(value)
   }
 }
 
 const floating = (single: boolean): Convert => (token, raw) => {
-  if (token !== Kind.number && token !== Kind.string) return undefined
-  const text = token === Kind.string ? raw.trim() : raw
+  if (token !== ValueKind.number && token !== ValueKind.string) return undefined
+  const text = token === ValueKind.string ? raw.trim() : raw
   if (!numberText.test(text)) return undefined
   const value = single ? Math.fround(Number(text)) : Number(text)
   return Number.isFinite(value) ? value : undefined
@@ -107,8 +106,13 @@ const smallDecimal = (text: string, precision: number, scale: number): bigint | 
   return BigInt(negative ? -value * factor : value * factor)
 }
 
-/** The unscaled integer of a decimal text, rounded half away from zero; undefined when it does not fit. */
-export const parseDecimal = (text: string, precision: number, scale: number): bigint | undefined => {
+/** The unscaled integer of a decimal text, rounded half away from zero or cut; undefined when it does not fit. */
+export const parseDecimal = (
+  text: string,
+  precision: number,
+  scale: number,
+  rest: "round" | "cut" = "round"
+): bigint | undefined => {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,9}))?$/.exec(text)
   if (match === null) return undefined
   const whole = match[2] ?? ""
@@ -125,22 +129,23 @@ export const parseDecimal = (text: string, precision: number, scale: number): bi
   else {
     const kept = digits.slice(0, shift)
     value = kept === "" ? 0n : BigInt(kept)
-    if (digits.charCodeAt(digits.length + shift) >= 53) value += 1n
+    if (rest === "round" && digits.charCodeAt(digits.length + shift) >= 53) value += 1n
   }
   if (value >= 10n ** BigInt(precision)) return undefined
   return match[1] === "-" ? -value : value
 }
 
 const decimal = (precision: number, scale: number): Convert => (token, raw) => {
-  if (token !== Kind.number && token !== Kind.string) return undefined
-  return smallDecimal(raw, precision, scale) ?? parseDecimal(token === Kind.string ? raw.trim() : raw, precision, scale)
+  if (token !== ValueKind.number && token !== ValueKind.string) return undefined
+  return smallDecimal(raw, precision, scale) ??
+    parseDecimal(token === ValueKind.string ? raw.trim() : raw, precision, scale)
 }
 
 const boolean: Convert = (token, raw) => {
-  if (token === Kind.true) return true
-  if (token === Kind.false) return false
-  if (token === Kind.number) return Number(raw) !== 0
-  if (token !== Kind.string) return undefined
+  if (token === ValueKind.true) return true
+  if (token === ValueKind.false) return false
+  if (token === ValueKind.number) return Number(raw) !== 0
+  if (token !== ValueKind.string) return undefined
   const text = raw.trim().toLowerCase()
   if (text === "true") return true
   if (text === "false") return false
@@ -148,21 +153,21 @@ const boolean: Convert = (token, raw) => {
 }
 
 const date: Convert = (token, raw) => {
-  if (token !== Kind.string && token !== Kind.number) return undefined
+  if (token !== ValueKind.string && token !== ValueKind.number) return undefined
   return Dates.parseDateTime(raw)?.days
 }
 
 const datetime: Convert = (token, raw) => {
-  if (token !== Kind.string && token !== Kind.number) return undefined
+  if (token !== ValueKind.string && token !== ValueKind.number) return undefined
   const moment = Dates.parseDateTime(raw)
   return moment === undefined ? undefined : Dates.microsOf(moment)
 }
 
 /** A token as a text column holds it: numbers keep their spelling, booleans are 1 and 0, nested values lose white space. */
 export const asText = (token: number, raw: string): string => {
-  if (token === Kind.string || token === Kind.number) return raw
-  if (token === Kind.true) return "1"
-  if (token === Kind.false) return "0"
+  if (token === ValueKind.string || token === ValueKind.number) return raw
+  if (token === ValueKind.true) return "1"
+  if (token === ValueKind.false) return "0"
   return minified(raw)
 }
 
@@ -175,17 +180,17 @@ const varchar = (bytes: number): Convert => (token, raw) => {
 }
 
 const json: Convert = (token, raw) => {
-  if (token === Kind.string) return JSON.stringify(raw)
-  if (token === Kind.true) return "true"
-  if (token === Kind.false) return "false"
-  return token === Kind.number ? raw : minified(raw)
+  if (token === ValueKind.string) return JSON.stringify(raw)
+  if (token === ValueKind.true) return "true"
+  if (token === ValueKind.false) return "false"
+  return token === ValueKind.number ? raw : minified(raw)
 }
 
 /** Converts a value inside of another one; undefined makes the value around it a bad one. */
 const inner = (type: ColumnType.ColumnType, lenient: boolean): (item: NestedText.Element) => Cell | undefined => {
   const convert = compile(type, lenient)
   return (item) => {
-    if (item.kind === Kind.null) return null
+    if (item.kind === ValueKind.null) return null
     const cell = convert(item.kind, item.text)
     return cell === undefined && lenient ? null : cell
   }
@@ -194,7 +199,7 @@ const inner = (type: ColumnType.ColumnType, lenient: boolean): (item: NestedText
 const array = (type: ColumnType.ColumnType, lenient: boolean): Convert => {
   const element = inner(type, lenient)
   return (token, raw) => {
-    if (token !== Kind.array) return undefined
+    if (token !== ValueKind.array) return undefined
     const cells: Array<Cell> = []
     for (const item of NestedText.elements(raw)) {
       const cell = element(item)
@@ -209,10 +214,10 @@ const map = (keyType: ColumnType.ColumnType, valueType: ColumnType.ColumnType, l
   const convertKey = compile(keyType)
   const value = inner(valueType, lenient)
   return (token, raw) => {
-    if (token !== Kind.object) return undefined
+    if (token !== ValueKind.object) return undefined
     const entries = new Map<Cell, Cell>()
     for (const member of NestedText.members(raw)) {
-      const key = convertKey(Kind.string, member.name)
+      const key = convertKey(ValueKind.string, member.name)
       const cell = value(member.value)
       // A key that is none leaves nothing to find the value by.
       if (key === undefined || key === null || cell === undefined) return undefined
@@ -226,7 +231,7 @@ const struct = (members: ReadonlyArray<ColumnType.Member>, lenient: boolean): Co
   const places = new Map(members.map((member, place) => [member.name.toLowerCase(), place]))
   const converts = members.map((member) => inner(member.type, lenient))
   return (token, raw) => {
-    if (token !== Kind.object) return undefined
+    if (token !== ValueKind.object) return undefined
     const cells: Array<Cell> = members.map(() => null)
     for (const member of NestedText.members(raw)) {
       const place = places.get(member.name.toLowerCase())
@@ -278,7 +283,7 @@ export const compile = (type: ColumnType.ColumnType, lenient = false): Convert =
 /** A constant of DDL in the column's type; undefined when the type cannot hold it. */
 export const constant = (type: ColumnType.ColumnType, text: string): Cell | undefined => {
   if (type.kind === "VARBINARY") return Buffer.from(text)
-  return compile(type)(Kind.string, text)
+  return compile(type)(ValueKind.string, text)
 }
 
 /** Bytes of a hexadecimal text; undefined when it is none or the column is too short. */

@@ -1,6 +1,6 @@
 /** The binary protocol of prepared statements: parameters as clients send them, rows as clients expect them. Pure. */
 import type { Row, Value } from "../sql/ResultSet.ts"
-import type { ColumnDefinition } from "./MysqlPackets.ts"
+import { type ColumnDefinition, MysqlType, text, textCharset } from "./MysqlPackets.ts"
 
 /** A parameter's type: the number of the protocol, with 0x8000 for unsigned. */
 export type ParameterType = number
@@ -12,28 +12,6 @@ export interface Execution {
 }
 
 const unsigned = 0x8000
-
-const Type = {
-  decimal: 0,
-  tiny: 1,
-  short: 2,
-  long: 3,
-  float: 4,
-  double: 5,
-  null: 6,
-  timestamp: 7,
-  longlong: 8,
-  int24: 9,
-  date: 10,
-  time: 11,
-  datetime: 12,
-  year: 13,
-  varchar: 15,
-  json: 245,
-  newdecimal: 246,
-  tinyBlob: 249,
-  string: 254
-} as const
 
 /** The bytes ended before the packet did what it promised. */
 class Malformed extends Error {}
@@ -108,33 +86,35 @@ const timeLiteral = (bytes: Buffer): string => {
 const parameterLiteral = (type: ParameterType, bytes: Bytes): string => {
   const positive = (type & unsigned) !== 0
   switch (type & 0xff) {
-    case Type.null:
+    case MysqlType.null:
       return "NULL"
-    case Type.tiny:
+    case MysqlType.tiny:
       return String(positive ? bytes.take(1).readUInt8() : bytes.take(1).readInt8())
-    case Type.short:
-    case Type.year:
+    case MysqlType.short:
+    case MysqlType.year:
       return String(positive ? bytes.take(2).readUInt16LE() : bytes.take(2).readInt16LE())
-    case Type.long:
-    case Type.int24:
+    case MysqlType.long:
+    case MysqlType.int24:
       return String(positive ? bytes.take(4).readUInt32LE() : bytes.take(4).readInt32LE())
-    case Type.longlong:
+    case MysqlType.longlong:
       return String(positive ? bytes.take(8).readBigUInt64LE() : bytes.take(8).readBigInt64LE())
-    case Type.float:
+    case MysqlType.float:
       return numberLiteral(bytes.take(4).readFloatLE())
-    case Type.double:
+    case MysqlType.double:
       return numberLiteral(bytes.take(8).readDoubleLE())
-    case Type.date:
-    case Type.datetime:
-    case Type.timestamp:
+    case MysqlType.date:
+    case MysqlType.datetime:
+    case MysqlType.timestamp:
       return dateTimeLiteral(bytes.take(bytes.take(1).readUInt8()))
-    case Type.time:
+    case MysqlType.time:
       return timeLiteral(bytes.take(bytes.take(1).readUInt8()))
-    case Type.decimal:
-    case Type.newdecimal:
+    case MysqlType.decimal:
+    case MysqlType.newdecimal:
       return decimalLiteral(bytes.counted())
     default:
-      if ((type & 0xff) !== Type.varchar && (type & 0xff) !== Type.json && (type & 0xff) < Type.tinyBlob) {
+      if (
+        (type & 0xff) !== MysqlType.varchar && (type & 0xff) !== MysqlType.json && (type & 0xff) < MysqlType.tinyBlob
+      ) {
         throw new Malformed()
       }
       return bytesLiteral(bytes.counted())
@@ -170,23 +150,13 @@ export const execution = (
       const apart = long.get(index)
       if (((nulls[index >> 3] ?? 0) & (1 << (index & 7))) !== 0) literals.push("NULL")
       else if (apart !== undefined) literals.push(bytesLiteral(apart))
-      else literals.push(parameterLiteral(types[index] ?? Type.null, bytes))
+      else literals.push(parameterLiteral(types[index] ?? MysqlType.null, bytes))
     }
     return { types, literals }
   } catch (cause) {
     if (cause instanceof Malformed) return undefined
     throw cause
   }
-}
-
-const counted = (value: string | Buffer): Buffer => {
-  const bytes = typeof value === "string" ? Buffer.from(value) : value
-  const head = bytes.length < 251
-    ? Buffer.from([bytes.length])
-    : bytes.length < 0x10000
-    ? Buffer.from([0xfc, bytes.length & 0xff, bytes.length >> 8])
-    : Buffer.from([0xfd, bytes.length & 0xff, (bytes.length >> 8) & 0xff, bytes.length >> 16])
-  return Buffer.concat([head, bytes])
 }
 
 const temporal = (text: string): Buffer => {
@@ -210,27 +180,27 @@ const sized = (size: number, write: (bytes: Buffer) => void): Buffer => {
 }
 
 const binaryValue = (type: number, value: string | Buffer): Buffer => {
-  const text = value.toString()
+  const written = value.toString()
   switch (type) {
-    case Type.tiny:
-      return sized(1, (bytes) => bytes.writeInt8(Number(text)))
-    case Type.short:
-      return sized(2, (bytes) => bytes.writeInt16LE(Number(text)))
-    case Type.long:
-    case Type.int24:
-      return sized(4, (bytes) => bytes.writeInt32LE(Number(text)))
-    case Type.longlong:
-      return sized(8, (bytes) => bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(text))))
-    case Type.float:
-      return sized(4, (bytes) => bytes.writeFloatLE(Number(text)))
-    case Type.double:
-      return sized(8, (bytes) => bytes.writeDoubleLE(Number(text)))
-    case Type.date:
-    case Type.datetime:
-    case Type.timestamp:
-      return temporal(text)
+    case MysqlType.tiny:
+      return sized(1, (bytes) => bytes.writeInt8(Number(written)))
+    case MysqlType.short:
+      return sized(2, (bytes) => bytes.writeInt16LE(Number(written)))
+    case MysqlType.long:
+    case MysqlType.int24:
+      return sized(4, (bytes) => bytes.writeInt32LE(Number(written)))
+    case MysqlType.longlong:
+      return sized(8, (bytes) => bytes.writeBigUInt64LE(BigInt.asUintN(64, BigInt(written))))
+    case MysqlType.float:
+      return sized(4, (bytes) => bytes.writeFloatLE(Number(written)))
+    case MysqlType.double:
+      return sized(8, (bytes) => bytes.writeDoubleLE(Number(written)))
+    case MysqlType.date:
+    case MysqlType.datetime:
+    case MysqlType.timestamp:
+      return temporal(written)
     default:
-      return counted(value)
+      return text(value)
   }
 }
 
@@ -239,7 +209,9 @@ const longlongDigits = 20
 
 /** How a column is announced when its rows are binary: a sum beyond 64 bits has no binary form but text. */
 export const binaryColumn = (column: ColumnDefinition): ColumnDefinition =>
-  column.type === Type.longlong && column.length > longlongDigits ? { ...column, type: Type.string } : column
+  column.type === MysqlType.longlong && column.length > longlongDigits
+    ? { ...column, type: MysqlType.string, charset: textCharset, flags: 0 }
+    : column
 
 /** A row of the binary protocol. */
 export const binaryRow = (columns: ReadonlyArray<ColumnDefinition>, row: Row): Buffer => {
@@ -249,7 +221,7 @@ export const binaryRow = (columns: ReadonlyArray<ColumnDefinition>, row: Row): B
     if (value === null) {
       const bit = index + 2
       nulls[bit >> 3] = (nulls[bit >> 3] ?? 0) | (1 << (bit & 7))
-    } else parts.push(binaryValue(columns[index]?.type ?? Type.string, value))
+    } else parts.push(binaryValue(columns[index]?.type ?? MysqlType.string, value))
   })
   return Buffer.concat(parts)
 }

@@ -55,6 +55,34 @@ export const Command = {
   resetConnection: 31
 } as const
 
+/** Type numbers of the protocol. */
+export const MysqlType = {
+  decimal: 0,
+  tiny: 1,
+  short: 2,
+  long: 3,
+  float: 4,
+  double: 5,
+  null: 6,
+  timestamp: 7,
+  longlong: 8,
+  int24: 9,
+  date: 10,
+  time: 11,
+  datetime: 12,
+  year: 13,
+  varchar: 15,
+  json: 245,
+  newdecimal: 246,
+  tinyBlob: 249,
+  blob: 252,
+  varString: 253,
+  string: 254
+} as const
+
+/** utf8mb4_general_ci: clients that are told utf8 read characters beyond the basic plane wrongly. */
+export const textCharset = 45
+
 /** A column of a result, as the wire describes it. */
 export interface ColumnDefinition {
   readonly name: string
@@ -102,7 +130,8 @@ const lengthEncoded = (length: number): Buffer => {
   return buffer
 }
 
-const text = (value: string | Buffer): Buffer => {
+/** Bytes with their length in front, in the protocol's variable spelling of lengths. */
+export const text = (value: string | Buffer): Buffer => {
   const bytes = typeof value === "string" ? Buffer.from(value) : value
   return Buffer.concat([lengthEncoded(bytes.length), bytes])
 }

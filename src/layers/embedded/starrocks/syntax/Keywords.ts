@@ -1,0 +1,54 @@
+/** The words of the dialect that are no names: one list for queries and for the predicates of loads. */
+
+const words = (text: string): ReadonlyArray<string> => text.split(" ")
+
+/** Words of an expression beside its names and functions. */
+export const expressionWords: ReadonlyArray<string> = words(
+  "AND OR NOT XOR IS NULL TRUE FALSE LIKE IN BETWEEN CASE WHEN THEN ELSE END DIV MOD REGEXP RLIKE INTERVAL AS ESCAPE " +
+    "DISTINCT FROM BINARY EXISTS"
+)
+
+/** Units of an interval. */
+export const units: ReadonlyArray<string> = words(
+  "YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MILLISECOND MICROSECOND"
+)
+
+/** Types in front of a literal, and the moments that are written without parentheses. */
+export const literalWords: ReadonlyArray<string> = words(
+  "DATE DATETIME TIMESTAMP CURRENT_TIMESTAMP CURRENT_DATE CURRENT_TIME LOCALTIME LOCALTIMESTAMP"
+)
+
+/** Words between the parts of a query. */
+export const clauseWords: ReadonlyArray<string> = words(
+  "SELECT WHERE GROUP ORDER HAVING LIMIT OFFSET UNION INTERSECT EXCEPT MINUS QUALIFY WINDOW JOIN ON LEFT RIGHT INNER " +
+    "OUTER FULL CROSS USING ALL ANY BY ASC DESC OVER PARTITION ROWS RANGE VALUES WITH SETS CUBE ROLLUP FILTER"
+)
+
+/** Functions that are called like a word of the language. */
+const alsoFunctions = ["LEFT", "RIGHT", "MOD", "REGEXP", "RLIKE"]
+
+/** Words that neither stand for a column nor call a function when a parenthesis follows. */
+export const notCalled: ReadonlySet<string> = new Set(
+  [...expressionWords, ...clauseWords].filter((word) => !alsoFunctions.includes(word))
+)
+
+/** Names that DuckDB keeps for itself and this dialect does not: a column may be called so without quotes. */
+export const foreignNames: ReadonlySet<string> = new Set(words(
+  "ANALYSE ASOF ASYMMETRIC AT AUTHORIZATION COLLATION COLUMNS CONCURRENTLY CONSTRAINT CURRENT_CATALOG CURRENT_SCHEMA " +
+    "DEFERRABLE DO FOREIGN FREEZE GENERATED GLOB ILIKE INITIALLY ISNULL LAMBDA NOTNULL ONLY OVERLAPS PIVOT PIVOT_LONGER " +
+    "PIVOT_WIDER PLACING POSITIONAL REFERENCES RETURNING SESSION_USER SIMILAR SOME SUMMARIZE SYMMETRIC TABLESAMPLE " +
+    "TRY_CAST UNPIVOT USER VARIADIC"
+))
+
+/** The reserved words that StarRocks documents. */
+export const reserved: ReadonlyArray<string> = words(
+  "ADD ALL ALTER ANALYZE AND ARRAY AS ASC BETWEEN BIGINT BITMAP BOTH BY CASE CHAR CHARACTER CHECK COLLATE COLUMN " +
+    "COMPACTION CONVERT CREATE CROSS CUBE CURRENT_DATE CURRENT_ROLE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER DATABASE " +
+    "DATABASES DECIMAL DECIMALV2 DECIMAL32 DECIMAL64 DECIMAL128 DEFAULT DEFERRED DELETE DENSE_RANK DESC DESCRIBE DISTINCT " +
+    "DOUBLE DROP DUAL ELSE EXCEPT EXISTS EXPLAIN FALSE FIRST_VALUE FLOAT FOR FORCE FROM FULL FUNCTION GRANT GROUP GROUPS " +
+    "GROUPING GROUPING_ID HAVING HLL HOST IF IGNORE IMMEDIATE IN INDEX INFILE INNER INSERT INT INTEGER INTERSECT INTO IS " +
+    "JOIN JSON KEY KEYS KILL LAG LARGEINT LAST_VALUE LATERAL LEAD LEFT LIKE LIMIT LOAD LOCALTIME LOCALTIMESTAMP MAXVALUE " +
+    "MINUS MOD NOT NTILE NULL ON OR ORDER OUTER OUTFILE OVER PARTITION PERCENTILE PRIMARY PROCEDURE QUALIFY RANGE RANK " +
+    "READ REGEXP RELEASE RENAME REPLACE REVOKE RIGHT RLIKE ROW ROWS ROW_NUMBER SCHEMA SCHEMAS SELECT SET SHOW SMALLINT " +
+    "SYSTEM TABLE TERMINATED TEXT THEN TINYINT TO TRUE UNION UNIQUE UNSIGNED UPDATE USE USING VALUES VARCHAR WHEN WHERE WITH"
+)

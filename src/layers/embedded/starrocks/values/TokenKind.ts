@@ -1,2 +1,0 @@
-/** What a token of a load's body is. Plain numbers, because there is one for every value of every row. */
-export const Kind = { null: 0, true: 1, false: 2, number: 3, string: 4, object: 5, array: 6 } as const
