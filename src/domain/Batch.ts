@@ -1,11 +1,13 @@
 /** What is loaded together: a stretch of changes, cut by rows, bytes or time, and split by target table as it grows. */
-import type { Change, RowChange } from "./Change.ts"
+import type { Change, RowChange, TableStop } from "./Change.ts"
 import type { FlushLimits } from "./config/Settings.ts"
 import * as Identifier from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
+import type { TableMapping } from "./Table.ts"
 
 /** Changes of one target in commit order; a segment ends where the table's shape changed. */
 export interface TableShare {
+  readonly mapping: TableMapping
   readonly segments: Array<Array<RowChange>>
 }
 
@@ -14,6 +16,8 @@ export class Batch {
   /** By target, in the order of the first change. */
   readonly tables = new Map<string, TableShare>()
   rowCount = 0
+  /** Tables whose rows end in this batch. */
+  readonly stops: Array<TableStop> = []
   /** Bytes of WAL frames in it: released from the buffer when it is done. */
   bytes = 0
   /** The last position in it up to which every change is in this batch or an earlier one. */
@@ -28,6 +32,10 @@ export class Batch {
     if (change._tag === "Boundary") {
       this.boundary = change.position
       if (change.commitTime !== undefined) this.commitTime = change.commitTime
+      return
+    }
+    if (change._tag === "Stop") {
+      this.stops.push(change)
       return
     }
     this.rowCount += 1
@@ -47,7 +55,7 @@ export class Batch {
     const key = Identifier.show(mapping.target)
     let share = this.tables.get(key)
     if (share === undefined) {
-      share = { segments: [] }
+      share = { mapping, segments: [] }
       this.tables.set(key, share)
     }
     this.#lastShare = share

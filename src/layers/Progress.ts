@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Lsn } from "../domain/Lsn.ts"
+import type { StoppedTable } from "../domain/StoppedTable.ts"
 
 /** `setup`: preparing both sides; `replicating`: the pipeline runs; `waiting`: a transient failure is being waited out. */
 export type Phase = "setup" | "replicating" | "waiting"
@@ -19,6 +20,8 @@ export interface ProgressState {
   readonly position: Lsn | undefined
   /** Commit time of the last transaction that was acknowledged, in microseconds since 1970. */
   readonly commitTime: bigint | undefined
+  /** Tables that are left out since something of theirs cannot be carried over; the position stands still meanwhile. */
+  readonly stopped: ReadonlyArray<StoppedTable>
 }
 
 const INITIAL: ProgressState = {
@@ -27,7 +30,8 @@ const INITIAL: ProgressState = {
   rows: 0,
   batches: 0,
   position: undefined,
-  commitTime: undefined
+  commitTime: undefined,
+  stopped: []
 }
 
 export class Progress extends Context.Service<Progress, {

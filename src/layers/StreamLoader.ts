@@ -6,11 +6,12 @@ import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import type { RetryLimits } from "../domain/config/Settings.ts"
+import * as Backoff from "../domain/errors/Backoff.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
+import * as Policy from "../domain/errors/Policy.ts"
 import type { TransientCode } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { LoadRequest, LoadResult } from "../domain/Load.ts"
-import * as Backoff from "../domain/streamload/Backoff.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
 import * as Target from "../domain/streamload/Target.ts"
@@ -41,7 +42,7 @@ export interface Options {
 
 export class StreamLoader extends Context.Service<StreamLoader, {
   /**
-   * Sends the load until it is acknowledged: transient failures are retried for ever with jittered exponential backoff,
+   * Sends the load until it is acknowledged: transient failures are retried, for ever unless limited, with jittered exponential backoff,
    * an uncertain outcome is settled by asking for the label's state, and every retry is the same label and bytes.
    * Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one table
    * run one after the other, in the order in which they were asked for.
@@ -128,6 +129,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const untilOver = Effect.fnUntraced(function*(request: LoadRequest) {
     // Refusals that are tried a bounded number of times count by code; other failures between them do not excuse them.
     const refusals = new Map<TransientCode, number>()
+    let failingSinceMs: number | undefined = undefined
     for (let attempts = 1;; attempts++) {
       const outcome = yield* attempt(request)
       if (outcome._tag === "Loaded") {
@@ -143,6 +145,12 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       refusals.set(outcome.code, tries)
       const failure = Outcome.afterTries(outcome, tries)
       if (failure._tag === "Permanent") return yield* Rejection.make(failure, request, attempts)
+      const nowMs: number = yield* Clock.currentTimeMillis
+      failingSinceMs ??= nowMs
+      if (Policy.isExhausted(retry, nowMs - failingSinceMs)) {
+        const why = `${failure.why} (retried for ${nowMs - failingSinceMs} ms)`
+        return yield* Rejection.make({ _tag: "Permanent", code: "SR_RETRIES_EXHAUSTED", why }, request, attempts)
+      }
       yield* wait(request, attempts, failure)
     }
   })

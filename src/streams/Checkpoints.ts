@@ -7,6 +7,7 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+import type { Loaded } from "./Loads.ts"
 
 /**
  * A batch without rows moves the checkpoint only when at least this much WAL has passed: storing a checkpoint writes WAL
@@ -16,10 +17,10 @@ const IDLE_ADVANCE_BYTES = 1024 * 1024
 
 export interface Checkpoints {
   /**
-   * Commits the batch's last transaction boundary, when it has one. Batches come in order, each after StarRocks has
-   * acknowledged all of it. Gives the position that is durable now; never moves it back.
+   * Commits the batch's last transaction boundary, when it has one and everything before it is in StarRocks. Batches come
+   * in order, each after it was loaded. Gives the position that is durable now; never moves it back.
    */
-  readonly commit: (batch: Batch) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
+  readonly commit: (loaded: Loaded) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
 }
 
 /** The position to move to after this batch; the current one when there is nothing to store. */
@@ -38,9 +39,9 @@ export const make = Effect.fnUntraced(function*(
   const store = yield* CheckpointStore
   const position = yield* SynchronizedRef.make(start)
   return {
-    commit: (batch) =>
+    commit: ({ batch, complete }) =>
       SynchronizedRef.updateAndGetEffect(position, (current) => {
-        const next = nextPosition(current, batch)
+        const next = complete ? nextPosition(current, batch) : current
         if (next === current) return Effect.succeed(current)
         return store.save(slot, next).pipe(Effect.andThen(session.confirm(next)), Effect.as(next))
       })

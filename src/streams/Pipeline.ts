@@ -6,7 +6,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { Batch } from "../domain/Batch.ts"
 import type { FlushLimits } from "../domain/config/Settings.ts"
 import type { Origin } from "../domain/Label.ts"
 import type { Lsn } from "../domain/Lsn.ts"
@@ -38,18 +37,25 @@ const BATCHES_AHEAD = 1
 const STORE_WATCH_EVERY = "1 second"
 
 /**
- * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. Fails with a
+ * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. A table that
+ * stops leaves the others running and the position where it is; the run then ends with its error. Fails with a
  * `TransientError` when the connection or the checkpoint store is lost: nothing of this run survives, and a new one
  * starts at the stored checkpoint.
  */
 export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.Deferred<void>) {
   const session = yield* (yield* ReplicationSource).open(job.start, job.walSenderTimeoutMs)
-  const loads = yield* Loads.make({ origin: job.origin, bytesMax: job.flush.bytes })
-  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.start, session)
   const progress = yield* Progress
+  const loads = yield* Loads.make({
+    origin: job.origin,
+    bytesMax: job.flush.bytes,
+    tableCount: job.tables.length,
+    onStopped: (stopped) => progress.update((state) => ({ ...state, stopped }))
+  })
+  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.start, session)
 
-  const finish = Effect.fnUntraced(function*(batch: Batch) {
-    const position = yield* checkpoints.commit(batch)
+  const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
+    const batch = loaded.batch
+    const position = yield* checkpoints.commit(loaded)
     yield* session.release(batch.bytes)
     yield* progress.update((state) => ({
       ...state,
@@ -61,7 +67,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   })
 
   yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
-  yield* progress.update((state) => ({ ...state, phase: "replicating", reason: undefined, position: job.start }))
+  yield* progress.update((state) => ({
+    ...state,
+    phase: "replicating",
+    reason: undefined,
+    position: job.start,
+    stopped: []
+  }))
   const store = yield* CheckpointStore
   const storeLost = store.load(job.origin.slot).pipe(
     Effect.repeat(Schedule.spaced(STORE_WATCH_EVERY)),
@@ -77,4 +89,5 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     Effect.raceFirst(Effect.raceFirst(session.lost, storeLost))
   )
   yield* session.flushConfirmations
+  yield* loads.verdict
 }, Effect.scoped)

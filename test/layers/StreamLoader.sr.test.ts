@@ -33,7 +33,7 @@ const onEndpoint = <A, E>(
 ) =>
   Effect.gen(function*() {
     const endpoint = yield* StarRocksEndpoint.start
-    const loader = StreamLoader.layer({ baseMs: 1, maxMs: 20 }).pipe(
+    const loader = StreamLoader.layer({ baseMs: 1, maxMs: 20, maxElapsedMs: 0 }).pipe(
       Layer.provide(StreamLoadClient.layer(endpoint.sink))
     )
     const world = Layer.mergeAll(StarRocksSql.layer(endpoint.sink), loader, Logger.layer([]))

@@ -64,7 +64,7 @@ const stage = (script: Script): Effect.Effect<Stage, never, Scope.Scope> =>
     return { server, loads: () => server.turns.filter((turn) => turn.method === "PUT"), questions: () => questions }
   })
 
-const loader = (server: HttpStage.HttpStage, options: Options = {}, retry = { baseMs: 1, maxMs: 4 }) =>
+const loader = (server: HttpStage.HttpStage, options: Options = {}, retry = { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }) =>
   StreamLoader.layer(retry, options).pipe(
     Layer.provide(StreamLoadClient.layer({
       url: server.url,
@@ -255,7 +255,7 @@ describe("a failure that passes", () => {
         onRetrying: (_, retrying) => Effect.map(Clock.currentTimeMillis, (now) => void (retrying && waits.push(now)))
       }
       const fiber = yield* Effect.forkScoped(
-        Effect.provide(load, loader(played.server, options, { baseMs: 8_000, maxMs: 64_000 }))
+        Effect.provide(load, loader(played.server, options, { baseMs: 8_000, maxMs: 64_000, maxElapsedMs: 0 }))
       )
       yield* passTime(fiber)
       const gaps = waits.slice(1).map((at, index) => at - waits[index]!)
@@ -281,7 +281,7 @@ describe("a failure that passes", () => {
       const played = yield* stage({ loads: [fail("No backend alive.")] })
       let waiting = false
       const onRetrying = () => Effect.sync(() => void (waiting = true))
-      const service = loader(played.server, { onRetrying }, { baseMs: 1_000, maxMs: 1_000 })
+      const service = loader(played.server, { onRetrying }, { baseMs: 1_000, maxMs: 1_000, maxElapsedMs: 0 })
       const fiber = yield* Effect.forkScoped(Effect.provide(load, service))
       yield* HttpStage.until(() => waiting)
       yield* Fiber.interrupt(fiber)
@@ -430,7 +430,11 @@ describe("a load that was interrupted", () => {
         yield* HttpStage.until(() => played.questions() > 0)
         assert.strictEqual(played.loads().length, 1)
         yield* passTime(newer)
-      }).pipe(Effect.provide(Layer.merge(loader(played.server, {}, { baseMs: 60_000, maxMs: 60_000 }), SILENT)))
+      }).pipe(
+        Effect.provide(
+          Layer.merge(loader(played.server, {}, { baseMs: 60_000, maxMs: 60_000, maxElapsedMs: 0 }), SILENT)
+        )
+      )
       assert.deepStrictEqual(played.loads().map((turn) => turn.headers["label"]), ["dbmazz_1", "dbmazz_2"])
       assert.isAtLeast(yield* Clock.currentTimeMillis, 600_000)
     }))

@@ -22,6 +22,8 @@ const batch = (boundary: bigint | undefined): Batch => {
   return made
 }
 
+const loaded = (boundary: bigint | undefined, complete = true) => ({ batch: batch(boundary), complete })
+
 /** What was stored and confirmed, in order; `save` fails while `broken`. */
 const world = () => {
   const events: Array<string> = []
@@ -54,7 +56,7 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
     Effect.gen(function*() {
       const { events, made } = world()
       const checkpoints = yield* made
-      for (const boundary of [200n, 200n, 150n, undefined, 300n]) yield* checkpoints.commit(batch(boundary))
+      for (const boundary of [200n, 200n, 150n, undefined, 300n]) yield* checkpoints.commit(loaded(boundary))
       assert.deepStrictEqual(events, ["save s 200", "confirm 200", "save s 300", "confirm 300"])
     }))
 
@@ -63,10 +65,19 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
       const { events, made, state } = world()
       const checkpoints = yield* made
       state.broken = true
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(checkpoints.commit(batch(200n)))))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(checkpoints.commit(loaded(200n)))))
       assert.deepStrictEqual(events, [])
       state.broken = false
-      yield* checkpoints.commit(batch(200n))
+      yield* checkpoints.commit(loaded(200n))
+      assert.deepStrictEqual(events, ["save s 200", "confirm 200"])
+    }))
+
+  it.effect("confirms nothing of a batch that left rows of a stopped table out", () =>
+    Effect.gen(function*() {
+      const { events, made } = world()
+      const checkpoints = yield* made
+      yield* checkpoints.commit(loaded(200n))
+      yield* checkpoints.commit(loaded(300n, false))
       assert.deepStrictEqual(events, ["save s 200", "confirm 200"])
     }))
 
@@ -74,7 +85,7 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
     Effect.gen(function*() {
       const { events, made } = world()
       const checkpoints = yield* made
-      yield* Effect.all([400n, 200n, 300n].map((boundary) => checkpoints.commit(batch(boundary))), {
+      yield* Effect.all([400n, 200n, 300n].map((boundary) => checkpoints.commit(loaded(boundary))), {
         concurrency: "unbounded"
       })
       assert.deepStrictEqual(events, ["save s 400", "confirm 400"])

@@ -113,6 +113,13 @@ export const VARIABLES = {
     fallback: "30000",
     example: "60000"
   },
+  retryMaxElapsedMs: {
+    names: ["RETRY_MAX_ELAPSED_MS"],
+    meaning: "how long the same failure is retried before the table or the job stops; 0: for ever",
+    unit: "ms",
+    fallback: "0",
+    example: "3600000"
+  },
   logLevel: {
     names: ["LOG_LEVEL"],
     meaning: "least severe level that is logged: trace, debug, info, warn, error",

@@ -156,6 +156,11 @@ export class SetupError extends Schema.TaggedError<SetupError>()("SetupError", {
   override get message(): string {
     return describe(this.reason)
   }
+  /** The nouns of the cause: table, role, host and the like. */
+  get context(): Readonly<Record<string, string>> {
+    const nouns = Object.entries(this.reason).filter(([name]) => name !== "_tag")
+    return Object.fromEntries(nouns.map(([name, value]) => [name, String(value)]))
+  }
   get remediation(): string {
     return remedy(this.reason)
   }
