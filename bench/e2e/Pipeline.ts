@@ -38,7 +38,7 @@ const program = Effect.gen(function*() {
   const job: Pipeline.Job = {
     start,
     tables: [MAPPING],
-    origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot },
+    origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot, run: "1" },
     flush: settings.flush,
     walSenderTimeoutMs: 60_000
   }

@@ -22,6 +22,8 @@ export class Batch {
   bytes = 0
   /** The last position in it up to which every change is in this batch or an earlier one. */
   boundary: Lsn | undefined = undefined
+  /** Rows behind the boundary: of a transaction whose commit a later batch brings. */
+  rowsBehind = 0
   /** Commit time of the last complete transaction, in microseconds since 1970. */
   commitTime: bigint | undefined = undefined
   #lastShare: TableShare | undefined = undefined
@@ -31,6 +33,7 @@ export class Batch {
     this.bytes += change.weight
     if (change._tag === "Boundary") {
       this.boundary = change.position
+      this.rowsBehind = 0
       if (change.commitTime !== undefined) this.commitTime = change.commitTime
       return
     }
@@ -39,6 +42,7 @@ export class Batch {
       return
     }
     this.rowCount += 1
+    this.rowsBehind += 1
     const share = this.#shareOf(change)
     const segment = share.segments[share.segments.length - 1]
     if (segment !== undefined && segment[0]!.route === change.route) segment.push(change)

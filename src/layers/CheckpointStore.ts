@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import type { TransientError } from "../domain/errors/TransientError.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
@@ -24,6 +24,20 @@ const TABLE = "dbmazz_checkpoints"
 
 const UNDEFINED_TABLE = "42P01"
 
+/**
+ * Reading or writing one row takes milliseconds; what is not answered within this was sent over a connection that is gone,
+ * in ms. A statement that takes effect later all the same does no harm: it never moves a position back.
+ */
+const ANSWER_MS_MAX = 30_000
+
+const unanswered = new TransientError({
+  code: "PG_CONNECTION_LOST",
+  message: `PostgreSQL did not answer a statement on ${TABLE} in time`,
+  remediation: "Check that the server is up and reachable, and that no session holds a lock on the table; dbmazz " +
+    "tries again.",
+  context: { table: TABLE }
+})
+
 const failed = (error: PgSqlError | TransientError | SetupError.SetupError) =>
   error._tag === "PgSqlError"
     ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
@@ -34,8 +48,18 @@ const storedLsn = (value: unknown): Effect.Effect<Lsn.Lsn, SetupError.SetupError
     ? Effect.succeed(Lsn.fromBigint(BigInt(value)))
     : Effect.fail(SetupError.make({ _tag: "CheckpointFailed", error: `column lsn of ${TABLE} is not a bigint` }))
 
-const make = Effect.gen(function*() {
-  const { query } = yield* PostgresSql
+/** The store; `answerMsMax` is how long one statement may take. */
+export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.Return<
+  CheckpointStore["Service"],
+  never,
+  PostgresSql
+> {
+  const sql = yield* PostgresSql
+  const query: typeof sql.query = (statement, parameters) =>
+    Effect.timeoutOrElse(sql.query(statement, parameters), {
+      duration: answerMsMax,
+      orElse: () => Effect.fail(unanswered)
+    })
 
   // CREATE TABLE IF NOT EXISTS asks for the right to create before it looks, which a role may lack by then.
   const prepare = query(`select to_regclass('${TABLE}') is not null as exists`).pipe(
@@ -80,4 +104,7 @@ const make = Effect.gen(function*() {
 })
 
 /** The store in the source database, on the connection of `PostgresSql`. */
-export const layer: Layer.Layer<CheckpointStore, never, PostgresSql> = Layer.effect(CheckpointStore, make)
+export const layer: Layer.Layer<CheckpointStore, never, PostgresSql> = Layer.effect(
+  CheckpointStore,
+  make(ANSWER_MS_MAX)
+)

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
+import type { Report } from "./SlotHealth.ts"
 
 /** `setup`: preparing both sides; `replicating`: the pipeline runs; `waiting`: a transient failure is being waited out. */
 export type Phase = "setup" | "replicating" | "waiting"
@@ -22,6 +23,8 @@ export interface ProgressState {
   readonly commitTime: bigint | undefined
   /** Tables that are left out since something of theirs cannot be carried over; the position stands still meanwhile. */
   readonly stopped: ReadonlyArray<StoppedTable>
+  /** The slot as PostgreSQL sees it, looked at every minute; undefined before the first look. */
+  readonly slot: Report | undefined
 }
 
 const INITIAL: ProgressState = {
@@ -31,7 +34,8 @@ const INITIAL: ProgressState = {
   batches: 0,
   position: undefined,
   commitTime: undefined,
-  stopped: []
+  stopped: [],
+  slot: undefined
 }
 
 export class Progress extends Context.Service<Progress, {

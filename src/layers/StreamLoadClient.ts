@@ -11,7 +11,8 @@ import type { LoadRequest } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
-import * as HttpExchange from "./HttpExchange.ts"
+import type * as HttpExchange from "./HttpExchange.ts"
+import { HttpTransport } from "./HttpTransport.ts"
 
 /** Limits of a load; the reasons stand beside the fields. `totalMs` is the load's own timeout and a minute more. */
 export const LOAD_LIMITS: HttpExchange.Limits = {
@@ -84,6 +85,7 @@ const place = (first: URL, last: URL): string =>
   first.host === last.host ? last.host : `${last.host}, to which ${first.host} redirected`
 
 const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
+  const exchange = yield* HttpTransport
   const agents = yield* acquireAgents
   const configured = new URL(sink.url)
   const authorization = Redacted.make(
@@ -92,10 +94,10 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
 
   /** One request on a redirected address may use the pool; the first address may be a front end, which closes. */
   const ask = Effect.fnUntraced(function*(call: HttpExchange.Call, callLimits: HttpExchange.Limits) {
-    const answer = yield* HttpExchange.exchange(call, callLimits)
+    const answer = yield* exchange(call, callLimits)
     // The server had closed the pooled connection meanwhile: nothing was sent, a fresh one is not another attempt.
     if (answer._tag === "Lost" && answer.pooled && !answer.bodySent) {
-      return yield* HttpExchange.exchange({ ...call, agent: false }, callLimits)
+      return yield* exchange({ ...call, agent: false }, callLimits)
     }
     return answer
   })

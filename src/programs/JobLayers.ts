@@ -5,6 +5,7 @@ import * as CheckpointStore from "../layers/CheckpointStore.ts"
 import * as PostgresSql from "../layers/PostgresSql.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import { SlotHealth } from "../layers/SlotHealth.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../layers/StreamLoadClient.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
@@ -20,7 +21,9 @@ export const layer = (settings: Settings) =>
       publication: settings.publication,
       bufferBytesMax: settings.bufferBytesMax
     }),
-    CheckpointStore.layer.pipe(Layer.provideMerge(PostgresSql.layer(settings.source, APPLICATION_NAME))),
+    Layer.mergeAll(CheckpointStore.layer, SlotHealth.layer).pipe(
+      Layer.provideMerge(PostgresSql.layer(settings.source, APPLICATION_NAME))
+    ),
     StarRocksSql.layer(settings.sink),
     StreamLoader.layer(settings.retry).pipe(Layer.provideMerge(StreamLoadClient.layer(settings.sink)))
   )

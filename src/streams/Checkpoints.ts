@@ -23,11 +23,20 @@ export interface Checkpoints {
   readonly commit: (loaded: Loaded) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
 }
 
-/** The position to move to after this batch; the current one when there is nothing to store. */
-export const nextPosition = (current: Lsn.Lsn, batch: Pick<Batch, "boundary" | "rowCount">): Lsn.Lsn => {
-  const boundary = batch.boundary
-  if (boundary === undefined || boundary <= current) return current
-  return batch.rowCount > 0 || Lsn.distance(current, boundary) >= IDLE_ADVANCE_BYTES ? boundary : current
+/** Where the slot stands, and whether rows behind it are loaded that a later boundary will cover. */
+export interface Standing {
+  readonly position: Lsn.Lsn
+  readonly rowsBehind: boolean
+}
+
+/** The standing after this batch; the position stays when there is nothing to store. */
+export const next = (current: Standing, batch: Pick<Batch, "boundary" | "rowCount" | "rowsBehind">): Standing => {
+  const { boundary } = batch
+  const rows = current.rowsBehind || batch.rowCount > 0
+  if (boundary === undefined || boundary <= current.position) return { position: current.position, rowsBehind: rows }
+  // A batch that was cut just before a commit leaves the boundary to a batch without rows: it counts all the same.
+  const worth = rows || Lsn.distance(current.position, boundary) >= IDLE_ADVANCE_BYTES
+  return { position: worth ? boundary : current.position, rowsBehind: batch.rowsBehind > 0 }
 }
 
 /** Starts at the stored checkpoint. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
@@ -37,13 +46,16 @@ export const make = Effect.fnUntraced(function*(
   session: ReplicationSession
 ): Effect.fn.Return<Checkpoints, never, CheckpointStore> {
   const store = yield* CheckpointStore
-  const position = yield* SynchronizedRef.make(start)
+  const standing = yield* SynchronizedRef.make<Standing>({ position: start, rowsBehind: false })
   return {
     commit: ({ batch, complete }) =>
-      SynchronizedRef.updateAndGetEffect(position, (current) => {
-        const next = complete ? nextPosition(current, batch) : current
-        if (next === current) return Effect.succeed(current)
-        return store.save(slot, next).pipe(Effect.andThen(session.confirm(next)), Effect.as(next))
-      })
+      SynchronizedRef.updateAndGetEffect(standing, (current) => {
+        const moved = complete ? next(current, batch) : current
+        if (moved.position === current.position) return Effect.succeed(moved)
+        return store.save(slot, moved.position).pipe(
+          Effect.andThen(session.confirm(moved.position)),
+          Effect.as(moved)
+        )
+      }).pipe(Effect.map(({ position }) => position))
   }
 })

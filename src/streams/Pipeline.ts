@@ -13,6 +13,7 @@ import type { TableMapping } from "../domain/Table.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import { SlotHealth } from "../layers/SlotHealth.ts"
 import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
 import * as Checkpoints from "./Checkpoints.ts"
@@ -66,6 +67,15 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     }))
   })
 
+  const health = yield* SlotHealth
+  yield* health.watch({
+    slot: job.origin.slot,
+    idle: Effect.map(session.state, (state) => state.bufferedBytes === 0),
+    tell: Effect.fnUntraced(function*(report) {
+      for (const warning of report.warnings) yield* Effect.logWarning(warning)
+      yield* progress.update((state) => ({ ...state, slot: report }))
+    })
+  }).pipe(Effect.forkScoped)
   yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
   yield* progress.update((state) => ({
     ...state,

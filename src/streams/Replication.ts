@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
@@ -16,7 +17,8 @@ import * as Setup from "./Setup.ts"
 const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
   const progress = yield* Progress
   yield* progress.update((state) => ({ ...state, phase: "setup" }))
-  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings))
+  const { position } = yield* progress.get
+  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
   yield* Effect.logInfo("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
@@ -41,15 +43,19 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
   let failures = 0
   let failingSinceMs = 0
+  let source = SourceRetry.START
   while (true) {
     const startedAtMs = yield* Clock.currentTimeMillis
     const result = yield* Effect.result(attempt(settings, stop))
     if (Result.isSuccess(result)) return
-    const error = result.failure
     const nowMs = yield* Clock.currentTimeMillis
     // What ran for longer than the longest wait was well: its backoff starts anew.
-    failures = nowMs - startedAtMs > settings.retry.maxMs ? 1 : failures + 1
+    const wasWell = nowMs - startedAtMs > settings.retry.maxMs
+    failures = wasWell ? 1 : failures + 1
     if (failures === 1) failingSinceMs = nowMs
+    const seen = SourceRetry.next(wasWell ? SourceRetry.START : source, result.failure, nowMs)
+    source = seen.state
+    const error = seen.failure
     const attempts = { failures, elapsedMs: nowMs - failingSinceMs, random: yield* Random.next }
     const policy = Policy.decide(error, settings.retry, attempts)
     if (policy._tag !== "Retry" || (yield* Deferred.isDone(stop))) return yield* error

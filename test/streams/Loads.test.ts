@@ -40,7 +40,7 @@ const world = (refused: Readonly<Record<string, PermanentCode>>) => {
       })
   })
   const made = Loads.make({
-    origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s" },
+    origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
     bytesMax: 1 << 20,
     tableCount: TABLES.length,
     onStopped: (stopped) => Effect.sync(() => void told.push(stopped))

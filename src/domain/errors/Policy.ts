@@ -66,8 +66,7 @@ export const decide = (failure: Failure, limits: RetryLimits, attempts: Attempts
     case "PermanentError":
       return { _tag: isOfTable(failure.code) ? "StopTable" : "StopPipeline" }
     case "TransientError": {
-      const tried = failure.triesMax !== undefined && attempts.failures >= failure.triesMax
-      if (tried || isExhausted(limits, attempts.elapsedMs)) return { _tag: "WaitForOperator" }
+      if (isExhausted(limits, attempts.elapsedMs)) return { _tag: "WaitForOperator" }
       const { failures, random } = attempts
       return { _tag: "Retry", afterMs: Backoff.delayMs(limits, failures, failure.retryAfterMs, random) }
     }

@@ -8,7 +8,7 @@ import { TransientCode, TransientError } from "../../../src/domain/errors/Transi
 const LIMITS = { baseMs: 100, maxMs: 1_000, maxElapsedMs: 0 }
 const FIRST: Policy.Attempts = { failures: 1, elapsedMs: 0, random: 0 }
 
-const transient = (code: TransientCode, extra: { retryAfterMs?: number; triesMax?: number } = {}) =>
+const transient = (code: TransientCode, extra: { retryAfterMs?: number } = {}) =>
   new TransientError({ code, message: "m", remediation: "r", context: {}, ...extra })
 const permanent = (code: PermanentCode) => new PermanentError({ code, message: "m", remediation: "r", context: {} })
 
@@ -32,12 +32,6 @@ describe("Policy: what is retried that cannot succeed hides a stop, what stops t
     const limits = { ...LIMITS, maxElapsedMs: 60_000 }
     const after = (elapsedMs: number) => Policy.decide(transient("SR_BUSY"), limits, { ...FIRST, elapsedMs })._tag
     assert.deepStrictEqual([after(59_999), after(60_000)], ["Retry", "WaitForOperator"])
-  })
-
-  it("what nobody knows is tried a bounded number of times", () => {
-    const after = (failures: number) =>
-      Policy.decide(transient("PG_SQL_FAILED", { triesMax: 3 }), LIMITS, { ...FIRST, failures })._tag
-    assert.deepStrictEqual([after(2), after(3)], ["Retry", "WaitForOperator"])
   })
 
   it("T66 T78 waits as long as the server asks, and longer each time", () => {
