@@ -289,7 +289,7 @@ export const sql = (step: Step): string => {
         `updated_at timestamp with time zone default now())`
     case "AddIdentityColumns":
       return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
-        `add column if not exists timeline_id integer`
+        `add column if not exists timeline_id integer, add column if not exists loads_in_flight jsonb`
     case "StoreIdentity":
       return `update ${CHECKPOINT_TABLE} set system_identifier = '${step.systemIdentifier}', ` +
         `timeline_id = ${step.timeline} where slot_name = '${step.slot}'`

@@ -9,12 +9,14 @@ import type { RetryLimits } from "../domain/config/Settings.ts"
 import * as Backoff from "../domain/errors/Backoff.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
-import type { TransientCode } from "../domain/errors/TransientError.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientCode, TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { LoadRequest, LoadResult } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
 import * as Target from "../domain/streamload/Target.ts"
+import { InFlightLoads, type LeftLoad } from "./InFlightLoads.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
 
 /** Pause between two questions for the state of a label whose transaction still runs, in ms. */
@@ -45,14 +47,16 @@ export class StreamLoader extends Context.Service<StreamLoader, {
    * Sends the load until it is acknowledged: transient failures are retried, for ever unless limited, with jittered exponential backoff,
    * an uncertain outcome is settled by asking for the label's state, and every retry is the same label and bytes.
    * Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one table
-   * run one after the other, in the order in which they were asked for.
+   * run one after the other, in the order in which they were asked for, and none before a load that an interrupted run or
+   * a killed program may have left is over. Fails with the store's error when a label cannot be remembered: nothing is sent.
    */
-  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, PermanentError>
+  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, PermanentError | TransientError | SetupError>
 }>()("dbmazz/layers/StreamLoader") {
   static readonly layer = (
     retry: RetryLimits,
     options: Options = {}
-  ): Layer.Layer<StreamLoader, never, StreamLoadClient> => Layer.effect(StreamLoader, make(retry, options))
+  ): Layer.Layer<StreamLoader, never, StreamLoadClient | InFlightLoads> =>
+    Layer.effect(StreamLoader, make(retry, options))
 }
 
 /** What the label's state says: committed, or to be sent again and why. */
@@ -68,6 +72,7 @@ const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_L
 
 const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const client = yield* StreamLoadClient
+  const inFlight = yield* InFlightLoads
   const onRetrying = options.onRetrying ?? (() => Effect.void)
 
   /** Settles an outcome that only the label knows. `cause` is what a resend is then blamed on. */
@@ -164,7 +169,16 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   }
 
   /** Loads that were interrupted after they may have been sent, by table: StarRocks may still be committing them. */
-  const abandoned = new Map<string, { readonly request: LoadRequest; readonly sinceMs: number }>()
+  const abandoned = new Map<string, LeftLoad>()
+  let predecessorsKnown = false
+
+  /** What a killed program left is known from the store, once; what this one leaves it knows itself. */
+  const learnOfPredecessors = Effect.suspend(() =>
+    predecessorsKnown ? Effect.void : Effect.map(inFlight.left, (left) => {
+      predecessorsKnown = true
+      for (const [table, load] of left) if (!abandoned.has(table)) abandoned.set(table, load)
+    })
+  )
 
   /**
    * A load of older rows that commits after a newer one would win: wait until the older one is over. A sink that cannot be
@@ -172,13 +186,14 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
    */
   const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest) {
     const left = abandoned.get(table)
-    if (left === undefined || left.request.label === next.label) return
+    if (left === undefined || left.label === next.label) return
+    const older: LoadRequest = { ...next, label: left.label, body: NO_BODY }
     const overMs = left.sinceMs + Target.LOAD_TIMEOUT_SECONDS * 1000
     for (let failures = 1; (yield* Clock.currentTimeMillis) < overMs; failures++) {
       const cause = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: "its load was interrupted" } as const
-      const settlement = yield* settle(left.request, cause)
+      const settlement = yield* settle(older, cause)
       if (settlement._tag !== "Transient") break
-      yield* wait(left.request, failures, settlement)
+      yield* wait(older, failures, settlement)
     }
     abandoned.delete(table)
   })
@@ -186,17 +201,20 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const load = Effect.fn("StreamLoader.load")(function*(request: LoadRequest) {
     const table = Identifier.show(request.target)
     const over = onRetrying(table, undefined)
-    const inTurn = Effect.andThen(
-      settleAbandoned(table, request),
-      untilOver(request).pipe(
-        Effect.onInterrupt(() =>
-          Effect.map(Clock.currentTimeMillis, (sinceMs) => {
-            abandoned.set(table, { request: { ...request, body: NO_BODY }, sinceMs })
-          })
-        ),
-        Effect.tap(() => Effect.sync(() => abandoned.delete(table)))
-      )
+    const send = untilOver(request).pipe(
+      Effect.onInterrupt(() =>
+        Effect.map(Clock.currentTimeMillis, (sinceMs) => {
+          abandoned.set(table, { label: request.label, sinceMs })
+        })
+      ),
+      Effect.tap(() => Effect.sync(() => abandoned.delete(table)))
     )
+    const inTurn = Effect.gen(function*() {
+      yield* learnOfPredecessors
+      yield* settleAbandoned(table, request)
+      yield* inFlight.remember(table, request.label, yield* Clock.currentTimeMillis)
+      return yield* send
+    })
     return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over)))
   })
 

@@ -7,6 +7,7 @@ import type { Batch, TableShare } from "../domain/Batch.ts"
 import { ByteWriter } from "../domain/ByteWriter.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
+import type { Failure } from "../domain/errors/Policy.ts"
 import type { Origin } from "../domain/Label.ts"
 import { type StoppedTable, StoppedTables } from "../domain/StoppedTable.ts"
 import type { TableMapping } from "../domain/Table.ts"
@@ -49,7 +50,7 @@ export interface Loads {
    * retried below. A table whose rows will never be accepted as they are stops, and its later rows are left out; it fails
    * when the failure is not one table's, or when no table is left.
    */
-  readonly load: (batch: Batch) => Effect.Effect<Loaded, PermanentError>
+  readonly load: (batch: Batch) => Effect.Effect<Loaded, Failure>
   /** Fails with what stopped the first table, when one has stopped. */
   readonly verdict: Effect.Effect<void, PermanentError>
 }
@@ -84,9 +85,12 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)
   })
 
-  const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<void, PermanentError> =>
+  const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<void, Failure> =>
     stopped.has(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(
-      Effect.catchIf((error) => Policy.isOfTable(error.code), (error) => stop(share.mapping, error))
+      Effect.catchTag(
+        "PermanentError",
+        (error) => Policy.isOfTable(error.code) ? stop(share.mapping, error) : Effect.fail(error)
+      )
     )
 
   return {

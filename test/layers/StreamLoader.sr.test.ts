@@ -7,6 +7,7 @@ import type { FaultKind } from "../../src/layers/embedded/starrocks/Faults.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
+import * as LoadsInFlight from "../support/LoadsInFlight.ts"
 import * as StarRocksEndpoint from "../support/StarRocksEndpoint.ts"
 
 const ROWS = 50
@@ -34,7 +35,8 @@ const onEndpoint = <A, E>(
   Effect.gen(function*() {
     const endpoint = yield* StarRocksEndpoint.start
     const loader = StreamLoader.layer({ baseMs: 1, maxMs: 20, maxElapsedMs: 0 }).pipe(
-      Layer.provide(StreamLoadClient.layer(endpoint.sink))
+      Layer.provide(StreamLoadClient.layer(endpoint.sink)),
+      Layer.provide(LoadsInFlight.layer())
     )
     const world = Layer.mergeAll(StarRocksSql.layer(endpoint.sink), loader, Logger.layer([]))
     return yield* Effect.provide(

@@ -8,9 +8,11 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import type { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { type Options, POLL_MS_MAX, type Retrying, StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as HttpStage from "../support/HttpStage.ts"
+import * as LoadsInFlight from "../support/LoadsInFlight.ts"
 
 const ROWS = 2
 const BODY = Buffer.from(`{"id":1,"name":"Jane Doe"}\n{"id":2,"name":"Jane Doe"}\n`)
@@ -64,8 +66,14 @@ const stage = (script: Script): Effect.Effect<Stage, never, Scope.Scope> =>
     return { server, loads: () => server.turns.filter((turn) => turn.method === "PUT"), questions: () => questions }
   })
 
-const loader = (server: HttpStage.HttpStage, options: Options = {}, retry = { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }) =>
+const loader = (
+  server: HttpStage.HttpStage,
+  options: Options = {},
+  retry = { baseMs: 1, maxMs: 4, maxElapsedMs: 0 },
+  inFlight: Layer.Layer<InFlightLoads> = LoadsInFlight.layer()
+) =>
   StreamLoader.layer(retry, options).pipe(
+    Layer.provide(inFlight),
     Layer.provide(StreamLoadClient.layer({
       url: server.url,
       host: server.host,
@@ -287,6 +295,34 @@ describe("a failure that passes", () => {
       yield* Fiber.interrupt(fiber)
       yield* TestClock.adjust(60_000)
       assert.strictEqual(played.loads().length, 1)
+    }))
+})
+
+describe("a load that a killed program left", () => {
+  it.live("T70 is awaited before the first load of its table: committing late, it would put older rows back", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success], states: ["PREPARE", "ABORTED"] })
+      const left = new Map([["shop.orders", { label: "dbmazz_0", sinceMs: Date.now() }]])
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
+      yield* Effect.gen(function*() {
+        yield* load
+        yield* StreamLoader.use(({ load: next }) => next({ ...request, label: "dbmazz_2" }))
+      }).pipe(Effect.provide(Layer.merge(service, SILENT)))
+      const asked = played.server.turns.map((turn) => `${turn.method} ${turn.path.split("label=")[1] ?? ""}`.trim())
+      assert.deepStrictEqual(asked, ["GET dbmazz_0", "GET dbmazz_0", "PUT", "PUT"])
+    }))
+
+  it.live("leaves its label where the next program finds it before it sends anything", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success] })
+      const seen: Array<string> = []
+      const inFlight = LoadsInFlight.layer(
+        new Map(),
+        (label) => Effect.sync(() => void seen.push(`${label} after ${played.loads().length} loads`))
+      )
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, inFlight)
+      yield* load.pipe(Effect.provide(Layer.merge(service, SILENT)))
+      assert.deepStrictEqual(seen, ["dbmazz_1 after 0 loads"])
     }))
 })
 

@@ -1,0 +1,91 @@
+/**
+ * The labels of loads that may be on their way, beside the checkpoint: a program that was killed leaves loads behind that
+ * StarRocks may still commit, and the next one must not load newer rows before that has happened or can no longer happen.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
+import { PostgresSql } from "./PostgresSql.ts"
+
+type Failure = SetupError | TransientError
+
+/** A load that a program before this one may have left on its way. */
+export interface LeftLoad {
+  readonly label: string
+  /** When it was about to be sent, in ms since 1970. */
+  readonly sinceMs: number
+}
+
+export class InFlightLoads extends Context.Service<InFlightLoads, {
+  /** To be called before a load is sent, one at a time a target; durable when it returns. */
+  readonly remember: (target: string, label: string, nowMs: number) => Effect.Effect<void, Failure>
+  /** By target, the last load that was remembered, unless a checkpoint was stored after it: then it is over. */
+  readonly left: Effect.Effect<ReadonlyMap<string, LeftLoad>, Failure>
+}>()("dbmazz/layers/InFlightLoads") {
+  /** In the slot's row of `dbmazz_checkpoints`; without the column, which a role may be unable to add, nothing is kept. */
+  static readonly layer = (slot: string): Layer.Layer<InFlightLoads, never, PostgresSql> =>
+    Layer.effect(InFlightLoads, make(slot))
+}
+
+/** undefined_column and undefined_table. */
+const ABSENT: ReadonlySet<string> = new Set(["42703", "42P01"])
+
+const Left = Schema.Record(
+  Schema.String,
+  Schema.Struct({ label: Schema.String, sinceMs: Schema.Finite, lsn: Schema.String })
+)
+const decodeRow = Schema.decodeUnknownSync(Schema.Struct({ lsn: Schema.String, left: Schema.NullOr(Left) }))
+
+const failed = (error: PgSqlError | Failure): Failure =>
+  error._tag === "PgSqlError"
+    ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
+    : error
+
+const isAbsent = (error: PgSqlError | Failure): boolean => error._tag === "PgSqlError" && ABSENT.has(error.sqlState)
+
+const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
+  InFlightLoads["Service"],
+  never,
+  PostgresSql
+> {
+  const { query } = yield* PostgresSql
+  const warned = yield* Ref.make(false)
+
+  const warn = Effect.gen(function*() {
+    if (yield* Ref.getAndSet(warned, true)) return
+    yield* Effect.logWarning(
+      "labels in flight cannot be stored: a load that outlives a killed dbmazz would put older rows back; " +
+        "run as the table's owner: ALTER TABLE dbmazz_checkpoints ADD COLUMN loads_in_flight jsonb;"
+    )
+  })
+
+  return {
+    // A standby that lacks the label was promoted within the time of one load, and this program died with the primary: a
+    // synchronous standby is not worth waiting for here. The checkpoint's own position says when the label is history.
+    remember: (target, label, nowMs) =>
+      query(
+        `with durable as (select set_config('synchronous_commit', 'local', true) as value)
+         update dbmazz_checkpoints c
+            set loads_in_flight = coalesce(c.loads_in_flight, '{}'::jsonb) || jsonb_build_object($2::text,
+                  jsonb_build_object('label', $3::text, 'sinceMs', $4::bigint, 'lsn', c.lsn::text))
+           from durable where c.slot_name = $1 and durable.value = 'local'`,
+        [slot, target, label, nowMs]
+      ).pipe(Effect.asVoid, Effect.catchIf(isAbsent, () => warn), Effect.mapError(failed)),
+    left: query("select lsn::text as lsn, loads_in_flight as left from dbmazz_checkpoints where slot_name = $1", [slot])
+      .pipe(
+        Effect.catchIf(isAbsent, () => Effect.succeed([])),
+        Effect.mapError(failed),
+        Effect.map((rows) => {
+          if (rows[0] === undefined) return new Map()
+          const { left, lsn } = decodeRow(rows[0])
+          return new Map(Object.entries(left ?? {}).filter(([, load]) => load.lsn === lsn))
+        })
+      )
+  }
+})
