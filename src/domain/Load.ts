@@ -1,4 +1,5 @@
 /** One Stream Load: the request that is sent, and sent again unchanged when its fate is unknown. */
+import * as Schema from "effect/Schema"
 import type { QualifiedName } from "./Identifier.ts"
 
 /**
@@ -13,6 +14,12 @@ export interface LoadRequest {
   readonly body: Uint8Array
   readonly rowCount: number
 }
+
+/** StarRocks has no memory for a load of this size, again and again: nothing of it is committed, smaller parts may fit. */
+export class LoadTooLarge extends Schema.TaggedError<LoadTooLarge>()("LoadTooLarge", {
+  label: Schema.String,
+  rowCount: Schema.Int
+}) {}
 
 /** What StarRocks acknowledged. */
 export interface LoadResult {

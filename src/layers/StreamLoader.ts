@@ -12,7 +12,7 @@ import * as Policy from "../domain/errors/Policy.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientCode, TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
-import type { LoadRequest, LoadResult } from "../domain/Load.ts"
+import { type LoadRequest, type LoadResult, LoadTooLarge } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
 import * as Target from "../domain/streamload/Target.ts"
@@ -27,6 +27,12 @@ const POLL_EVERY_MS = 1_000
  * load's timeout; resending then is safe, because the server refuses a label that is held.
  */
 export const POLL_MS_MAX = 60_000
+
+/** Refusals for want of memory after which the load is to be split: once it may have been the others' fault. */
+const MEMORY_TRIES_MAX = 2
+
+/** What ends a load without its rows. */
+export type LoadFailure = PermanentError | TransientError | SetupError | LoadTooLarge
 
 /** Why a table's load is being sent again. `table` is the target. */
 export interface Retrying {
@@ -48,9 +54,10 @@ export class StreamLoader extends Context.Service<StreamLoader, {
    * an uncertain outcome is settled by asking for the label's state, and every retry is the same label and bytes.
    * Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one table
    * run one after the other, in the order in which they were asked for, and none before a load that an interrupted run or
-   * a killed program may have left is over. Fails with the store's error when a label cannot be remembered: nothing is sent.
+   * a killed program may have left is over. Fails with the store's error when a label cannot be remembered: nothing is sent; and with
+   * `LoadTooLarge` when the back end's memory is not enough for it and StarRocks has aborted it.
    */
-  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, PermanentError | TransientError | SetupError>
+  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, LoadFailure>
 }>()("dbmazz/layers/StreamLoader") {
   static readonly layer = (
     retry: RetryLimits,
@@ -67,6 +74,14 @@ type Settlement =
 
 /** What is remembered of an interrupted load is its label. */
 const NO_BODY = new Uint8Array(0)
+
+const committed = ({ label, rowCount }: LoadRequest, visible: boolean, attempts: number): LoadResult => ({
+  label,
+  loadedRows: rowCount,
+  visible,
+  alreadyLoaded: true,
+  attempts
+})
 
 const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
 
@@ -131,6 +146,15 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     yield* Effect.sleep(waitMs)
   })
 
+  /** A load that the back ends have no memory for is given back to be split, once StarRocks has aborted it. */
+  const giveBack = Effect.fnUntraced(function*(request: LoadRequest, failure: Outcome.Transient, attempts: number) {
+    const settlement = yield* settle(request, failure)
+    if (settlement._tag === "Committed") return committed(request, settlement.visible, attempts)
+    if (settlement._tag === "Transient") return undefined
+    yield* wait(request, attempts, failure)
+    return yield* new LoadTooLarge({ label: request.label, rowCount: request.rowCount })
+  })
+
   const untilOver = Effect.fnUntraced(function*(request: LoadRequest) {
     // Refusals that are tried a bounded number of times count by code; other failures between them do not excuse them.
     const refusals = new Map<TransientCode, number>()
@@ -141,15 +165,16 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
         const { loadedRows, visible } = outcome
         return { label: request.label, loadedRows, visible, alreadyLoaded: false, attempts } satisfies LoadResult
       }
-      if (outcome._tag === "Committed") {
-        const { label, rowCount: loadedRows } = request
-        return { label, loadedRows, visible: outcome.visible, alreadyLoaded: true, attempts } satisfies LoadResult
-      }
+      if (outcome._tag === "Committed") return committed(request, outcome.visible, attempts)
       if (outcome._tag === "Permanent") return yield* Rejection.make(outcome, request, attempts)
       const tries = (refusals.get(outcome.code) ?? 0) + 1
       refusals.set(outcome.code, tries)
       const failure = Outcome.afterTries(outcome, tries)
       if (failure._tag === "Permanent") return yield* Rejection.make(failure, request, attempts)
+      if (outcome.code === "SR_MEMORY" && tries >= MEMORY_TRIES_MAX && request.rowCount > 1) {
+        const loaded: LoadResult | undefined = yield* giveBack(request, failure, attempts)
+        if (loaded !== undefined) return loaded
+      }
       const nowMs: number = yield* Clock.currentTimeMillis
       failingSinceMs ??= nowMs
       if (Policy.isExhausted(retry, nowMs - failingSinceMs)) {

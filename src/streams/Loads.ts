@@ -79,7 +79,9 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         const request = loads.next()
         if (Result.isFailure(request)) return yield* request.failure
         if (request.success === undefined) break
-        yield* loader.load(request.success)
+        yield* loader.load(request.success).pipe(
+          Effect.catchTag("LoadTooLarge", () => Effect.sync(() => loads.halve()))
+        )
       }
     }
     if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)

@@ -116,7 +116,7 @@ describe("through front end and back end, once each row, whatever breaks on the 
     onEndpoint(() =>
       Effect.gen(function*() {
         const wrong = { ...request("l_1", 1), body: Buffer.from(`{"id":1,"version":"many"}\n`), rowCount: 1 }
-        const error = yield* Effect.flip(StreamLoader.use((loader) => loader.load(wrong)))
+        const error = yield* LoadsInFlight.refusalOf(StreamLoader.use((loader) => loader.load(wrong)))
         assert.strictEqual(error.code, "SR_REJECTED_ROWS")
         assert.include(error.remediation, "/api/_load_error_log?file=")
         assert.deepStrictEqual(yield* versions, [])
@@ -128,7 +128,7 @@ describe("through front end and back end, once each row, whatever breaks on the 
     onEndpoint(() =>
       Effect.gen(function*() {
         const gone = { ...request("l_1", 1), target: { schema: "shop", name: "gone" } }
-        const error = yield* Effect.flip(StreamLoader.use((loader) => loader.load(gone)))
+        const error = yield* LoadsInFlight.refusalOf(StreamLoader.use((loader) => loader.load(gone)))
         assert.strictEqual(error.code, "SR_REJECTED_LOAD")
         assert.include(error.message, "shop.gone")
         assert.strictEqual(error.context["attempts"], "1")

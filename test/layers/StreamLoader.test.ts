@@ -224,7 +224,7 @@ describe("a failure that passes", () => {
         fail("No backend alive."),
         answer("<html>502</html>", 502),
         answer("<html>fine</html>"),
-        fail("Memory of process exceed limit. Used: 9, Limit: 8"),
+        fail("timeout by txn manager"),
         resetAfterBody,
         fail("current running txns on db 1 is 1000, larger than limit 1000")
       ]
@@ -331,7 +331,7 @@ describe("a failure that stays", () => {
     Effect.gen(function*() {
       const refuse: Play = (turn) => turn.reply({ status: "FAILED", msg: "Access denied for root@1.2.3.4" }, 401)
       const played = yield* stage({ loads: [refuse] })
-      const error = yield* Effect.flip(loadFrom(played))
+      const error = yield* LoadsInFlight.refusalOf(loadFrom(played))
       assert.strictEqual(error.code, "SR_ACCESS_DENIED")
       assert.include(error.message, "shop.orders")
       assert.include(error.message, "dbmazz_1")
@@ -345,7 +345,7 @@ describe("a failure that stays", () => {
       const played = yield* stage({
         loads: [answer({ Status: "Fail", Message: "too many filtered rows", ErrorURL: errorUrl })]
       })
-      const error = yield* Effect.flip(loadFrom(played))
+      const error = yield* LoadsInFlight.refusalOf(loadFrom(played))
       assert.strictEqual(error.code, "SR_REJECTED_ROWS")
       assert.include(error.remediation, errorUrl)
       assert.deepStrictEqual(error.context, {
@@ -359,7 +359,9 @@ describe("a failure that stays", () => {
 
   it.live("T72 a success for fewer rows ends at once", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(loadFrom(yield* stage({ loads: [answer(HttpStage.loaded(ROWS - 1))] })))
+      const error = yield* LoadsInFlight.refusalOf(
+        loadFrom(yield* stage({ loads: [answer(HttpStage.loaded(ROWS - 1))] }))
+      )
       assert.strictEqual(error.code, "SR_ROWS_MISSING")
     }))
 
@@ -367,7 +369,7 @@ describe("a failure that stays", () => {
     Effect.gen(function*() {
       const odd = answer({ Status: "Half Success", Message: "?" })
       const played = yield* stage({ loads: [odd, odd, resetBeforeBody, odd, odd, odd, success] })
-      const error = yield* Effect.flip(loadFrom(played))
+      const error = yield* LoadsInFlight.refusalOf(loadFrom(played))
       assert.strictEqual(error.code, "SR_REJECTED_LOAD")
       assert.strictEqual(played.loads().length, 6)
     }))
@@ -473,5 +475,30 @@ describe("a load that was interrupted", () => {
       )
       assert.deepStrictEqual(played.loads().map((turn) => turn.headers["label"]), ["dbmazz_1", "dbmazz_2"])
       assert.isAtLeast(yield* Clock.currentTimeMillis, 600_000)
+    }))
+})
+
+describe("a load that the back ends have no memory for", () => {
+  const memory = fail("Memory of process exceed limit. Used: 1, Limit: 1.")
+
+  it.live("129 is given back to be split after two tries, once its label is ABORTED, and not before", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [memory], states: ["PREPARE", "ABORTED"] })
+      const error = yield* Effect.flip(loadFrom(played))
+      assert.deepStrictEqual([error._tag, played.loads().length, played.questions()], ["LoadTooLarge", 2, 2])
+    }))
+
+  it.live("129 is loaded after all when the label says so, and is not split", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [memory], states: ["VISIBLE"] })
+      assert.deepInclude(yield* loadFrom(played), { alreadyLoaded: true, loadedRows: ROWS })
+    }))
+
+  it.live("129 is tried on when it is one row: there is nothing to split", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [memory, memory, memory, answer(HttpStage.loaded(1))] })
+      const single = StreamLoader.use((service) => service.load({ ...request, rowCount: 1 }))
+      const result = yield* single.pipe(Effect.provide(Layer.merge(loader(played.server), SILENT)))
+      assert.deepInclude(result, { attempts: 4, loadedRows: 1 })
     }))
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Batch } from "../../src/domain/Batch.ts"
 import { PermanentCode, PermanentError } from "../../src/domain/errors/PermanentError.ts"
+import { LoadTooLarge } from "../../src/domain/Load.ts"
 import type { StoppedTable } from "../../src/domain/StoppedTable.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as Loads from "../../src/streams/Loads.ts"
@@ -93,5 +94,29 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       const error = yield* Effect.flip((yield* made).load(batchOf(Bytes.insert(1, ["1"]), Bytes.insert(2, ["1"]))))
       assert.strictEqual(error.code, "PG_REFUSED")
       assert.deepStrictEqual(told, [])
+    }))
+
+  it.effect("129 a load that is too large for the sink's memory is sent in halves, each row once, under labels of their own", () =>
+    Effect.gen(function*() {
+      const sent: Array<readonly [label: string, ids: ReadonlyArray<number>]> = []
+      const loader = StreamLoader.of({
+        load: ({ body, label, rowCount }) =>
+          Effect.suspend(() => {
+            if (rowCount > 2) return Effect.fail(new LoadTooLarge({ label, rowCount }))
+            const ids = Array.from(Buffer.from(body).toString().matchAll(/"id":(\d+)/g), (match) => Number(match[1]))
+            sent.push([label, ids])
+            return Effect.succeed({ label, loadedRows: rowCount, visible: true, alreadyLoaded: false, attempts: 1 })
+          })
+      })
+      const loads = yield* Loads.make({
+        origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
+        bytesMax: 1 << 20,
+        tableCount: TABLES.length,
+        onStopped: () => Effect.void
+      }).pipe(Effect.provideService(StreamLoader, loader))
+      const rows = Array.from({ length: 7 }, (_, index) => Bytes.insert(1, [String(index)]))
+      assert.isTrue((yield* loads.load(batchOf(...rows))).complete)
+      assert.deepStrictEqual(sent.flatMap(([, ids]) => ids), [0, 1, 2, 3, 4, 5, 6])
+      assert.strictEqual(new Set(sent.map(([label]) => label)).size, sent.length)
     }))
 })
