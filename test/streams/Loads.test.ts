@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { Batch } from "../../src/domain/Batch.ts"
 import { PermanentCode, PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import { LoadTooLarge } from "../../src/domain/Load.ts"
@@ -14,6 +16,13 @@ const COLUMNS = [{ name: "id", oid: 20 }]
 const NAMES = ["a", "b"] as const
 const TABLES = NAMES.map((name) => mapping(name, ["id"], { id: "bigint(20)" }))
 const RELATIONS = NAMES.map((name, index) => Bytes.relation(index + 1, name, COLUMNS))
+
+const OPTIONS: Loads.LoadsOptions = {
+  origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
+  bytesMax: 1 << 20,
+  tableCount: TABLES.length,
+  onStopped: () => Effect.void
+}
 
 /** A batch of one transaction with these messages. */
 const batchOf = (...messages: ReadonlyArray<Buffer>): Batch => {
@@ -40,12 +49,9 @@ const world = (refused: Readonly<Record<string, PermanentCode>>) => {
         return Effect.succeed({ label, loadedRows, visible: true, alreadyLoaded: false, attempts: 1 })
       })
   })
-  const made = Loads.make({
-    origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
-    bytesMax: 1 << 20,
-    tableCount: TABLES.length,
-    onStopped: (stopped) => Effect.sync(() => void told.push(stopped))
-  }).pipe(Effect.provideService(StreamLoader, loader))
+  const made = Loads.make({ ...OPTIONS, onStopped: (stopped) => Effect.sync(() => void told.push(stopped)) }).pipe(
+    Effect.provideService(StreamLoader, loader)
+  )
   return { sent, told, made }
 }
 
@@ -108,15 +114,30 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
             return Effect.succeed({ label, loadedRows: rowCount, visible: true, alreadyLoaded: false, attempts: 1 })
           })
       })
-      const loads = yield* Loads.make({
-        origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
-        bytesMax: 1 << 20,
-        tableCount: TABLES.length,
-        onStopped: () => Effect.void
-      }).pipe(Effect.provideService(StreamLoader, loader))
+      const loads = yield* Loads.make(OPTIONS).pipe(Effect.provideService(StreamLoader, loader))
       const rows = Array.from({ length: 7 }, (_, index) => Bytes.insert(1, [String(index)]))
       assert.isTrue((yield* loads.load(batchOf(...rows))).complete)
       assert.deepStrictEqual(sent.flatMap(([, ids]) => ids), [0, 1, 2, 3, 4, 5, 6])
       assert.strictEqual(new Set(sent.map(([label]) => label)).size, sent.length)
+    }))
+
+  it.effect("T19 a batch is done when its slowest table is, in whatever order the tables are acknowledged", () =>
+    Effect.gen(function*() {
+      const slow = yield* Deferred.make<void>()
+      const sent: Array<string> = []
+      const loader = StreamLoader.of({
+        load: ({ label, rowCount: loadedRows, target: { name } }) =>
+          (name === "a" ? Deferred.await(slow) : Effect.void).pipe(
+            Effect.tap(() => Effect.sync(() => void sent.push(name))),
+            Effect.as({ label, loadedRows, visible: true, alreadyLoaded: false, attempts: 1 })
+          )
+      })
+      const loads = yield* Loads.make(OPTIONS).pipe(Effect.provideService(StreamLoader, loader))
+      const fiber = yield* Effect.forkChild(loads.load(batchOf(Bytes.insert(1, ["1"]), Bytes.insert(2, ["1"]))))
+      yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => sent.includes("b") }))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Deferred.succeed(slow, undefined)
+      assert.isTrue((yield* Fiber.join(fiber)).complete)
+      assert.deepStrictEqual(sent, ["b", "a"])
     }))
 })
