@@ -1,7 +1,11 @@
 /** `npm run bench -- <name>`: each benchmark prints a table and, on its last line, the same figures as JSON. */
 import * as E2e from "./e2e/E2e.ts"
+import * as Memory from "./memory/Memory.ts"
 
-const BENCHMARKS: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = { e2e: E2e.main }
+const BENCHMARKS: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
+  e2e: E2e.main,
+  memory: Memory.main
+}
 
 const [name = "", ...args] = process.argv.slice(2)
 const benchmark = BENCHMARKS[name]
