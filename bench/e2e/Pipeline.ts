@@ -34,7 +34,7 @@ const program = Effect.gen(function*() {
   const store = yield* CheckpointStore
   yield* store.prepare
   yield* (yield* PostgresSql).query(
-    "alter table dbmazz_checkpoints add column if not exists loads_in_flight jsonb"
+    "alter table dbmazz_checkpoints add column if not exists run text, add column if not exists loads_in_flight jsonb"
   )
   const progress = yield* Progress
   const start = Result.getOrThrow(Lsn.fromText(given.start))

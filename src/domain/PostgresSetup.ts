@@ -131,6 +131,7 @@ const tableProblems = (facts: Facts, table: TableFacts): Array<SetupReason> => {
   if (kind !== undefined) return [{ _tag: "PgTableKind", table: name, kind }]
   const problems: Array<SetupReason> = []
   if (table.primaryKey.length === 0) problems.push({ _tag: "PgPrimaryKeyMissing", table: name })
+  else if (table.primaryKeyDeferrable) problems.push({ _tag: "PgPrimaryKeyDeferrable", table: name })
   if (!table.readable) {
     problems.push({ _tag: "PgPrivilegeMissing", table: name, role: facts.role, privilege: "SELECT" })
   }
@@ -289,7 +290,8 @@ export const sql = (step: Step): string => {
         `updated_at timestamp with time zone default now())`
     case "AddIdentityColumns":
       return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
-        `add column if not exists timeline_id integer, add column if not exists loads_in_flight jsonb`
+        `add column if not exists timeline_id integer, add column if not exists run text, ` +
+        `add column if not exists loads_in_flight jsonb`
     case "StoreIdentity":
       return `update ${CHECKPOINT_TABLE} set system_identifier = '${step.systemIdentifier}', ` +
         `timeline_id = ${step.timeline} where slot_name = '${step.slot}'`

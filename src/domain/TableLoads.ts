@@ -125,7 +125,9 @@ export class TableLoads {
       }),
       columns: encoder.columnsHeader,
       body: writer.view(),
-      rowCount: at - from
+      rowCount: at - from,
+      run: this.#options.origin.run,
+      lastCommitLsn: this.#last.transaction.commitLsn
     })
   }
 

@@ -20,7 +20,7 @@ const decodeStored = Schema.decodeUnknownSync(Schema.Struct({
   timeline_id: Schema.optionalKey(Schema.NullOr(Schema.Int))
 }))
 
-const COLUMN_COUNT = 3
+const COLUMN_COUNT = 4
 
 /** Whether the table has the columns, or can be given them; a table that is still to be made can. */
 export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.gen(function*() {
@@ -28,7 +28,7 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
   const rows = yield* query(
     `select pg_has_role(c.relowner, 'usage') as owned,
             (select count(*)::int from pg_attribute a
-              where a.attrelid = c.oid and a.attname in ('system_identifier', 'timeline_id', 'loads_in_flight') and not a.attisdropped)
+              where a.attrelid = c.oid and a.attname in ('system_identifier', 'timeline_id', 'run', 'loads_in_flight') and not a.attisdropped)
               as count
        from pg_class c where c.oid = to_regclass('dbmazz_checkpoints')`
   )

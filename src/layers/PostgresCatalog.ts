@@ -31,7 +31,8 @@ const TableRow = Schema.Struct({
   readable: Schema.Boolean,
   owned: Schema.Boolean,
   columns: Schema.Array(Column),
-  primaryKey: Schema.Array(Schema.String)
+  primaryKey: Schema.Array(Schema.String),
+  primaryKeyDeferrable: Schema.Boolean
 })
 
 const ServerRow = Schema.Struct({
@@ -110,7 +111,9 @@ export const readTables = Effect.fnUntraced(function*(
                from pg_index i
               cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, position)
                join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-              where i.indrelid = c.oid and i.indisprimary and k.position <= i.indnkeyatts) as "primaryKey"
+              where i.indrelid = c.oid and i.indisprimary and k.position <= i.indnkeyatts) as "primaryKey",
+            exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate)
+              as "primaryKeyDeferrable"
        from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
        join pg_namespace n on n.nspname = wanted.schema
        join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name

@@ -38,8 +38,8 @@ export interface ReplicationSession {
   readonly release: (bytes: number) => Effect.Effect<void>
   /** Stops reading: the frames already received are still given, then the stream ends. */
   readonly drain: Effect.Effect<void>
-  /** Waits until the server has received the last confirmation; bounded, because a dead server answers nothing. */
-  readonly flushConfirmations: Effect.Effect<void>
+  /** Waits until the server has received the last confirmation, and says whether: a dead server answers nothing. */
+  readonly flushConfirmations: Effect.Effect<boolean>
   readonly state: Effect.Effect<SessionState>
 }
 
@@ -124,6 +124,7 @@ const session = (connection: ReplicationConnection): ReplicationSession => ({
     const answered = yield* Deferred.make<void>()
     connection.ping(() => Deferred.doneUnsafe(answered, Effect.void))
     yield* Deferred.await(answered)
-  }).pipe(Effect.timeoutOrElse({ duration: FLUSH_WAIT, orElse: () => Effect.void })),
+    return true
+  }).pipe(Effect.timeoutOrElse({ duration: FLUSH_WAIT, orElse: () => Effect.succeed(false) })),
   state: Effect.sync(() => connection.state())
 })

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
@@ -122,7 +123,10 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
 
   /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
   const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
-    const outcome = yield* client.load(request)
+    // From here on the answer holds that this run may send: whatever happens later is later than this.
+    const sinceMs = yield* Clock.currentTimeMillis
+    yield* inFlight.remember(Identifier.show(request.target), request, sinceMs)
+    const outcome = yield* client.load(request, sinceMs)
     if (outcome._tag === "InUse") {
       if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
       return yield* resolve(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
@@ -193,7 +197,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     return turn
   }
 
-  /** Loads that were interrupted after they may have been sent, by table: StarRocks may still be committing them. */
+  /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
   const abandoned = new Map<string, LeftLoad>()
   let predecessorsKnown = false
 
@@ -227,17 +231,17 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     const table = Identifier.show(request.target)
     const over = onRetrying(table, undefined)
     const send = untilOver(request).pipe(
-      Effect.onInterrupt(() =>
+      Effect.onExit((exit) =>
         Effect.map(Clock.currentTimeMillis, (sinceMs) => {
-          abandoned.set(table, { label: request.label, sinceMs })
+          // Without a result, nobody knows what StarRocks still makes of it.
+          if (Exit.isSuccess(exit)) abandoned.delete(table)
+          else abandoned.set(table, { label: request.label, sinceMs })
         })
-      ),
-      Effect.tap(() => Effect.sync(() => abandoned.delete(table)))
+      )
     )
     const inTurn = Effect.gen(function*() {
       yield* learnOfPredecessors
       yield* settleAbandoned(table, request)
-      yield* inFlight.remember(table, request.label, yield* Clock.currentTimeMillis)
       return yield* send
     })
     return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over)))

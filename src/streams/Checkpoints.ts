@@ -39,9 +39,10 @@ export const next = (current: Standing, batch: Pick<Batch, "boundary" | "rowCoun
   return { position: worth ? boundary : current.position, rowsBehind: batch.rowsBehind > 0 }
 }
 
-/** Starts at the stored checkpoint. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
+/** Starts at the stored checkpoint, for the run that has claimed the slot. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
 export const make = Effect.fnUntraced(function*(
   slot: string,
+  run: string,
   start: Lsn.Lsn,
   session: ReplicationSession
 ): Effect.fn.Return<Checkpoints, never, CheckpointStore> {
@@ -52,7 +53,7 @@ export const make = Effect.fnUntraced(function*(
       SynchronizedRef.updateAndGetEffect(standing, (current) => {
         const moved = complete ? next(current, batch) : current
         if (moved.position === current.position) return Effect.succeed(moved)
-        return store.save(slot, moved.position).pipe(
+        return store.advance(slot, run, moved.position).pipe(
           Effect.andThen(session.confirm(moved.position)),
           Effect.as(moved)
         )

@@ -46,13 +46,22 @@ const STORE_WATCH_EVERY = "1 second"
 export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.Deferred<void>) {
   const session = yield* (yield* ReplicationSource).open(job.start, job.walSenderTimeoutMs)
   const progress = yield* Progress
+  yield* progress.update((state) => ({
+    ...state,
+    phase: "replicating",
+    reason: undefined,
+    position: job.start,
+    stopped: []
+  }))
+  const store = yield* CheckpointStore
+  yield* store.claim(job.origin.slot, job.origin.run, job.start)
   const loads = yield* Loads.make({
     origin: job.origin,
     bytesMax: job.flush.bytes,
     tableCount: job.tables.length,
     onStopped: (stopped) => progress.update((state) => ({ ...state, stopped }))
   })
-  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.start, session)
+  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.origin.run, job.start, session)
 
   const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
     const batch = loaded.batch
@@ -77,14 +86,6 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     })
   }).pipe(Effect.forkScoped)
   yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
-  yield* progress.update((state) => ({
-    ...state,
-    phase: "replicating",
-    reason: undefined,
-    position: job.start,
-    stopped: []
-  }))
-  const store = yield* CheckpointStore
   const storeLost = store.load(job.origin.slot).pipe(
     Effect.repeat(Schedule.spaced(STORE_WATCH_EVERY)),
     Effect.andThen(Effect.never)
@@ -98,6 +99,8 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
     Effect.raceFirst(Effect.raceFirst(session.lost, storeLost))
   )
-  yield* session.flushConfirmations
+  const confirmed = yield* session.flushConfirmations
+  // Without its walsender the slot can still be told, so that it does not keep WAL for nobody.
+  if (!confirmed) yield* store.confirm(job.origin.slot, (yield* session.state).confirmed)
   yield* loads.verdict
 }, Effect.scoped)

@@ -41,6 +41,7 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
  * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
+  const progress = yield* Progress
   let failures = 0
   let failingSinceMs = 0
   let source = SourceRetry.START
@@ -58,7 +59,12 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const error = seen.failure
     const attempts = { failures, elapsedMs: nowMs - failingSinceMs, random: yield* Random.next }
     const policy = Policy.decide(error, settings.retry, attempts)
-    if (policy._tag !== "Retry" || (yield* Deferred.isDone(stop))) return yield* error
+    if (policy._tag !== "Retry") return yield* error
+    if (yield* Deferred.isDone(stop)) {
+      // Nothing was received yet, so there is nothing to drain.
+      if ((yield* progress.get).phase !== "replicating") return
+      return yield* error
+    }
     yield* wait(stop, error, policy.afterMs)
     // Stopped while it waited: nothing was in flight.
     if (yield* Deferred.isDone(stop)) return

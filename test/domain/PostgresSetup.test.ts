@@ -23,6 +23,7 @@ const table = (name: string, changes: Partial<PostgresSetup.TableFacts> = {}): P
     { name: "note", typeOid: 25, typeName: "text", typmod: -1, notNull: false, generated: false }
   ],
   primaryKey: ["id"],
+  primaryKeyDeferrable: false,
   readable: true,
   owned: true,
   ...changes

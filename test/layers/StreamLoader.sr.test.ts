@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { FaultKind } from "../../src/layers/embedded/starrocks/Faults.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
@@ -17,7 +18,9 @@ const request = (label: string, version: number): LoadRequest => ({
   label,
   columns: undefined,
   body: Buffer.from(Array.from({ length: ROWS }, (_, id) => `{"id":${id},"version":${version}}\n`).join("")),
-  rowCount: ROWS
+  rowCount: ROWS,
+  run: "r",
+  lastCommitLsn: Lsn.Lsn.make(1n)
 })
 
 const query = (statement: string) => StarRocksSql.use((sql) => sql.query(statement))

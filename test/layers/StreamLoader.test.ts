@@ -8,6 +8,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { type Options, POLL_MS_MAX, type Retrying, StreamLoader } from "../../src/layers/StreamLoader.ts"
@@ -23,7 +24,9 @@ const request: LoadRequest = {
   label: "dbmazz_1",
   columns: undefined,
   body: BODY,
-  rowCount: ROWS
+  rowCount: ROWS,
+  run: "r",
+  lastCommitLsn: Lsn.Lsn.make(1n)
 }
 
 type Play = (turn: HttpStage.Turn) => void

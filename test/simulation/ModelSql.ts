@@ -1,5 +1,6 @@
 /** The model server's answers to the statements of the setup and of the checkpoint store; it refuses all others. */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
 import { PgSqlError } from "../../src/domain/errors/PgSqlError.ts"
 import type { TransientError } from "../../src/domain/errors/TransientError.ts"
@@ -46,6 +47,8 @@ export class ModelSql {
   #identity: Row = { system_identifier: null, timeline_id: null }
   /** Labels in flight by target, each with the checkpoint it was stored behind. */
   #inFlight: Record<string, Row> = {}
+  /** The run that has claimed the slot. */
+  #run: unknown = null
 
   constructor(world: SqlWorld) {
     this.#world = world
@@ -100,6 +103,9 @@ export class ModelSql {
       const stored = this.#checkpoints.get(String(parameters[0]))
       return stored === undefined ? [] : [{ lsn: signed(stored), left: { ...this.#inFlight } }]
     }
+    if (statement.startsWith("update dbmazz_checkpoints set run = ")) return this.#claim(parameters)
+    if (/as stored set lsn = /.test(statement)) return this.#advance(statement, parameters)
+    if (/pg_replication_slot_advance/.test(statement)) return this.#confirm(parameters)
     if (statement.startsWith("with durable")) return this.#save(statement, parameters)
     if (statement.startsWith("select lsn::text as lsn from dbmazz_checkpoints")) {
       const stored = this.#checkpoints.get(String(parameters[0]))
@@ -112,7 +118,7 @@ export class ModelSql {
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
     if (statement.startsWith("select pg_has_role(c.relowner")) {
-      return postgres.checkpointTable ? [{ owned: true, count: this.#identityColumns ? 3 : 0 }] : []
+      return postgres.checkpointTable ? [{ owned: true, count: this.#identityColumns ? 4 : 0 }] : []
     }
     if (/alter table dbmazz_checkpoints/i.test(statement)) {
       this.#identityColumns = true
@@ -158,12 +164,32 @@ export class ModelSql {
     return []
   }
 
-  #remember([slot, target, label, sinceMs]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+  #remember([, target, label, sinceMs, lastCommit, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    if (run !== this.#run) return []
+    this.#inFlight = { ...this.#inFlight, [String(target)]: { label, sinceMs: Number(sinceMs), lastCommit } }
+    return [{ one: 1 }]
+  }
+
+  #claim([slot, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
     const stored = this.#checkpoints.get(String(slot))
-    if (stored !== undefined) {
-      this.#inFlight = { ...this.#inFlight, [String(target)]: { label, sinceMs: Number(sinceMs), lsn: signed(stored) } }
-    }
-    return []
+    if (stored === undefined) return []
+    this.#run = run
+    return [{ lsn: signed(stored) }]
+  }
+
+  #advance(statement: string, [slot, position, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    if (/stored\.run = \$3/.test(statement) && run !== this.#run) return []
+    const before = this.#checkpoints.get(String(slot))
+    this.#save("on conflict where (excluded.lsn #", [slot, position])
+    return before === this.#checkpoints.get(String(slot)) ? [] : [{ one: 1 }]
+  }
+
+  #confirm([, position]: ReadonlyArray<unknown>): ReadonlyArray<Row> | PgSqlError {
+    const { postgres } = this.#world
+    if (postgres.slot?.active === true) return new PgSqlError({ sqlState: "55006", message: "ERROR: slot is active" })
+    const to = Result.getOrThrow(Lsn.fromText(String(position)))
+    postgres.confirm(to)
+    return [{ pg_replication_slot_advance: null }]
   }
 
   #serverRow(): Row {
@@ -219,7 +245,8 @@ const tableRow = (table: SourceTables.Table): Row => ({
     notNull: column.notNull,
     generated: false
   })),
-  primaryKey: table.key.map((index) => table.columns[index]?.name ?? "")
+  primaryKey: table.key.map((index) => table.columns[index]?.name ?? ""),
+  primaryKeyDeferrable: false
 })
 
 const PUBLICATION_ROW: Row = {

@@ -59,7 +59,7 @@ export const fromSeed = (seed: number): Plan => {
     labelsMax: prng.pick([1, 3, 1_000]),
     classicDuplicates: prng.chance(0.5),
     sendsEmpty: prng.chance(0.3),
-    orphansOutlive: false,
-    statementsOutlive: false
+    orphansOutlive: true,
+    statementsOutlive: true
   }
 }

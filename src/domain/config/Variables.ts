@@ -89,15 +89,15 @@ export const VARIABLES = {
     names: ["FLUSH_BYTES"],
     meaning: "a batch is loaded when it holds this much WAL; also the size at which a load is split",
     unit: "bytes",
-    fallback: String(64 * MIB),
-    example: String(16 * MIB)
+    fallback: String(16 * MIB),
+    example: String(64 * MIB)
   },
   bufferBytesMax: {
     names: ["MAX_BUFFER_BYTES"],
     meaning: "reading pauses while this much is read and not yet acknowledged by StarRocks",
     unit: "bytes",
-    fallback: String(192 * MIB),
-    example: String(512 * MIB)
+    fallback: String(64 * MIB),
+    example: String(256 * MIB)
   },
   retryBaseMs: {
     names: ["RETRY_BASE_MS"],

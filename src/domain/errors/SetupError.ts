@@ -17,6 +17,7 @@ export const SetupReason = Schema.TaggedUnion({
   PgTableNotFound: { table: Schema.String },
   PgTableKind: { table: Schema.String, kind: Schema.String },
   PgPrimaryKeyMissing: { table: Schema.String },
+  PgPrimaryKeyDeferrable: { table: Schema.String },
   PgColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
   PgReplicaIdentityFailed: { table: Schema.String, error: Schema.String },
   PgPublicationFailed: { name: Schema.String, error: Schema.String },
@@ -64,6 +65,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgTableNotFound: (r) => `Table '${r.table}' not found in PostgreSQL. Verify the table exists and is accessible.`,
   PgTableKind: (r) => `'${r.table}' is a ${r.kind}; only ordinary tables can be replicated.`,
   PgPrimaryKeyMissing: (r) => `Table '${r.table}' has no primary key; its rows cannot be matched in StarRocks.`,
+  PgPrimaryKeyDeferrable: (r) =>
+    `The primary key of table '${r.table}' is deferrable: two rows may hold one key within a statement, and which of them ` +
+    `a change belongs to cannot be told from the WAL.`,
   PgColumnTypeUnsupported: (r) =>
     `Column '${r.column}' of table '${r.table}' has type ${r.type}, which has no mapping to StarRocks.`,
   PgReplicaIdentityFailed: (r) => `Failed to set REPLICA IDENTITY FULL on '${r.table}': ${r.error}`,
@@ -132,6 +136,8 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
   PgTableKind: () => "Take it out of TABLES, or name the tables that hold its rows.",
   PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…);`,
+  PgPrimaryKeyDeferrable: (r) =>
+    `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) => `Change the column's type, or take table ${r.table} out of TABLES.`,
   PgReplicaIdentityFailed: (r) =>
     `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
