@@ -1,10 +1,12 @@
 /** `npm run bench -- <name>`: each benchmark prints a table and, on its last line, the same figures as JSON. */
 import * as E2e from "./e2e/E2e.ts"
 import * as Endpoint from "./endpoint/Endpoint.ts"
+import * as Memory from "./memory/Memory.ts"
 
 const BENCHMARKS: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
   e2e: E2e.main,
-  endpoint: Endpoint.main
+  endpoint: Endpoint.main,
+  memory: Memory.main
 }
 
 const [name = "", ...args] = process.argv.slice(2)

@@ -8,6 +8,7 @@ import * as Schedule from "effect/Schedule"
 import * as Settings from "../../src/domain/config/Settings.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import { CheckpointStore } from "../../src/layers/CheckpointStore.ts"
+import { PostgresSql } from "../../src/layers/PostgresSql.ts"
 import { Progress } from "../../src/layers/Progress.ts"
 import * as JobLayers from "../../src/programs/JobLayers.ts"
 import * as Pipeline from "../../src/streams/Pipeline.ts"
@@ -30,15 +31,20 @@ const env = {
 const settings = Result.getOrThrow(Settings.fromEnv(env))
 
 const program = Effect.gen(function*() {
-  yield* (yield* CheckpointStore).prepare
+  const store = yield* CheckpointStore
+  yield* store.prepare
+  yield* (yield* PostgresSql).query(
+    "alter table dbmazz_checkpoints add column if not exists run text, add column if not exists loads_in_flight jsonb"
+  )
   const progress = yield* Progress
   const start = Result.getOrThrow(Lsn.fromText(given.start))
+  yield* store.save(given.slot, start)
   const stop = yield* Deferred.make<void>()
   const startedAt = performance.now()
   const job: Pipeline.Job = {
     start,
     tables: [MAPPING],
-    origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot },
+    origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot, run: "1" },
     flush: settings.flush,
     walSenderTimeoutMs: 60_000
   }

@@ -1,11 +1,13 @@
 /** What is loaded together: a stretch of changes, cut by rows, bytes or time, and split by target table as it grows. */
-import type { Change, RowChange } from "./Change.ts"
+import type { Change, RowChange, TableStop } from "./Change.ts"
 import type { FlushLimits } from "./config/Settings.ts"
 import * as Identifier from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
+import type { TableMapping } from "./Table.ts"
 
 /** Changes of one target in commit order; a segment ends where the table's shape changed. */
 export interface TableShare {
+  readonly mapping: TableMapping
   readonly segments: Array<Array<RowChange>>
 }
 
@@ -14,10 +16,14 @@ export class Batch {
   /** By target, in the order of the first change. */
   readonly tables = new Map<string, TableShare>()
   rowCount = 0
+  /** Tables whose rows end in this batch. */
+  readonly stops: Array<TableStop> = []
   /** Bytes of WAL frames in it: released from the buffer when it is done. */
   bytes = 0
   /** The last position in it up to which every change is in this batch or an earlier one. */
   boundary: Lsn | undefined = undefined
+  /** Rows behind the boundary: of a transaction whose commit a later batch brings. */
+  rowsBehind = 0
   /** Commit time of the last complete transaction, in microseconds since 1970. */
   commitTime: bigint | undefined = undefined
   #lastShare: TableShare | undefined = undefined
@@ -27,10 +33,16 @@ export class Batch {
     this.bytes += change.weight
     if (change._tag === "Boundary") {
       this.boundary = change.position
+      this.rowsBehind = 0
       if (change.commitTime !== undefined) this.commitTime = change.commitTime
       return
     }
+    if (change._tag === "Stop") {
+      this.stops.push(change)
+      return
+    }
     this.rowCount += 1
+    this.rowsBehind += 1
     const share = this.#shareOf(change)
     const segment = share.segments[share.segments.length - 1]
     if (segment !== undefined && segment[0]!.route === change.route) segment.push(change)
@@ -47,7 +59,7 @@ export class Batch {
     const key = Identifier.show(mapping.target)
     let share = this.tables.get(key)
     if (share === undefined) {
-      share = { segments: [] }
+      share = { mapping, segments: [] }
       this.tables.set(key, share)
     }
     this.#lastShare = share

@@ -1,4 +1,5 @@
 /** What the decoded WAL is made of, in commit order: row changes of mapped tables, and positions that may be confirmed. */
+import type { PermanentError } from "./errors/PermanentError.ts"
 import type { Lsn } from "./Lsn.ts"
 import type { RowEncoder } from "./RowEncoder.ts"
 import type { TableMapping } from "./Table.ts"
@@ -49,4 +50,15 @@ export interface Boundary {
   readonly weight: number
 }
 
-export type Change = RowChange | Boundary
+/**
+ * The rows of a table end here: something of it cannot be carried over, and what comes after it is left out. Whoever sees
+ * it must not confirm the position or any later one.
+ */
+export interface TableStop {
+  readonly _tag: "Stop"
+  readonly mapping: TableMapping
+  readonly error: PermanentError
+  readonly weight: number
+}
+
+export type Change = RowChange | Boundary | TableStop

@@ -17,7 +17,7 @@ import type { TableMapping } from "./Table.ts"
 /** What the decoder knows of a relation; a published table that nobody asked for has no route and is skipped. */
 interface KnownRelation {
   readonly relation: Relation
-  readonly route: TableRoute | undefined
+  route: TableRoute | undefined
   transaction: Transaction | undefined
   rowsInTransaction: number
 }
@@ -47,12 +47,17 @@ export class ChangeDecoder {
   /** Skipped bytes that a kept row may still hold in memory: they lie in the same slab. */
   #heldBytes = 0
   #error: PermanentError | undefined = undefined
+  /** Source tables whose rows are left out since something of theirs could not be carried over. */
+  readonly #stopped = new Set<string>()
 
   constructor(mappings: ReadonlyArray<TableMapping>) {
     this.#mappings = new Map(mappings.map((mapping) => [Identifier.show(mapping.source), mapping]))
   }
 
-  /** Decodes frames in order. After a failure the decoder must not be used again. */
+  /**
+   * Decodes frames in order. What is wrong with one table alone is a `Stop` among the changes; a failure says that the
+   * stream cannot be trusted, and the decoder must not be used again.
+   */
   decode(frames: ReadonlyArray<Envelope.WalFrame>): Result.Result<Decoded, PermanentError> {
     this.#changes = []
     this.#skippedBytes = 0
@@ -153,7 +158,7 @@ export class ChangeDecoder {
       )
     }
     const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
-    if (keyOnly) return this.#fail(notFull(known.relation, message._tag, frame))
+    if (keyOnly) return this.#stop(route.mapping, notFull(known.relation, message._tag, frame), weight)
     if (known.transaction !== transaction) {
       known.transaction = transaction
       known.rowsInTransaction = 0
@@ -177,33 +182,31 @@ export class ChangeDecoder {
     if (known !== undefined && sameShape(known.relation, relation)) return
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
     const base = { relation, transaction: known?.transaction, rowsInTransaction: known?.rowsInTransaction ?? 0 }
-    if (mapping === undefined) {
+    if (mapping === undefined || this.#stopped.has(Identifier.show(mapping.source))) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return
     }
     const encoder = RowEncoder.compile(relation, mapping)
-    if (Result.isFailure(encoder)) return this.#fail(shapeChanged(mapping, encoder.failure))
+    if (Result.isFailure(encoder)) {
+      this.#relations.set(relation.relationId, { ...base, route: undefined })
+      return this.#stop(mapping, shapeChanged(mapping, encoder.failure), 0)
+    }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
   }
 
   #truncate(relationIds: ReadonlyArray<number>, frame: Envelope.WalFrame): void {
-    const mapping = relationIds.map((id) => this.#relations.get(id)?.route?.mapping).find((found) =>
-      found !== undefined
-    )
-    if (mapping === undefined) return
-    const table = Identifier.show(mapping.source)
-    this.#fail(
-      new PermanentError({
-        code: "TRUNCATE_UNSUPPORTED",
-        message: `table ${table} was truncated at ${Lsn.format(Envelope.walStart(frame))}; this version does not ` +
-          `carry TRUNCATE over`,
-        remediation:
-          `Run in StarRocks: TRUNCATE TABLE ${Identifier.quoteSrTable(mapping.target)}; then reload what was ` +
-          `written after it, move the slot past the transaction with pg_replication_slot_advance, and run DELETE FROM ` +
-          `dbmazz_checkpoints for the slot, so that replication goes on from there.`,
-        context: { table, lsn: Lsn.format(Envelope.walStart(frame)) }
-      })
-    )
+    const lsn = Lsn.format(Envelope.walStart(frame))
+    for (const id of relationIds) {
+      const mapping = this.#relations.get(id)?.route?.mapping
+      if (mapping !== undefined) this.#stop(mapping, truncated(mapping, lsn), 0)
+    }
+  }
+
+  /** A failure of one table: its rows end here, those of the others go on. */
+  #stop(mapping: TableMapping, error: PermanentError, weight: number): void {
+    this.#stopped.add(Identifier.show(mapping.source))
+    for (const known of this.#relations.values()) if (known.route?.mapping === mapping) known.route = undefined
+    this.#changes.push({ _tag: "Stop", mapping, error, weight: this.#weigh(weight) })
   }
 
   #fail(error: PermanentError): void {
@@ -241,6 +244,18 @@ const unknownRelation = (message: Insert | Update | Delete, frame: Envelope.WalF
     remediation: REPORT,
     context: { lsn: at(frame), relationId: String(message.relationId) }
   })
+
+const truncated = (mapping: TableMapping, lsn: string): PermanentError => {
+  const table = Identifier.show(mapping.source)
+  return new PermanentError({
+    code: "TRUNCATE_UNSUPPORTED",
+    message: `table ${table} was truncated at ${lsn}; this version does not carry TRUNCATE over`,
+    remediation: `Run in StarRocks: TRUNCATE TABLE ${Identifier.quoteSrTable(mapping.target)}; then reload what was ` +
+      `written after it, move the slot past the transaction with pg_replication_slot_advance, and run DELETE FROM ` +
+      `dbmazz_checkpoints for the slot, so that replication goes on from there.`,
+    context: { table, lsn }
+  })
+}
 
 const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): PermanentError => {
   const table = Identifier.quotePgTable({ schema: relation.schema, name: relation.name })

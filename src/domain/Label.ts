@@ -1,7 +1,11 @@
 /**
- * Labels of Stream Loads. StarRocks commits a label at most once per database, so a label must name exactly one set of
- * rows: it is a pure function of where they come from and which they are, and of nothing else (no clock, no counter, no
- * attempt). Two loads of different rows never share a label; the same rows cut the same way always do.
+ * Labels of Stream Loads. StarRocks commits a label at most once per database, so a label must name exactly one load: it is
+ * a pure function of the run of the pipeline that sends it, of where its rows come from and which they are, and of nothing
+ * else (no clock, no counter, no attempt). Every retry of a load is the same label; two loads never share one.
+ *
+ * The run is part of it because a run that starts again at the checkpoint may cut the same rows otherwise: a load of older
+ * rows, cut anew, puts older values over those of a load that had committed before. That one must then be taken again; under
+ * its old label it would be refused as done.
  */
 import * as Identifier from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
@@ -12,6 +16,8 @@ export interface Origin {
   readonly timeline: number
   readonly database: string
   readonly slot: string
+  /** Tells this run of the pipeline from every other. */
+  readonly run: string
 }
 
 /** A row change of a table: the commit LSN of its transaction, and its number among the table's rows in it. */
@@ -41,13 +47,14 @@ const fnv1a64 = (text: string): string => {
   return hash.toString(16).padStart(16, "0")
 }
 
-/** The part of a label that is the same for all loads of one source table into one target. */
+/** The part of a label that is the same for all loads of one source table into one target in one run. */
 export const scope = (origin: Origin, source: Identifier.QualifiedName, target: Identifier.QualifiedName): string => {
   const parts = [
     origin.systemIdentifier,
     String(origin.timeline),
     origin.database,
     origin.slot,
+    origin.run,
     source.schema,
     source.name,
     target.schema,

@@ -1,5 +1,7 @@
 /** One Stream Load: the request that is sent, and sent again unchanged when its fate is unknown. */
+import * as Schema from "effect/Schema"
 import type { QualifiedName } from "./Identifier.ts"
+import type { Lsn } from "./Lsn.ts"
 
 /**
  * `body` is JSON lines. The label is a pure function of what the body holds, so resending label and body is always
@@ -12,7 +14,17 @@ export interface LoadRequest {
   readonly columns: string | undefined
   readonly body: Uint8Array
   readonly rowCount: number
+  /** The run of the pipeline that sends it. */
+  readonly run: string
+  /** LSN of the commit of its last row: a checkpoint behind it says that the load is over. */
+  readonly lastCommitLsn: Lsn
 }
+
+/** StarRocks has no memory for a load of this size, again and again: nothing of it is committed, smaller parts may fit. */
+export class LoadTooLarge extends Schema.TaggedError<LoadTooLarge>()("LoadTooLarge", {
+  label: Schema.String,
+  rowCount: Schema.Int
+}) {}
 
 /** What StarRocks acknowledged. */
 export interface LoadResult {

@@ -6,6 +6,9 @@ import type { SetupReason } from "./errors/SetupError.ts"
 import * as Identifier from "./Identifier.ts"
 import * as Lsn from "./Lsn.ts"
 import * as PgType from "./PgType.ts"
+import * as Identity from "./postgres/Identity.ts"
+import * as SlotState from "./postgres/SlotState.ts"
+import type { Switch } from "./postgres/Timeline.ts"
 import type { SourceTable } from "./Table.ts"
 
 /** The part of the settings that the setup of PostgreSQL follows. */
@@ -13,6 +16,8 @@ export interface Job {
   readonly slot: string
   readonly publication: string
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  /** The checkpoint that this process has stored last; undefined at its first setup. */
+  readonly reached?: Lsn.Lsn | undefined
 }
 
 export interface TableFacts extends SourceTable {
@@ -30,19 +35,6 @@ export interface PublicationFacts {
   readonly delete: boolean
   /** The job's published tables by `schema.name`, with their columns where the server tells (15 and later). */
   readonly tables: ReadonlyMap<string, ReadonlyArray<string> | undefined>
-}
-
-export interface SlotFacts {
-  /** Undefined for a physical slot. */
-  readonly plugin: string | undefined
-  readonly database: string | undefined
-  /** The process that reads from it at the moment. */
-  readonly activePid: number | undefined
-  /** `reserved`, `extended`, `unreserved` or `lost` (13 and later). */
-  readonly walStatus: string | undefined
-  /** Why it was invalidated (`invalidation_reason` of 17, `conflicting` of 16); undefined while it is usable. */
-  readonly invalidation: string | undefined
-  readonly confirmed: Lsn.Lsn | undefined
 }
 
 /** What the role may do with `dbmazz_checkpoints`. */
@@ -65,14 +57,20 @@ export interface Facts {
   /** The job's tables that exist. */
   readonly tables: ReadonlyArray<TableFacts>
   readonly publication: PublicationFacts | undefined
-  readonly slot: SlotFacts | undefined
+  readonly slot: SlotState.SlotFacts | undefined
   readonly checkpointTable: CheckpointTable
   readonly checkpoint: Lsn.Lsn | undefined
+  /** Whose checkpoint it is, as its row says; undefined without a row. */
+  readonly storedIdentity: Identity.Stored | undefined
+  readonly identityColumns: Identity.Columns
+  /** Of the server's timeline, when the checkpoint was made on another one. */
+  readonly history: ReadonlyArray<Switch> | undefined
 }
 
 /** What is to be done, in the order it is done. */
 export type Step =
   | { readonly _tag: "CreateCheckpointTable" }
+  | { readonly _tag: "AddIdentityColumns" }
   | { readonly _tag: "SetReplicaIdentityFull"; readonly table: Identifier.QualifiedName; readonly oid: number }
   | {
     readonly _tag: "CreatePublication" | "AddTablesToPublication"
@@ -82,6 +80,7 @@ export type Step =
   | { readonly _tag: "CreateSlot"; readonly name: string }
   /** `lsn` undefined: the consistent point of the slot created in the step before. */
   | { readonly _tag: "StoreCheckpoint"; readonly slot: string; readonly lsn: Lsn.Lsn | undefined }
+  | ({ readonly _tag: "StoreIdentity"; readonly slot: string } & Identity.Identity)
 
 export interface Plan {
   readonly job: Job
@@ -93,7 +92,6 @@ export interface Plan {
 
 const ORDINARY_TABLE = "r"
 const FULL = "f"
-const PLUGIN = "pgoutput"
 const CHECKPOINT_TABLE = "dbmazz_checkpoints"
 
 const KINDS: ReadonlyMap<string, string> = new Map([
@@ -133,6 +131,7 @@ const tableProblems = (facts: Facts, table: TableFacts): Array<SetupReason> => {
   if (kind !== undefined) return [{ _tag: "PgTableKind", table: name, kind }]
   const problems: Array<SetupReason> = []
   if (table.primaryKey.length === 0) problems.push({ _tag: "PgPrimaryKeyMissing", table: name })
+  else if (table.primaryKeyDeferrable) problems.push({ _tag: "PgPrimaryKeyDeferrable", table: name })
   if (!table.readable) {
     problems.push({ _tag: "PgPrivilegeMissing", table: name, role: facts.role, privilege: "SELECT" })
   }
@@ -206,34 +205,24 @@ const publicationErrors = (job: Job, facts: Facts, tables: ReadonlyArray<TableFa
   return errors
 }
 
-const slotProblems = (job: Job, facts: Facts): Array<SetupReason> => {
-  const { checkpoint, slot } = facts
-  const name = job.slot
-  if (slot === undefined) {
-    return checkpoint === undefined ? [] : [{ _tag: "PgSlotMissing", name, checkpoint: Lsn.format(checkpoint) }]
+/** What is wrong with where replication would start: the server's identity first, positions of another mean nothing. */
+const startProblems = (job: Job, facts: Facts): ReadonlyArray<SetupReason> => {
+  const verdict = identityVerdict(job, facts)
+  if (verdict._tag === "Refused") return [verdict.reason]
+  const { checkpoint, database, slot, walEnd } = facts
+  // An older one, or none, is the work of a server that has forgotten it: nothing of ours goes back while it runs.
+  if (job.reached !== undefined && (checkpoint === undefined || checkpoint < job.reached)) {
+    const known = checkpoint === undefined ? "none" : Lsn.format(checkpoint)
+    return [{ _tag: "PgServerBehind", name: job.slot, checkpoint: known, reached: Lsn.format(job.reached) }]
   }
-  if (slot.plugin !== PLUGIN) return [{ _tag: "PgSlotNotLogical", name, plugin: slot.plugin ?? "none (physical slot)" }]
-  if (slot.database !== facts.database) {
-    return [{ _tag: "PgSlotOtherDatabase", name, slotDatabase: slot.database ?? "", database: facts.database }]
-  }
-  if (slot.walStatus === "lost" || slot.invalidation !== undefined) {
-    return [{ _tag: "PgSlotInvalidated", name, walStatus: slot.invalidation ?? "lost" }]
-  }
-  if (slot.confirmed === undefined) {
-    return [{ _tag: "PgSlotFailed", name, error: "it has no confirmed position; its creation has not finished" }]
-  }
-  if (checkpoint === undefined) return []
-  if (slot.confirmed > checkpoint) {
-    const positions = { checkpoint: Lsn.format(checkpoint), confirmed: Lsn.format(slot.confirmed) }
-    return [{ _tag: "PgSlotAhead", name, ...positions }]
-  }
-  if (checkpoint > facts.walEnd) {
-    // A restored or rewound server: what it writes next would be taken for what was loaded already.
-    const error = `the checkpoint ${Lsn.format(checkpoint)} lies after the end of the server's WAL, ` +
-      `${Lsn.format(facts.walEnd)}: it was made on another server, or before a restore`
-    return [{ _tag: "PgSlotFailed", name, error }]
-  }
-  return []
+  const problem = SlotState.problem({ name: job.slot, database, slot, checkpoint, walEnd })
+  return problem === undefined ? [] : [problem]
+}
+
+const identityVerdict = (job: Job, facts: Facts): Identity.Verdict => {
+  const { checkpoint, history, storedIdentity } = facts
+  if (checkpoint === undefined || storedIdentity === undefined) return { _tag: "Store" }
+  return Identity.judge({ slot: job.slot, checkpoint, stored: storedIdentity, server: facts, history })
 }
 
 const slotSteps = (job: Job, facts: Facts): ReadonlyArray<Step> => {
@@ -265,10 +254,11 @@ export const plan = (job: Job, facts: Facts): Plan => {
   for (const error of publicationErrors(job, facts, tables)) {
     problems.push({ _tag: "PgPublicationFailed", name: job.publication, error })
   }
-  problems.push(...slotProblems(job, facts))
+  problems.push(...startProblems(job, facts))
 
   const steps: Array<Step> = []
   if (facts.checkpointTable === "missing") steps.push({ _tag: "CreateCheckpointTable" })
+  if (facts.identityColumns === "addable") steps.push({ _tag: "AddIdentityColumns" })
   for (const table of tables) {
     if (table.replicaIdentity !== FULL) {
       steps.push({ _tag: "SetReplicaIdentityFull", table: table.name, oid: table.oid })
@@ -281,6 +271,11 @@ export const plan = (job: Job, facts: Facts): Plan => {
     steps.push({ _tag, name: job.publication, tables: unpublished.map((table) => table.name) })
   }
   steps.push(...slotSteps(job, facts))
+  const { systemIdentifier, timeline } = facts
+  const known = systemIdentifier !== "" && timeline !== 0
+  if (known && facts.identityColumns !== "fixed" && identityVerdict(job, facts)._tag === "Store") {
+    steps.push({ _tag: "StoreIdentity", slot: job.slot, systemIdentifier, timeline })
+  }
   return { job, facts, problems, steps }
 }
 
@@ -293,6 +288,13 @@ export const sql = (step: Step): string => {
     case "CreateCheckpointTable":
       return `create table ${CHECKPOINT_TABLE} (slot_name text primary key, lsn bigint not null, ` +
         `updated_at timestamp with time zone default now())`
+    case "AddIdentityColumns":
+      return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
+        `add column if not exists timeline_id integer, add column if not exists run text, ` +
+        `add column if not exists loads_in_flight jsonb`
+    case "StoreIdentity":
+      return `update ${CHECKPOINT_TABLE} set system_identifier = '${step.systemIdentifier}', ` +
+        `timeline_id = ${step.timeline} where slot_name = '${step.slot}'`
     case "SetReplicaIdentityFull":
       return `alter table ${Identifier.quotePgTable(step.table)} replica identity full`
     case "CreatePublication":
@@ -300,7 +302,7 @@ export const sql = (step: Step): string => {
     case "AddTablesToPublication":
       return `alter publication ${Identifier.quotePg(step.name)} add table ${tableList(step.tables)}`
     case "CreateSlot":
-      return `select lsn from pg_create_logical_replication_slot('${step.name}', '${PLUGIN}')`
+      return `select lsn from pg_create_logical_replication_slot('${step.name}', '${SlotState.PLUGIN}')`
     case "StoreCheckpoint":
       return `insert into ${CHECKPOINT_TABLE} (slot_name, lsn) values ('${step.slot}', ` +
         `${step.lsn === undefined ? "the new slot's position" : Lsn.toBigint(step.lsn)})`

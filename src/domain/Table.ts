@@ -24,6 +24,7 @@ export interface SourceTable {
   readonly replicaIdentity: string
   readonly columns: ReadonlyArray<SourceColumn>
   readonly primaryKey: ReadonlyArray<string>
+  readonly primaryKeyDeferrable: boolean
   /** The role may SELECT from it. */
   readonly readable: boolean
 }

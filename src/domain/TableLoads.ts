@@ -77,6 +77,9 @@ export class TableLoads {
   readonly #last: RowChange
   readonly #scope: string
   #next = 0
+  /** The last part, from this row on. */
+  #from = 0
+  #rowsMax = Number.POSITIVE_INFINITY
   #tail: Buffer = Buffer.alloc(0)
   #tailTransaction: Transaction | undefined = undefined
   #tailOperation: AuditColumns.OpType | undefined = undefined
@@ -100,7 +103,7 @@ export class TableLoads {
     const from = this.#next
     writer.truncate()
     let at = from
-    while (at < this.#rows.length && writer.length < this.#options.bytesMax) {
+    while (at < this.#rows.length && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
       const row = this.#rows[at]!
       const { bytes, newTuple, oldTuple } = row.change
       const tail = this.#tailOf(row)
@@ -110,6 +113,7 @@ export class TableLoads {
       if (problem !== undefined) return Result.fail(unrepresentable(row, problem))
       at += 1
     }
+    this.#from = from
     this.#next = at
     return Result.succeed({
       target: this.#route.mapping.target,
@@ -121,8 +125,16 @@ export class TableLoads {
       }),
       columns: encoder.columnsHeader,
       body: writer.view(),
-      rowCount: at - from
+      rowCount: at - from,
+      run: this.#options.origin.run,
+      lastCommitLsn: this.#last.transaction.commitLsn
     })
+  }
+
+  /** Gives the last part again, in halves, and no later part larger than they are. Their labels name their own rows. */
+  halve(): void {
+    this.#rowsMax = Math.max(1, Math.ceil((this.#next - this.#from) / 2))
+    this.#next = this.#from
   }
 
   #tailOf(row: FinalRow): Buffer {

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import type { TransientError } from "../domain/errors/TransientError.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
@@ -17,12 +17,65 @@ export class CheckpointStore extends Context.Service<CheckpointStore, {
   readonly load: (slot: string) => Effect.Effect<Option.Option<Lsn.Lsn>, SetupError.SetupError | TransientError>
   /** Durable when it returns (committed with synchronous_commit on). Never moves a stored position backwards. */
   readonly save: (slot: string, lsn: Lsn.Lsn) => Effect.Effect<void, SetupError.SetupError | TransientError>
+  /**
+   * Makes the run the only one that may move the slot's position; whoever had it before is refused from now on. To be called
+   * when the slot is held. Fails when the position is no longer the one that the run was started at: a save of an earlier
+   * run came late, and what it covers would not be read again.
+   */
+  readonly claim: (
+    slot: string,
+    run: string,
+    start: Lsn.Lsn
+  ) => Effect.Effect<void, SetupError.SetupError | TransientError>
+  /** As `save`, for the run that has claimed the slot; fails for every other. */
+  readonly advance: (
+    slot: string,
+    run: string,
+    lsn: Lsn.Lsn
+  ) => Effect.Effect<void, SetupError.SetupError | TransientError>
+  /** Confirms the position to the slot without a replication connection; fails while somebody reads from the slot. */
+  readonly confirm: (slot: string, lsn: Lsn.Lsn) => Effect.Effect<void, SetupError.SetupError | TransientError>
 }>()("dbmazz/layers/CheckpointStore") {}
 
 /** The table's name; it is found and created by search_path, as dbmazz v1 did. */
 const TABLE = "dbmazz_checkpoints"
 
 const UNDEFINED_TABLE = "42P01"
+const UNDEFINED_COLUMN = "42703"
+
+/**
+ * Reading or writing one row takes milliseconds; what is not answered within this was sent over a connection that is gone,
+ * in ms. A statement that takes effect later all the same does no harm: it never moves a position back.
+ */
+const ANSWER_MS_MAX = 30_000
+
+const unanswered = new TransientError({
+  code: "PG_CONNECTION_LOST",
+  message: `PostgreSQL did not answer a statement on ${TABLE} in time`,
+  remediation: "Check that the server is up and reachable, and that no session holds a lock on the table; dbmazz " +
+    "tries again.",
+  context: { table: TABLE }
+})
+
+/** What a run is told whose slot another run has claimed. */
+export const superseded = (slot: string): TransientError =>
+  new TransientError({
+    code: "PG_SLOT_BUSY",
+    message: `another dbmazz has taken replication slot '${slot}' over`,
+    remediation: "Stop one of the two: one slot serves one job.",
+    context: { slot }
+  })
+
+const moved = (slot: string): TransientError =>
+  new TransientError({
+    code: "PG_CONNECTION_LOST",
+    message: `the checkpoint of slot '${slot}' has moved since this run was started`,
+    remediation: "Nothing: an earlier run stored it late; dbmazz starts again from there.",
+    context: { slot }
+  })
+
+const isUndefinedColumn = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>
+  error._tag === "PgSqlError" && error.sqlState === UNDEFINED_COLUMN
 
 const failed = (error: PgSqlError | TransientError | SetupError.SetupError) =>
   error._tag === "PgSqlError"
@@ -34,8 +87,18 @@ const storedLsn = (value: unknown): Effect.Effect<Lsn.Lsn, SetupError.SetupError
     ? Effect.succeed(Lsn.fromBigint(BigInt(value)))
     : Effect.fail(SetupError.make({ _tag: "CheckpointFailed", error: `column lsn of ${TABLE} is not a bigint` }))
 
-const make = Effect.gen(function*() {
-  const { query } = yield* PostgresSql
+/** The store; `answerMsMax` is how long one statement may take. */
+export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.Return<
+  CheckpointStore["Service"],
+  never,
+  PostgresSql
+> {
+  const sql = yield* PostgresSql
+  const query: typeof sql.query = (statement, parameters) =>
+    Effect.timeoutOrElse(sql.query(statement, parameters), {
+      duration: answerMsMax,
+      orElse: () => Effect.fail(unanswered)
+    })
 
   // CREATE TABLE IF NOT EXISTS asks for the right to create before it looks, which a role may lack by then.
   const prepare = query(`select to_regclass('${TABLE}') is not null as exists`).pipe(
@@ -76,8 +139,57 @@ const make = Effect.gen(function*() {
       [slot, Lsn.toBigint(lsn).toString()]
     ).pipe(Effect.mapError(failed), Effect.asVoid)
 
-  return CheckpointStore.of({ prepare, load, save })
+  const claim = Effect.fnUntraced(function*(slot: string, run: string, start: Lsn.Lsn) {
+    const rows = yield* query(
+      `update ${TABLE} set run = $2 where slot_name = $1 returning lsn::text as lsn`,
+      [slot, run]
+    ).pipe(
+      // A role that may not add the column goes on without the protection.
+      Effect.catchIf(
+        isUndefinedColumn,
+        () => query(`select lsn::text as lsn from ${TABLE} where slot_name = $1`, [slot])
+      ),
+      Effect.mapError(failed)
+    )
+    const row = rows[0]
+    if (row === undefined || (yield* storedLsn(row["lsn"])) !== start) return yield* moved(slot)
+  })
+
+  // The row is locked before the condition is looked at, so a claim that came first is seen.
+  const advance = (slot: string, run: string, lsn: Lsn.Lsn) =>
+    query(
+      `with durable as (select set_config('synchronous_commit', 'on', true) as value)
+       update ${TABLE} as stored set lsn = $2::bigint, updated_at = now() from durable
+        where stored.slot_name = $1 and stored.run = $3 and durable.value = 'on'
+          and ($2::bigint # '-9223372036854775808'::bigint) > (stored.lsn # '-9223372036854775808'::bigint)
+       returning 1`,
+      [slot, Lsn.toBigint(lsn).toString(), run]
+    ).pipe(
+      Effect.flatMap((rows) => rows.length === 0 ? Effect.fail(superseded(slot)) : Effect.void),
+      Effect.catchIf(isUndefinedColumn, () => save(slot, lsn)),
+      Effect.mapError(failed)
+    )
+
+  const confirm = (slot: string, lsn: Lsn.Lsn) =>
+    query("select pg_replication_slot_advance($1::name, $2::pg_lsn)", [slot, Lsn.format(lsn)]).pipe(
+      Effect.mapError((error) =>
+        error._tag === "PgSqlError"
+          ? new TransientError({
+            code: "PG_SQL_FAILED",
+            message: `slot '${slot}' could not be confirmed to ${Lsn.format(lsn)}: ${error.message}`,
+            remediation: "Nothing: the checkpoint is stored, and the slot follows at the next start.",
+            context: { slot, sqlState: error.sqlState }
+          })
+          : error
+      ),
+      Effect.asVoid
+    )
+
+  return CheckpointStore.of({ prepare, load, save, claim, advance, confirm })
 })
 
 /** The store in the source database, on the connection of `PostgresSql`. */
-export const layer: Layer.Layer<CheckpointStore, never, PostgresSql> = Layer.effect(CheckpointStore, make)
+export const layer: Layer.Layer<CheckpointStore, never, PostgresSql> = Layer.effect(
+  CheckpointStore,
+  make(ANSWER_MS_MAX)
+)

@@ -28,11 +28,15 @@ const REPLY_BYTES_MAX = 1024 * 1024
 /** First TCP keep-alive probe after this silence, in ms: finds a peer that vanished while it was to commit. */
 const KEEP_ALIVE_MS = 30_000
 
+const STALE = "this program stood still and must ask again before it sends"
+
 export interface Call {
   readonly method: "GET" | "PUT"
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | undefined
+  /** Asked before each part of the body goes: true when it may no longer be sent. */
+  readonly stale?: () => boolean
   /** False: a connection of its own, closed afterwards. */
   readonly agent: http.Agent | false
 }
@@ -62,6 +66,7 @@ class Conversation {
   readonly limits: Limits
   readonly body: Buffer | undefined
   readonly resume: (answer: Answer) => void
+  readonly stale: () => boolean
   readonly total: NodeJS.Timeout
   phase: NodeJS.Timeout | undefined
   offset = 0
@@ -72,6 +77,7 @@ class Conversation {
   constructor(call: Call, limits: Limits, resume: (answer: Answer) => void) {
     this.limits = limits
     this.resume = resume
+    this.stale = call.stale ?? (() => false)
     this.body = call.body === undefined
       ? undefined
       : Buffer.from(call.body.buffer, call.body.byteOffset, call.body.byteLength)
@@ -110,12 +116,14 @@ class Conversation {
 
   send(): void {
     if (this.bodySent || this.responded || this.over || this.body === undefined) return
+    if (this.stale()) return this.lose(STALE)
     this.bodySent = true
     this.pump(this.body)
   }
 
   pump(body: Buffer): void {
     while (!this.over && !this.responded && this.offset < body.byteLength) {
+      if (this.stale()) return this.lose(STALE)
       this.alive()
       const slice = body.subarray(this.offset, this.offset + SLICE_BYTES)
       this.offset += slice.byteLength

@@ -6,7 +6,8 @@ import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
 import * as Lsn from "../domain/Lsn.ts"
-import type { CheckpointTable, PublicationFacts, SlotFacts, TableFacts } from "../domain/PostgresSetup.ts"
+import type { SlotFacts } from "../domain/postgres/SlotState.ts"
+import type { CheckpointTable, PublicationFacts, TableFacts } from "../domain/PostgresSetup.ts"
 import { PostgresSql, type Row } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
@@ -30,7 +31,8 @@ const TableRow = Schema.Struct({
   readable: Schema.Boolean,
   owned: Schema.Boolean,
   columns: Schema.Array(Column),
-  primaryKey: Schema.Array(Schema.String)
+  primaryKey: Schema.Array(Schema.String),
+  primaryKeyDeferrable: Schema.Boolean
 })
 
 const ServerRow = Schema.Struct({
@@ -66,6 +68,7 @@ const PublicationRow = Schema.Struct({
 const SlotRow = Schema.Struct({
   plugin: Schema.NullOr(Schema.String),
   database: Schema.NullOr(Schema.String),
+  temporary: Schema.Boolean,
   active_pid: Schema.NullOr(Schema.Int),
   wal_status: Schema.optionalKey(Schema.NullOr(Schema.String)),
   invalidation_reason: Schema.optionalKey(Schema.NullOr(Schema.String)),
@@ -108,7 +111,9 @@ export const readTables = Effect.fnUntraced(function*(
                from pg_index i
               cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, position)
                join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-              where i.indrelid = c.oid and i.indisprimary and k.position <= i.indnkeyatts) as "primaryKey"
+              where i.indrelid = c.oid and i.indisprimary and k.position <= i.indnkeyatts) as "primaryKey",
+            exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate)
+              as "primaryKeyDeferrable"
        from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
        join pg_namespace n on n.nspname = wanted.schema
        join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
@@ -197,6 +202,7 @@ export const readSlot = Effect.fnUntraced(function*(
   return {
     plugin: slot.plugin ?? undefined,
     database: slot.database ?? undefined,
+    temporary: slot.temporary,
     activePid: slot.active_pid ?? undefined,
     walStatus: slot.wal_status ?? undefined,
     invalidation: slot.invalidation_reason ?? (slot.conflicting === true ? "conflict with recovery" : undefined),
@@ -224,18 +230,4 @@ export const lockHolders = Effect.fnUntraced(function*(oid: number): Effect.fn.R
     [oid]
   )
   return textOf(rows, "holders")
-})
-
-/** Who has a writing transaction open, in any database: a new slot waits for each of them. Empty when nobody has. */
-export const openTransactions: Effect.Effect<string, Failure, PostgresSql> = Effect.gen(function*() {
-  const { query } = yield* PostgresSql
-  const rows = yield* query(
-    `select ${describeHolders} as holders,
-            (select coalesce(string_agg(format('prepared transaction %L', gid), ', '), '') from pg_prepared_xacts)
-              as prepared
-       from pg_locks l left join pg_stat_activity a on a.pid = l.pid
-      where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
-        and l.pid is not null and l.pid <> pg_backend_pid()`
-  )
-  return [textOf(rows, "holders"), textOf(rows, "prepared")].filter((text) => text !== "").join(", ")
 })

@@ -1,116 +1,119 @@
-/** What a failure of PostgreSQL or of the way to it means: the one table from SQLSTATE and errno to our errors. */
-import { DatabaseError } from "pg"
+/** What `pg` rejects with, as our errors: only a translation, the meaning is in `domain/postgres/Refusal`. */
 import type { PgAddress } from "../domain/config/Settings.ts"
 import { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
+import * as Refusal from "../domain/postgres/Refusal.ts"
 
-/** `connecting`: until the session is ready; `connected`: after. */
-export type Phase = "connecting" | "connected"
+/** The phases of an SQL session. */
+export type Phase = Exclude<Refusal.Phase, "replicating">
 export type PostgresFailure = PgSqlError | TransientError | SetupError.SetupError
 
-/** The login can never succeed as it is: wrong password, no rule in pg_hba.conf, no such database. */
-const LOGIN_REFUSED: ReadonlySet<string> = new Set(["28P01", "28000", "3D000"])
+/** What is known of a rejection: a server's answer has a SQLSTATE, everything else perhaps an errno. */
+export interface Rejection {
+  readonly sqlState: string | undefined
+  readonly errno: string
+  /** The words alone; the server's detail and hint are apart. */
+  readonly text: string
+  readonly severity: string
+  readonly detail: string
+  readonly hint: string
+}
 
-/** The server ends sessions or takes none at the moment; class 08 is added below. */
-const SESSION_ENDED: ReadonlySet<string> = new Set([
-  "57P01", // admin_shutdown
-  "57P02", // crash_shutdown
-  "57P03", // cannot_connect_now
-  "57P05", // idle_session_timeout
-  "25P03", // idle_in_transaction_session_timeout
-  "53300" // too_many_connections
-])
+/** Every SQLSTATE holds a digit; an errno such as EPIPE does not. */
+const SQLSTATE = /^(?=.*\d)[0-9A-Z]{5}$/
 
-/** Refusals of a statement that the same statement may not meet a moment later; classes 53 and 58 are added below. */
-const STATEMENT_TRANSIENT: ReadonlySet<string> = new Set([
-  "40001", // serialization_failure
-  "40P01", // deadlock_detected
-  "55P03", // lock_not_available
-  "57014", // query_canceled
-  "25006" // read_only_sql_transaction, while a failover is under way
-])
+const field = (error: unknown, name: string): string => {
+  const value: unknown = typeof error === "object" && error !== null ? Reflect.get(error, name) : undefined
+  return typeof value === "string" ? value : ""
+}
 
-/** configuration_limit_exceeded: all replication slots are in use, which only a person can change. */
-const LIMIT_REACHED = "53400"
+/**
+ * Reads a rejection of `pg`, of the replication library or of the socket. The original error is never attached to ours: a
+ * driver's error may hold the connection's configuration.
+ */
+export const read = (error: unknown): Rejection => {
+  const code = field(error, "code")
+  const fromServer = field(error, "severity") !== "" || SQLSTATE.test(code)
+  const words = error instanceof Error ? error.message : "unknown failure"
+  return {
+    sqlState: fromServer ? code : undefined,
+    errno: fromServer ? "" : code,
+    text: words === "" ? code : words,
+    severity: field(error, "severity"),
+    detail: field(error, "detail"),
+    hint: field(error, "hint")
+  }
+}
 
-/** Failures of names and sockets. Anything else while connecting (TLS, a broken server) needs a person. */
-const NETWORK: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "ECONNABORTED",
-  "EPIPE",
-  "ETIMEDOUT",
-  "EHOSTUNREACH",
-  "EHOSTDOWN",
-  "ENETUNREACH",
-  "ENETDOWN",
-  "ENOTFOUND",
-  "EAI_AGAIN"
-])
-
-/** What `pg` says, without a code, when the socket ends or does not open in time. */
-const CONNECTION_TEXT =
-  /connection terminated|connection ended|timeout expired|timed? ?out|not queryable|client was closed/i
-
-/** `SEVERITY: message[ DETAIL: …][ HINT: …]`, the form that v1 clients show. */
-const describe = (error: DatabaseError): string =>
-  `${error.severity ?? "ERROR"}: ${error.message}` +
-  (error.detail === undefined ? "" : ` DETAIL: ${error.detail}`) +
-  (error.hint === undefined ? "" : ` HINT: ${error.hint}`)
-
-const codeOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : ""
+/** `SEVERITY: message[ DETAIL: …][ HINT: …]`, the form that v1 clients show; the words alone when no server said them. */
+export const describe = (rejection: Rejection): string =>
+  rejection.sqlState === undefined
+    ? rejection.text
+    : `${rejection.severity === "" ? "ERROR" : rejection.severity}: ${rejection.text}` +
+      (rejection.detail === "" ? "" : ` DETAIL: ${rejection.detail}`) +
+      (rejection.hint === "" ? "" : ` HINT: ${rejection.hint}`)
 
 /** `host:port`, the only part of an address that an error may name. */
 export const place = (address: PgAddress): string => `${address.host}:${address.port}`
 
-/** A lost or refused connection. */
-export const lost = (address: PgAddress, phase: Phase, text: string): TransientError =>
+/** Where a failure comes from, for the error's context: its SQLSTATE or its errno. */
+export const codeContext = (rejection: Rejection): Readonly<Record<string, string>> => ({
+  ...(rejection.sqlState === undefined ? {} : { sqlState: rejection.sqlState }),
+  ...(rejection.errno === "" ? {} : { errno: rejection.errno })
+})
+
+/** A lost or refused connection; with `triesMax` one that nobody knows the meaning of. */
+export const lost = (
+  address: PgAddress,
+  phase: Phase,
+  text: string,
+  context: Readonly<Record<string, string>> = {},
+  triesMax?: number
+): TransientError =>
   new TransientError({
     code: phase === "connecting" ? "PG_UNREACHABLE" : "PG_CONNECTION_LOST",
     message: phase === "connecting"
       ? `PostgreSQL at ${place(address)} cannot be reached: ${text}`
       : `The connection to PostgreSQL at ${place(address)} was lost: ${text}`,
     remediation: "Check that the server runs and that the network lets the connection through; dbmazz tries again.",
-    context: { host: place(address) }
+    context: { host: place(address), ...context },
+    ...(triesMax === undefined ? {} : { triesMax })
   })
 
-/**
- * Classifies whatever `pg` rejects with. The original error is never attached: a driver's error may hold the
- * connection's configuration.
- */
+/** Classifies whatever `pg` rejects with on an SQL session. */
 export const classify = (error: unknown, address: PgAddress, phase: Phase): PostgresFailure => {
-  if (error instanceof DatabaseError) {
-    const sqlState = error.code ?? ""
-    const text = describe(error)
-    if (LOGIN_REFUSED.has(sqlState)) {
-      return SetupError.make({ _tag: "PgConnectionFailed", host: place(address), error: text })
-    }
-    if (SESSION_ENDED.has(sqlState) || sqlState.startsWith("08")) return lost(address, phase, text)
-    return phase === "connecting"
-      ? SetupError.make({ _tag: "PgConnectionFailed", host: place(address), error: text })
-      : new PgSqlError({ sqlState, message: text })
-  }
-  const text = error instanceof Error ? error.message : "unknown failure"
-  const code = codeOf(error)
-  if (phase === "connected" || NETWORK.has(code) || CONNECTION_TEXT.test(text)) {
-    return lost(address, phase, text === "" ? code : text)
-  }
-  return SetupError.make({ _tag: "PgConnectionFailed", host: place(address), error: text })
+  const rejection = read(error)
+  const { errno, sqlState, text } = rejection
+  const verdict = sqlState === undefined
+    ? Refusal.ofErrno(errno, phase, text)
+    : Refusal.ofSqlState(sqlState, phase, text)
+  const said = describe(rejection)
+  if (verdict === "Away") return lost(address, phase, said, codeContext(rejection))
+  if (phase === "connected" && verdict !== "Login") return new PgSqlError({ sqlState: sqlState ?? "", message: said })
+  return verdict === "Unknown"
+    ? lost(address, phase, said, codeContext(rejection), Refusal.UNKNOWN_TRIES_MAX)
+    : SetupError.make({ _tag: "PgConnectionFailed", host: place(address), error: said })
 }
 
+const verdictOn = (error: PgSqlError): Refusal.Verdict => Refusal.ofSqlState(error.sqlState, "connected", error.message)
+
 /** Whether the same statement may succeed later. */
-export const isTransient = (error: PgSqlError): boolean =>
-  STATEMENT_TRANSIENT.has(error.sqlState) || (/^(53|58)/.test(error.sqlState) && error.sqlState !== LIMIT_REACHED)
+export const isTransient = (error: PgSqlError): boolean => verdictOn(error) === "Again"
+
+/** The code of a statement that waited too long for a lock. */
+const LOCK_NOT_AVAILABLE = "55P03"
 
 /** A refused statement as an error for the policy: `reason` when only a person can mend it. */
-export const orReason = (error: PgSqlError, reason: SetupError.SetupReason): TransientError | SetupError.SetupError =>
-  isTransient(error)
+export const orReason = (error: PgSqlError, reason: SetupError.SetupReason): TransientError | SetupError.SetupError => {
+  const verdict = verdictOn(error)
+  return verdict === "Again" || verdict === "Unknown"
     ? new TransientError({
-      code: error.sqlState === "55P03" ? "PG_LOCK_TIMEOUT" : "PG_SQL_FAILED",
+      code: error.sqlState === LOCK_NOT_AVAILABLE ? "PG_LOCK_TIMEOUT" : "PG_SQL_FAILED",
       message: SetupError.describe(reason),
       remediation: "It may pass by itself; when it stays, look at pg_stat_activity and at the server's log.",
-      context: { sqlState: error.sqlState }
+      context: { sqlState: error.sqlState },
+      ...(verdict === "Unknown" ? { triesMax: Refusal.UNKNOWN_TRIES_MAX } : {})
     })
     : SetupError.make(reason)
+}

@@ -2,20 +2,22 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { Client } from "pg"
 import type { PgAddress, Settings } from "../domain/config/Settings.ts"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
-import * as Lsn from "../domain/Lsn.ts"
+import type * as Lsn from "../domain/Lsn.ts"
+import * as Identity from "../domain/postgres/Identity.ts"
 import * as Plan from "../domain/PostgresSetup.ts"
 import type { SourceTable } from "../domain/Table.ts"
+import * as CheckpointIdentity from "./CheckpointIdentity.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
-import * as PostgresClient from "./PostgresClient.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+import * as ReplicationCommand from "./ReplicationCommand.ts"
+import * as SlotCreation from "./SlotCreation.ts"
 
 type Failure = SetupError.SetupError | TransientError
 
@@ -32,46 +34,16 @@ export interface SourceReady {
 }
 
 /** The settings that the setup reads. */
-export type Job = Pick<Settings, "source" | "slot" | "publication" | "tables">
+export type Job = Pick<Settings, "source" | "slot" | "publication" | "tables"> & Pick<Plan.Job, "reached">
 
 /** While we wait for ACCESS EXCLUSIVE, everybody who comes later waits behind us: wait briefly, and more than once. */
 const LOCK_MS_MAX = 2_000
 const LOCK_ATTEMPTS_MAX = 3
 /** Lets the traffic that queued behind us pass. */
 const LOCK_PAUSE_MS = 1_000
-/** A new slot waits for every writing transaction that was open when it began; nobody waits behind it. */
-const SLOT_LOCK_MS_MAX = 5_000
-const SLOT_STATEMENT_MS_MAX = 20_000
-const APPLICATION_NAME = "dbmazz"
-/** The fallback for the system identifier is one command on a new connection. */
-const IDENTIFY_MS_MAX = 10_000
-
 const DUPLICATE_OBJECT = "42710"
 const LOCK_NOT_AVAILABLE = "55P03"
 const DEADLOCK = "40P01"
-const QUERY_CANCELED = "57014"
-
-/** IDENTIFY_SYSTEM is allowed to every role that may replicate. */
-const identifySystem = (source: PgAddress): Effect.Effect<string, Failure> =>
-  Effect.tryPromise({
-    try: async () => {
-      const config = {
-        ...PostgresClient.config(source, APPLICATION_NAME),
-        query_timeout: IDENTIFY_MS_MAX,
-        replication: "database"
-      }
-      const client = new Client(config)
-      client.on("error", () => {}) // the command in flight fails with it
-      try {
-        await client.connect()
-        const { rows } = await client.query<{ systemid: string }>("IDENTIFY_SYSTEM")
-        return rows[0]?.systemid ?? ""
-      } finally {
-        void client.end().catch(() => {})
-      }
-    },
-    catch: (error) => catalogueFailed(source)(PostgresFailure.classify(error, source, "connecting"))
-  })
 
 const catalogueFailed = (source: PgAddress) => (error: PgSqlError | Failure): Failure =>
   error._tag === "PgSqlError"
@@ -89,14 +61,22 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const failed = Effect.mapError(catalogueFailed(job.source))
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
-    (server.mayReplicate ? yield* identifySystem(job.source) : "")
+    (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
   const tables = yield* failed(PostgresCatalog.readTables(job.tables))
   const publication = yield* failed(PostgresCatalog.readPublication(job.publication, job.tables))
   const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
     : undefined
-  return Plan.plan(job, { ...server, systemIdentifier, tables, publication, slot, checkpoint })
+  const identityColumns = yield* failed(CheckpointIdentity.readColumns)
+  const storedIdentity = checkpoint === undefined ? undefined : yield* failed(CheckpointIdentity.read(job.slot))
+  const identity = { systemIdentifier, timeline: server.timeline }
+  const history = server.mayReplicate && storedIdentity !== undefined &&
+      Identity.needsHistory(storedIdentity, identity)
+    ? yield* failed(ReplicationCommand.timelineHistory(job.source, server.timeline))
+    : undefined
+  const checkpointFacts = { checkpoint, identityColumns, storedIdentity, history }
+  return Plan.plan(job, { ...server, systemIdentifier, tables, publication, slot, ...checkpointFacts })
 })
 
 const lockTimedOut = (what: string, holders: string, context: Record<string, string>) =>
@@ -167,40 +147,28 @@ const warnOfGap = (tables: ReadonlyArray<Identifier.QualifiedName>) =>
     tables: tables.map(Identifier.show)
   })
 
-/** Creates the slot and returns its consistent point: every transaction that commits after it will be sent. */
-const createSlot = Effect.fnUntraced(function*(step: Extract<Plan.Step, { _tag: "CreateSlot" }>) {
+/** Where the checkpoint came from is stored beside it, once the columns are there. */
+const addIdentityColumns = Effect.fnUntraced(function*(step: Extract<Plan.Step, { _tag: "AddIdentityColumns" }>) {
   const { query } = yield* PostgresSql
-  const { name } = step
-  const timeouts =
-    `set local lock_timeout = ${SLOT_LOCK_MS_MAX}; set local statement_timeout = ${SLOT_STATEMENT_MS_MAX}`
-  const rows = yield* query(`${timeouts}; ${Plan.sql(step)}`).pipe(
-    Effect.catchIf(
-      (error) => isRefusedWith(error, [LOCK_NOT_AVAILABLE, DEADLOCK, QUERY_CANCELED]),
-      () =>
-        PostgresCatalog.openTransactions.pipe(
-          Effect.flatMap((holders) => lockTimedOut(`Creating replication slot '${name}'`, holders, { slot: name }))
-        )
-    ),
-    Effect.catchTag("PgSqlError", (error) =>
-      Effect.fail(
-        error.sqlState === DUPLICATE_OBJECT
-          ? overtaken(`Replication slot '${name}'`)
-          : PostgresFailure.orReason(error, { _tag: "PgSlotFailed", name, error: error.message })
-      ))
-  )
-  return yield* Effect.fromResult(Lsn.fromText(String(rows[0]?.["lsn"]))).pipe(
-    Effect.mapError((error) => SetupError.make({ _tag: "PgSlotFailed", name, error }))
-  )
+  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`)
 })
+
+const checkpointFailed = (error: PgSqlError | Failure): Failure =>
+  error._tag === "PgSqlError"
+    ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
+    : error
 
 /**
  * Takes the plan's steps in their order; a second run of the same plan's job finds nothing left to do. With problems in
  * the plan it changes nothing and fails with the first, the others are logged.
  */
-export const apply: (plan: Plan.Plan) => Effect.Effect<SourceReady, Failure, PostgresSql | CheckpointStore> = Effect.fn(
+export const apply: (
+  plan: Plan.Plan,
+  slotLimits?: SlotCreation.Limits
+) => Effect.Effect<SourceReady, Failure, PostgresSql | CheckpointStore> = Effect.fn(
   "PostgresSetup.apply"
 )(
-  function*(plan: Plan.Plan) {
+  function*(plan: Plan.Plan, slotLimits: SlotCreation.Limits = SlotCreation.LIMITS) {
     const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
     if (first !== undefined) {
       for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
@@ -226,12 +194,18 @@ export const apply: (plan: Plan.Plan) => Effect.Effect<SourceReady, Failure, Pos
           yield* changePublication(step)
           break
         case "CreateSlot":
-          start = yield* createSlot(step)
+          start = yield* SlotCreation.create(step.name, slotLimits)
           slotCreated = true
           break
         case "StoreCheckpoint":
           start = step.lsn ?? start
           if (start !== undefined) yield* checkpoints.save(step.slot, start)
+          break
+        case "AddIdentityColumns":
+          yield* Effect.mapError(addIdentityColumns(step), checkpointFailed)
+          break
+        case "StoreIdentity":
+          yield* Effect.mapError(CheckpointIdentity.store(step.slot, step), checkpointFailed)
           break
       }
     }

@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Lsn } from "../domain/Lsn.ts"
+import type { StoppedTable } from "../domain/StoppedTable.ts"
+import type { Report } from "./SlotHealth.ts"
 
 /** `setup`: preparing both sides; `replicating`: the pipeline runs; `waiting`: a transient failure is being waited out. */
 export type Phase = "setup" | "replicating" | "waiting"
@@ -19,6 +21,10 @@ export interface ProgressState {
   readonly position: Lsn | undefined
   /** Commit time of the last transaction that was acknowledged, in microseconds since 1970. */
   readonly commitTime: bigint | undefined
+  /** Tables that are left out since something of theirs cannot be carried over; the position stands still meanwhile. */
+  readonly stopped: ReadonlyArray<StoppedTable>
+  /** The slot as PostgreSQL sees it, looked at every minute; undefined before the first look. */
+  readonly slot: Report | undefined
 }
 
 const INITIAL: ProgressState = {
@@ -27,7 +33,9 @@ const INITIAL: ProgressState = {
   rows: 0,
   batches: 0,
   position: undefined,
-  commitTime: undefined
+  commitTime: undefined,
+  stopped: [],
+  slot: undefined
 }
 
 export class Progress extends Context.Service<Progress, {

@@ -8,16 +8,21 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
-import { LogicalReplicationService } from "pg-logical-replication"
+import type { LogicalReplicationService } from "pg-logical-replication"
 import type { PgAddress } from "../domain/config/Settings.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as Envelope from "../domain/pgoutput/Envelope.ts"
+import { Ear } from "../domain/postgres/Ear.ts"
+import type { Hearing, Limits } from "../domain/postgres/Liveness.ts"
 import { FrameArena } from "./FrameArena.ts"
 import { FramePlugin } from "./FramePlugin.ts"
 import * as PostgresClient from "./PostgresClient.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
 import * as ReplicationFailure from "./ReplicationFailure.ts"
+import * as ReplicationSocket from "./ReplicationSocket.ts"
+import type { Wire } from "./ReplicationWire.ts"
 
 const APPLICATION_NAME = "dbmazz"
 /** After its first frame a chunk waits this long for more: a busy server sends one message a packet. */
@@ -36,6 +41,8 @@ export interface SourceOptions {
   readonly publication: string
   /** Bytes received and not released at which reading pauses. */
   readonly bufferBytesMax: number
+  /** Other limits than those that follow from the server's `wal_sender_timeout`. */
+  readonly liveness?: Partial<Limits>
 }
 
 /** What a session looks like from outside. */
@@ -55,32 +62,24 @@ export interface SessionState {
 export type Frames = readonly [Envelope.WalFrame, ...Array<Envelope.WalFrame>]
 export type FramePull = Pull.Pull<Frames, TransientError | SetupError>
 
-interface Socket {
-  pause(): unknown
-  resume(): unknown
-  destroy(): unknown
-}
-
-/** pg's connection, as far as it is needed to pause and to cut its socket. */
-interface Socketed {
-  readonly connection?: { readonly stream?: Socket }
-}
-
 export class ReplicationConnection {
   readonly #options: SourceOptions
   readonly #start: Lsn.Lsn
+  readonly #wire: Wire
   readonly #service: LogicalReplicationService
   readonly #arena = new FrameArena()
-  #socket: Socket | undefined = undefined
+  #socket: ReplicationSocket.Socket | undefined = undefined
+  #pid: number | undefined = undefined
   /** What is waiting, oldest first; only the last one still grows. */
   readonly #chunks: Array<[Envelope.WalFrame, ...Array<Envelope.WalFrame>]> = []
   #waitingBytes = 0
   #bufferedBytes = 0
   #paused = false
+  readonly #ear = new Ear(Date.now())
   #dropping = false
   #end: FramePull | undefined = undefined
   #wake: (() => void) | undefined = undefined
-  #wakeTimer: NodeJS.Timeout | undefined = undefined
+  #cancelWake: (() => void) | undefined = undefined
   #confirmed: Lsn.Lsn
   #server: Lsn.Lsn
   #onKeepalive: (() => void) | undefined = undefined
@@ -89,15 +88,13 @@ export class ReplicationConnection {
   /** The receive buffer of the last message, whole: it also holds the header the library has cut off. */
   #receive: Uint8Array = new Uint8Array(0)
 
-  constructor(options: SourceOptions, start: Lsn.Lsn) {
+  constructor(options: SourceOptions, start: Lsn.Lsn, wire: Wire) {
+    this.#wire = wire
     this.#options = options
     this.#start = start
     this.#confirmed = start
     this.#server = start
-    this.#service = new LogicalReplicationService(
-      PostgresClient.config(options.address, APPLICATION_NAME),
-      { acknowledge: { auto: false, timeoutSeconds: 0 } }
-    )
+    this.#service = wire.service(PostgresClient.config(options.address, APPLICATION_NAME))
     this.#service.on("heartbeat", (lsn, _timestamp, shouldRespond) => this.#keepalive(lsn, shouldRespond))
     this.#service.on("error", (cause) => this.#fail(cause))
   }
@@ -108,7 +105,10 @@ export class ReplicationConnection {
       this.#options.publication,
       (message) => this.#message(message),
       (client) => {
-        this.#socket = (client as Socketed).connection?.stream
+        this.#socket = ReplicationSocket.of(client)
+      },
+      (pid) => {
+        this.#pid = pid
       }
     )
     return new Promise((resolve, reject) => {
@@ -163,8 +163,27 @@ export class ReplicationConnection {
     this.#acknowledge(false)
   }
 
-  /** The regular sign of life: repeats the confirmed position. */
-  readonly sendStatus: Effect.Effect<void> = Effect.sync(() => this.#acknowledge(false))
+  /** The regular sign of life: repeats the confirmed position; asks for an answer after so many ms of silence. */
+  sendStatus(askAfterMs: number): void {
+    this.#acknowledge(this.hearing(Date.now()).silentMs >= askAfterMs)
+  }
+
+  /** The process of the server that sends to us; undefined until it is known. */
+  pid(): number | undefined {
+    return this.#pid
+  }
+
+  /** What has been heard since the last time somebody asked; silence and pauses end with the session. */
+  hearing(nowMs: number): Hearing {
+    const bytes = this.#socket?.bytesRead
+    return bytes === undefined || this.#end !== undefined ? Ear.NOTHING : this.#ear.hear(bytes, nowMs)
+  }
+
+  /** Gives the connection up: nobody is at its other end. */
+  abandon(error: TransientError): void {
+    this.#lose(error)
+    this.#socket?.destroy()
+  }
 
   /** Confirms again and asks for an answer; calls back at the next keepalive. */
   ping(onAnswer: () => void): void {
@@ -189,24 +208,19 @@ export class ReplicationConnection {
 
   async close(): Promise<void> {
     this.#finish(Cause.done())
-    let timer: NodeJS.Timeout | undefined = undefined
-    const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, CLOSE_WAIT_MS)
-    })
-    await Promise.race([this.#service.destroy().then(() => undefined, () => undefined), deadline])
-    clearTimeout(timer)
+    const past = Promise.withResolvers<void>()
+    const cancel = this.#wire.after(CLOSE_WAIT_MS, past.resolve)
+    await Promise.race([this.#service.destroy().then(() => undefined, () => undefined), past.promise])
+    cancel()
     // Past the deadline the server must not go on thinking that we read: it would hold the slot.
     this.#socket?.destroy()
   }
 
   /** The typed form of what pg or the socket reported. */
   classify(cause: unknown): TransientError | SetupError {
-    return ReplicationFailure.classify(cause, {
-      host: `${this.#options.address.host}:${this.#options.address.port}`,
-      slot: this.#options.slot,
-      publication: this.#options.publication,
-      role: this.#options.address.user
-    })
+    const { address, publication, slot } = this.#options
+    const where = { host: PostgresFailure.place(address), slot, publication, role: address.user }
+    return ReplicationFailure.classify(cause, where, this.#socket === undefined ? "connecting" : "replicating")
   }
 
   #message(message: Buffer): void {
@@ -227,10 +241,11 @@ export class ReplicationConnection {
     this.#waitingBytes += frame.end - frame.start
     if (!this.#paused && !this.#hasRoom()) {
       this.#paused = true
+      this.#ear.pause(Date.now())
       this.#socket?.pause()
     }
-    if (this.#wake !== undefined && this.#wakeTimer === undefined) {
-      this.#wakeTimer = setTimeout(() => this.#wakeNow(), CHUNK_LINGER_MS)
+    if (this.#wake !== undefined && this.#cancelWake === undefined) {
+      this.#cancelWake = this.#wire.after(CHUNK_LINGER_MS, () => this.#wakeNow())
     }
   }
 
@@ -239,8 +254,8 @@ export class ReplicationConnection {
   }
 
   #wakeNow(): void {
-    clearTimeout(this.#wakeTimer)
-    this.#wakeTimer = undefined
+    this.#cancelWake?.()
+    this.#cancelWake = undefined
     const wake = this.#wake
     this.#wake = undefined
     wake?.()
@@ -253,7 +268,7 @@ export class ReplicationConnection {
     const onKeepalive = this.#onKeepalive
     this.#onKeepalive = undefined
     onKeepalive?.()
-    if (!this.#dropping) this.#append(keepaliveFrame(position))
+    if (!this.#dropping) this.#append(Envelope.keepalive(position))
   }
 
   #acknowledge(ping: boolean): void {
@@ -263,9 +278,13 @@ export class ReplicationConnection {
   }
 
   #fail(cause: unknown): void {
+    this.#lose(this.classify(cause))
+  }
+
+  #lose(error: TransientError | SetupError): void {
     if (this.#end !== undefined) return
-    this.#loss = this.classify(cause)
-    this.#finish(Effect.fail(this.#loss))
+    this.#loss = error
+    this.#finish(Effect.fail(error))
     this.#onLoss?.()
   }
 
@@ -279,6 +298,7 @@ export class ReplicationConnection {
   #resume(): void {
     if (!this.#paused) return
     this.#paused = false
+    this.#ear.resume(Date.now())
     this.#socket?.resume()
   }
 }
@@ -286,11 +306,4 @@ export class ReplicationConnection {
 const parseLsn = (text: string): Lsn.Lsn => {
   const [high = "0", low = "0"] = text.split("/")
   return Lsn.fromHalves(Number.parseInt(high, 16), Number.parseInt(low, 16))
-}
-
-const keepaliveFrame = (position: Lsn.Lsn): Envelope.WalFrame => {
-  const bytes = Buffer.alloc(Envelope.KEEPALIVE_BYTES)
-  bytes[0] = Envelope.KEEPALIVE
-  bytes.writeBigUInt64BE(position, 1)
-  return { bytes, start: 0, end: bytes.length }
 }

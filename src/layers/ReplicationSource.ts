@@ -11,14 +11,20 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { SetupError } from "../domain/errors/SetupError.ts"
-import type { TransientError } from "../domain/errors/TransientError.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
 import type { Lsn } from "../domain/Lsn.ts"
+import * as Liveness from "../domain/postgres/Liveness.ts"
+import * as SlotTakeover from "../domain/postgres/SlotTakeover.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
 import {
   type FramePull,
   ReplicationConnection,
   type SessionState,
   type SourceOptions
 } from "./ReplicationConnection.ts"
+import * as ReplicationWatch from "./ReplicationWatch.ts"
+import { ReplicationWire } from "./ReplicationWire.ts"
+import * as WalSender from "./WalSender.ts"
 
 /** An open session. Everything ends with the scope it was opened in. */
 export interface ReplicationSession {
@@ -32,16 +38,11 @@ export interface ReplicationSession {
   readonly release: (bytes: number) => Effect.Effect<void>
   /** Stops reading: the frames already received are still given, then the stream ends. */
   readonly drain: Effect.Effect<void>
-  /** Waits until the server has received the last confirmation; bounded, because a dead server answers nothing. */
-  readonly flushConfirmations: Effect.Effect<void>
+  /** Waits until the server has received the last confirmation, and says whether: a dead server answers nothing. */
+  readonly flushConfirmations: Effect.Effect<boolean>
   readonly state: Effect.Effect<SessionState>
 }
 
-/** Standby status messages within one `wal_sender_timeout`: two may be late or lost. */
-const STATUS_PER_TIMEOUT = 4
-/** Interval of status messages to a server whose `wal_sender_timeout` is 0 (off). */
-const STATUS_EVERY_MS_DEFAULT = 10_000
-const STATUS_EVERY_MS_MIN = 100
 /** How long the end of a session waits for the server to take the last confirmation. */
 const FLUSH_WAIT = "2 seconds"
 
@@ -59,27 +60,59 @@ export class ReplicationSource extends Context.Service<ReplicationSource, {
   static readonly layer = (options: SourceOptions): Layer.Layer<ReplicationSource> =>
     Layer.succeed(ReplicationSource, {
       open: Effect.fn("ReplicationSource.open")(function*(start: Lsn, walSenderTimeoutMs: number) {
+        const wire = yield* ReplicationWire
+        const place = { host: PostgresFailure.place(options.address), slot: options.slot }
+        const limits = { ...Liveness.limits(walSenderTimeoutMs), ...options.liveness }
+        const sql = wire.sql === undefined ? undefined : yield* wire.sql(options.address)
         const connection = yield* Effect.acquireRelease(
-          Effect.sync(() => new ReplicationConnection(options, start)),
+          Effect.sync(() => new ReplicationConnection(options, start, wire)),
           (connection) => Effect.promise(() => connection.close())
         )
         yield* Effect.tryPromise({
           try: () => connection.start(),
           catch: (cause) => connection.classify(cause)
-        })
-        yield* connection.sendStatus.pipe(
-          Effect.repeat(Schedule.spaced(statusEveryMs(walSenderTimeoutMs))),
+        }).pipe(
+          Effect.timeoutOrElse({ duration: limits.startMsMax, orElse: () => Effect.fail(unanswered(place)) }),
+          Effect.catchIf(isBusy, (error) =>
+            Effect.flatMap(
+              sql === undefined
+                ? Effect.succeed(undefined)
+                : WalSender.holder(sql.query, options.slot, limits.answerMsMax),
+              (holder) =>
+                Effect.fail(
+                  SlotTakeover.busy(place.slot, place.host, error.context["pid"] ?? "", holder, walSenderTimeoutMs)
+                )
+            ))
+        )
+        yield* Effect.sync(() => connection.sendStatus(limits.statusEveryMs)).pipe(
+          Effect.repeat(Schedule.spaced(limits.statusEveryMs)),
           Effect.forkScoped
         )
+        if (sql !== undefined) {
+          const look = (pid: number) => WalSender.look(sql.query, options.slot, pid, limits.answerMsMax)
+          yield* Effect.forkScoped(ReplicationWatch.watch(watched(connection), look, limits, place))
+        }
         return session(connection)
       })
     })
 }
 
-const statusEveryMs = (walSenderTimeoutMs: number): number =>
-  walSenderTimeoutMs === 0
-    ? STATUS_EVERY_MS_DEFAULT
-    : Math.max(STATUS_EVERY_MS_MIN, Math.min(STATUS_EVERY_MS_DEFAULT, walSenderTimeoutMs / STATUS_PER_TIMEOUT))
+const isBusy = (error: TransientError | SetupError): error is TransientError =>
+  error._tag === "TransientError" && error.code === "PG_SLOT_BUSY"
+
+const unanswered = (place: { readonly host: string; readonly slot: string }): TransientError =>
+  new TransientError({
+    code: "PG_CONNECTION_LOST",
+    message: `replication connection to ${place.host} was given up: the server does not answer START_REPLICATION`,
+    remediation: "Check that the server is up and reachable; replication goes on from the checkpoint.",
+    context: place
+  })
+
+const watched = (connection: ReplicationConnection): ReplicationWatch.Watched => ({
+  pid: () => connection.pid(),
+  hearing: (nowMs) => connection.hearing(nowMs),
+  abandon: (error) => connection.abandon(error)
+})
 
 const session = (connection: ReplicationConnection): ReplicationSession => ({
   pull: connection.pull,
@@ -91,6 +124,7 @@ const session = (connection: ReplicationConnection): ReplicationSession => ({
     const answered = yield* Deferred.make<void>()
     connection.ping(() => Deferred.doneUnsafe(answered, Effect.void))
     yield* Deferred.await(answered)
-  }).pipe(Effect.timeoutOrElse({ duration: FLUSH_WAIT, orElse: () => Effect.void })),
+    return true
+  }).pipe(Effect.timeoutOrElse({ duration: FLUSH_WAIT, orElse: () => Effect.succeed(false) })),
   state: Effect.sync(() => connection.state())
 })

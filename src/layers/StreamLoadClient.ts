@@ -11,7 +11,9 @@ import type { LoadRequest } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
-import * as HttpExchange from "./HttpExchange.ts"
+import { Heartbeat } from "./Heartbeat.ts"
+import type * as HttpExchange from "./HttpExchange.ts"
+import { HttpTransport } from "./HttpTransport.ts"
 
 /** Limits of a load; the reasons stand beside the fields. `totalMs` is the load's own timeout and a minute more. */
 export const LOAD_LIMITS: HttpExchange.Limits = {
@@ -47,9 +49,10 @@ export class StreamLoadClient extends Context.Service<StreamLoadClient, {
   /**
    * Sends one load once, redirects followed with the same headers and bytes, and says what came of it. Never fails:
    * a connection that was refused is a `Transient` outcome, one that broke after the body was on its way `Uncertain`.
-   * Interruption closes the connection and leaves the outcome to the label.
+   * Interruption closes the connection and leaves the outcome to the label. Nothing of the body goes once this program has
+   * stood still after `sinceMs` (of the wall clock), when it was last sure that it may send.
    */
-  readonly load: (request: LoadRequest) => Effect.Effect<Outcome.Outcome>
+  readonly load: (request: LoadRequest, sinceMs: number) => Effect.Effect<Outcome.Outcome>
   /** Asks a front end how far the transaction of a label has come. Never fails: `Unanswered` says why. */
   readonly labelState: (database: string, label: string) => Effect.Effect<Reply.LabelAnswer>
   /** Succeeds when the configured address answers HTTP with a status below 500. */
@@ -84,7 +87,12 @@ const place = (first: URL, last: URL): string =>
   first.host === last.host ? last.host : `${last.host}, to which ${first.host} redirected`
 
 const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
+  const exchange = yield* HttpTransport
   const agents = yield* acquireAgents
+  const heartbeat = yield* Effect.acquireRelease(
+    Effect.sync(() => new Heartbeat()),
+    (made) => Effect.sync(() => made.close())
+  )
   const configured = new URL(sink.url)
   const authorization = Redacted.make(
     `Basic ${Buffer.from(`${sink.user}:${Redacted.value(sink.password)}`, "utf8").toString("base64")}`
@@ -92,10 +100,10 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
 
   /** One request on a redirected address may use the pool; the first address may be a front end, which closes. */
   const ask = Effect.fnUntraced(function*(call: HttpExchange.Call, callLimits: HttpExchange.Limits) {
-    const answer = yield* HttpExchange.exchange(call, callLimits)
+    const answer = yield* exchange(call, callLimits)
     // The server had closed the pooled connection meanwhile: nothing was sent, a fresh one is not another attempt.
     if (answer._tag === "Lost" && answer.pooled && !answer.bodySent) {
-      return yield* HttpExchange.exchange({ ...call, agent: false }, callLimits)
+      return yield* exchange({ ...call, agent: false }, callLimits)
     }
     return answer
   })
@@ -114,12 +122,13 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     return { answer, at: place(call.url, url) }
   })
 
-  const load = Effect.fnUntraced(function*(request: LoadRequest) {
+  const load = Effect.fnUntraced(function*(request: LoadRequest, sinceMs: number) {
     const { answer, at } = yield* follow({
       method: "PUT",
       url: new URL(Target.loadPath(request), configured),
       headers: Target.loadHeaders(request, Redacted.value(authorization)),
       body: request.body,
+      stale: () => heartbeat.stoodStillSince(sinceMs),
       agent: false
     }, limits.load)
     if (answer._tag !== "Lost") return Outcome.classify(answer, request.rowCount)

@@ -2,18 +2,22 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import type { RetryLimits } from "../domain/config/Settings.ts"
+import * as Backoff from "../domain/errors/Backoff.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
-import type { TransientCode } from "../domain/errors/TransientError.ts"
+import * as Policy from "../domain/errors/Policy.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientCode, TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
-import type { LoadRequest, LoadResult } from "../domain/Load.ts"
-import * as Backoff from "../domain/streamload/Backoff.ts"
+import { type LoadRequest, type LoadResult, LoadTooLarge } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
 import * as Target from "../domain/streamload/Target.ts"
+import { InFlightLoads, type LeftLoad } from "./InFlightLoads.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
 
 /** Pause between two questions for the state of a label whose transaction still runs, in ms. */
@@ -24,6 +28,12 @@ const POLL_EVERY_MS = 1_000
  * load's timeout; resending then is safe, because the server refuses a label that is held.
  */
 export const POLL_MS_MAX = 60_000
+
+/** Refusals for want of memory after which the load is to be split: once it may have been the others' fault. */
+const MEMORY_TRIES_MAX = 2
+
+/** What ends a load without its rows. */
+export type LoadFailure = PermanentError | TransientError | SetupError | LoadTooLarge
 
 /** Why a table's load is being sent again. `table` is the target. */
 export interface Retrying {
@@ -41,17 +51,20 @@ export interface Options {
 
 export class StreamLoader extends Context.Service<StreamLoader, {
   /**
-   * Sends the load until it is acknowledged: transient failures are retried for ever with jittered exponential backoff,
+   * Sends the load until it is acknowledged: transient failures are retried, for ever unless limited, with jittered exponential backoff,
    * an uncertain outcome is settled by asking for the label's state, and every retry is the same label and bytes.
    * Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one table
-   * run one after the other, in the order in which they were asked for.
+   * run one after the other, in the order in which they were asked for, and none before a load that an interrupted run or
+   * a killed program may have left is over. Fails with the store's error when a label cannot be remembered: nothing is sent; and with
+   * `LoadTooLarge` when the back end's memory is not enough for it and StarRocks has aborted it.
    */
-  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, PermanentError>
+  readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, LoadFailure>
 }>()("dbmazz/layers/StreamLoader") {
   static readonly layer = (
     retry: RetryLimits,
     options: Options = {}
-  ): Layer.Layer<StreamLoader, never, StreamLoadClient> => Layer.effect(StreamLoader, make(retry, options))
+  ): Layer.Layer<StreamLoader, never, StreamLoadClient | InFlightLoads> =>
+    Layer.effect(StreamLoader, make(retry, options))
 }
 
 /** What the label's state says: committed, or to be sent again and why. */
@@ -63,10 +76,19 @@ type Settlement =
 /** What is remembered of an interrupted load is its label. */
 const NO_BODY = new Uint8Array(0)
 
+const committed = ({ label, rowCount }: LoadRequest, visible: boolean, attempts: number): LoadResult => ({
+  label,
+  loadedRows: rowCount,
+  visible,
+  alreadyLoaded: true,
+  attempts
+})
+
 const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
 
 const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const client = yield* StreamLoadClient
+  const inFlight = yield* InFlightLoads
   const onRetrying = options.onRetrying ?? (() => Effect.void)
 
   /** Settles an outcome that only the label knows. `cause` is what a resend is then blamed on. */
@@ -101,7 +123,10 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
 
   /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
   const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
-    const outcome = yield* client.load(request)
+    // From here on the answer holds that this run may send: whatever happens later is later than this.
+    const sinceMs = yield* Clock.currentTimeMillis
+    yield* inFlight.remember(Identifier.show(request.target), request, sinceMs)
+    const outcome = yield* client.load(request, sinceMs)
     if (outcome._tag === "InUse") {
       if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
       return yield* resolve(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
@@ -125,24 +150,41 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     yield* Effect.sleep(waitMs)
   })
 
+  /** A load that the back ends have no memory for is given back to be split, once StarRocks has aborted it. */
+  const giveBack = Effect.fnUntraced(function*(request: LoadRequest, failure: Outcome.Transient, attempts: number) {
+    const settlement = yield* settle(request, failure)
+    if (settlement._tag === "Committed") return committed(request, settlement.visible, attempts)
+    if (settlement._tag === "Transient") return undefined
+    yield* wait(request, attempts, failure)
+    return yield* new LoadTooLarge({ label: request.label, rowCount: request.rowCount })
+  })
+
   const untilOver = Effect.fnUntraced(function*(request: LoadRequest) {
     // Refusals that are tried a bounded number of times count by code; other failures between them do not excuse them.
     const refusals = new Map<TransientCode, number>()
+    let failingSinceMs: number | undefined = undefined
     for (let attempts = 1;; attempts++) {
       const outcome = yield* attempt(request)
       if (outcome._tag === "Loaded") {
         const { loadedRows, visible } = outcome
         return { label: request.label, loadedRows, visible, alreadyLoaded: false, attempts } satisfies LoadResult
       }
-      if (outcome._tag === "Committed") {
-        const { label, rowCount: loadedRows } = request
-        return { label, loadedRows, visible: outcome.visible, alreadyLoaded: true, attempts } satisfies LoadResult
-      }
+      if (outcome._tag === "Committed") return committed(request, outcome.visible, attempts)
       if (outcome._tag === "Permanent") return yield* Rejection.make(outcome, request, attempts)
       const tries = (refusals.get(outcome.code) ?? 0) + 1
       refusals.set(outcome.code, tries)
       const failure = Outcome.afterTries(outcome, tries)
       if (failure._tag === "Permanent") return yield* Rejection.make(failure, request, attempts)
+      if (outcome.code === "SR_MEMORY" && tries >= MEMORY_TRIES_MAX && request.rowCount > 1) {
+        const loaded: LoadResult | undefined = yield* giveBack(request, failure, attempts)
+        if (loaded !== undefined) return loaded
+      }
+      const nowMs: number = yield* Clock.currentTimeMillis
+      failingSinceMs ??= nowMs
+      if (Policy.isExhausted(retry, nowMs - failingSinceMs)) {
+        const why = `${failure.why} (retried for ${nowMs - failingSinceMs} ms)`
+        return yield* Rejection.make({ _tag: "Permanent", code: "SR_RETRIES_EXHAUSTED", why }, request, attempts)
+      }
       yield* wait(request, attempts, failure)
     }
   })
@@ -155,8 +197,17 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     return turn
   }
 
-  /** Loads that were interrupted after they may have been sent, by table: StarRocks may still be committing them. */
-  const abandoned = new Map<string, { readonly request: LoadRequest; readonly sinceMs: number }>()
+  /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
+  const abandoned = new Map<string, LeftLoad>()
+  let predecessorsKnown = false
+
+  /** What a killed program left is known from the store, once; what this one leaves it knows itself. */
+  const learnOfPredecessors = Effect.suspend(() =>
+    predecessorsKnown ? Effect.void : Effect.map(inFlight.left, (left) => {
+      predecessorsKnown = true
+      for (const [table, load] of left) if (!abandoned.has(table)) abandoned.set(table, load)
+    })
+  )
 
   /**
    * A load of older rows that commits after a newer one would win: wait until the older one is over. A sink that cannot be
@@ -164,13 +215,14 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
    */
   const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest) {
     const left = abandoned.get(table)
-    if (left === undefined || left.request.label === next.label) return
+    if (left === undefined || left.label === next.label) return
+    const older: LoadRequest = { ...next, label: left.label, body: NO_BODY }
     const overMs = left.sinceMs + Target.LOAD_TIMEOUT_SECONDS * 1000
     for (let failures = 1; (yield* Clock.currentTimeMillis) < overMs; failures++) {
       const cause = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: "its load was interrupted" } as const
-      const settlement = yield* settle(left.request, cause)
+      const settlement = yield* settle(older, cause)
       if (settlement._tag !== "Transient") break
-      yield* wait(left.request, failures, settlement)
+      yield* wait(older, failures, settlement)
     }
     abandoned.delete(table)
   })
@@ -178,17 +230,20 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const load = Effect.fn("StreamLoader.load")(function*(request: LoadRequest) {
     const table = Identifier.show(request.target)
     const over = onRetrying(table, undefined)
-    const inTurn = Effect.andThen(
-      settleAbandoned(table, request),
-      untilOver(request).pipe(
-        Effect.onInterrupt(() =>
-          Effect.map(Clock.currentTimeMillis, (sinceMs) => {
-            abandoned.set(table, { request: { ...request, body: NO_BODY }, sinceMs })
-          })
-        ),
-        Effect.tap(() => Effect.sync(() => abandoned.delete(table)))
+    const send = untilOver(request).pipe(
+      Effect.onExit((exit) =>
+        Effect.map(Clock.currentTimeMillis, (sinceMs) => {
+          // Without a result, nobody knows what StarRocks still makes of it.
+          if (Exit.isSuccess(exit)) abandoned.delete(table)
+          else abandoned.set(table, { label: request.label, sinceMs })
+        })
       )
     )
+    const inTurn = Effect.gen(function*() {
+      yield* learnOfPredecessors
+      yield* settleAbandoned(table, request)
+      return yield* send
+    })
     return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over)))
   })
 

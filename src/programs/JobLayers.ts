@@ -2,17 +2,23 @@
 import * as Layer from "effect/Layer"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as CheckpointStore from "../layers/CheckpointStore.ts"
+import { InFlightLoads } from "../layers/InFlightLoads.ts"
 import * as PostgresSql from "../layers/PostgresSql.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import { SlotHealth } from "../layers/SlotHealth.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../layers/StreamLoadClient.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
 
 const APPLICATION_NAME = "dbmazz"
 
-export const layer = (settings: Settings) =>
-  Layer.mergeAll(
+export const layer = (settings: Settings) => {
+  const loader = StreamLoader.layer(settings.retry).pipe(
+    Layer.provide(InFlightLoads.layer(settings.slot)),
+    Layer.provideMerge(StreamLoadClient.layer(settings.sink))
+  )
+  return Layer.mergeAll(
     Progress.layer,
     ReplicationSource.layer({
       address: settings.source,
@@ -20,7 +26,9 @@ export const layer = (settings: Settings) =>
       publication: settings.publication,
       bufferBytesMax: settings.bufferBytesMax
     }),
-    CheckpointStore.layer.pipe(Layer.provideMerge(PostgresSql.layer(settings.source, APPLICATION_NAME))),
-    StarRocksSql.layer(settings.sink),
-    StreamLoader.layer(settings.retry).pipe(Layer.provideMerge(StreamLoadClient.layer(settings.sink)))
+    Layer.mergeAll(CheckpointStore.layer, SlotHealth.layer, loader).pipe(
+      Layer.provideMerge(PostgresSql.layer(settings.source, APPLICATION_NAME))
+    ),
+    StarRocksSql.layer(settings.sink)
   )
+}

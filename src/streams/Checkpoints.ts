@@ -7,6 +7,7 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+import type { Loaded } from "./Loads.ts"
 
 /**
  * A batch without rows moves the checkpoint only when at least this much WAL has passed: storing a checkpoint writes WAL
@@ -16,33 +17,46 @@ const IDLE_ADVANCE_BYTES = 1024 * 1024
 
 export interface Checkpoints {
   /**
-   * Commits the batch's last transaction boundary, when it has one. Batches come in order, each after StarRocks has
-   * acknowledged all of it. Gives the position that is durable now; never moves it back.
+   * Commits the batch's last transaction boundary, when it has one and everything before it is in StarRocks. Batches come
+   * in order, each after it was loaded. Gives the position that is durable now; never moves it back.
    */
-  readonly commit: (batch: Batch) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
+  readonly commit: (loaded: Loaded) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
 }
 
-/** The position to move to after this batch; the current one when there is nothing to store. */
-export const nextPosition = (current: Lsn.Lsn, batch: Pick<Batch, "boundary" | "rowCount">): Lsn.Lsn => {
-  const boundary = batch.boundary
-  if (boundary === undefined || boundary <= current) return current
-  return batch.rowCount > 0 || Lsn.distance(current, boundary) >= IDLE_ADVANCE_BYTES ? boundary : current
+/** Where the slot stands, and whether rows behind it are loaded that a later boundary will cover. */
+export interface Standing {
+  readonly position: Lsn.Lsn
+  readonly rowsBehind: boolean
 }
 
-/** Starts at the stored checkpoint. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
+/** The standing after this batch; the position stays when there is nothing to store. */
+export const next = (current: Standing, batch: Pick<Batch, "boundary" | "rowCount" | "rowsBehind">): Standing => {
+  const { boundary } = batch
+  const rows = current.rowsBehind || batch.rowCount > 0
+  if (boundary === undefined || boundary <= current.position) return { position: current.position, rowsBehind: rows }
+  // A batch that was cut just before a commit leaves the boundary to a batch without rows: it counts all the same.
+  const worth = rows || Lsn.distance(current.position, boundary) >= IDLE_ADVANCE_BYTES
+  return { position: worth ? boundary : current.position, rowsBehind: batch.rowsBehind > 0 }
+}
+
+/** Starts at the stored checkpoint, for the run that has claimed the slot. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
 export const make = Effect.fnUntraced(function*(
   slot: string,
+  run: string,
   start: Lsn.Lsn,
   session: ReplicationSession
 ): Effect.fn.Return<Checkpoints, never, CheckpointStore> {
   const store = yield* CheckpointStore
-  const position = yield* SynchronizedRef.make(start)
+  const standing = yield* SynchronizedRef.make<Standing>({ position: start, rowsBehind: false })
   return {
-    commit: (batch) =>
-      SynchronizedRef.updateAndGetEffect(position, (current) => {
-        const next = nextPosition(current, batch)
-        if (next === current) return Effect.succeed(current)
-        return store.save(slot, next).pipe(Effect.andThen(session.confirm(next)), Effect.as(next))
-      })
+    commit: ({ batch, complete }) =>
+      SynchronizedRef.updateAndGetEffect(standing, (current) => {
+        const moved = complete ? next(current, batch) : current
+        if (moved.position === current.position) return Effect.succeed(moved)
+        return store.advance(slot, run, moved.position).pipe(
+          Effect.andThen(session.confirm(moved.position)),
+          Effect.as(moved)
+        )
+      }).pipe(Effect.map(({ position }) => position))
   }
 })

@@ -6,7 +6,11 @@ import * as AuditColumns from "../domain/AuditColumns.ts"
 import type { Batch, TableShare } from "../domain/Batch.ts"
 import { ByteWriter } from "../domain/ByteWriter.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
+import * as Policy from "../domain/errors/Policy.ts"
+import type { Failure } from "../domain/errors/Policy.ts"
 import type { Origin } from "../domain/Label.ts"
+import { type StoppedTable, StoppedTables } from "../domain/StoppedTable.ts"
+import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
 
@@ -26,23 +30,48 @@ export interface LoadsOptions {
   readonly origin: Origin
   /** Size at which a load is split. */
   readonly bytesMax: number
+  /** Tables of the job: when all of them have stopped, there is nothing left to do. */
+  readonly tableCount: number
+  /** Called with all stopped tables each time one more has stopped. */
+  readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
+}
+
+/** A batch that went through. */
+export interface Loaded {
+  readonly batch: Batch
+  /** Whether StarRocks has every row up to the batch's boundary: false once a table has stopped. */
+  readonly complete: boolean
 }
 
 /** Loads the batches it is given, one batch at a time. */
 export interface Loads {
   /**
-   * Succeeds when StarRocks has acknowledged every row of the batch. Transient failures are retried below; a failure here
-   * means that some rows will never be accepted as they are.
+   * Succeeds when StarRocks has acknowledged every row of the batch but those of stopped tables. Transient failures are
+   * retried below. A table whose rows will never be accepted as they are stops, and its later rows are left out; it fails
+   * when the failure is not one table's, or when no table is left.
    */
-  readonly load: (batch: Batch) => Effect.Effect<Batch, PermanentError>
+  readonly load: (batch: Batch) => Effect.Effect<Loaded, Failure>
+  /** Fails with what stopped the first table, when one has stopped. */
+  readonly verdict: Effect.Effect<void, PermanentError>
 }
 
 export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.fn.Return<Loads, never, StreamLoader> {
   const loader = yield* StreamLoader
   // Bodies are written into buffers that are used again, one for each table in flight.
   const writers: Array<ByteWriter> = []
+  const stopped = new StoppedTables()
 
-  const loadShare = Effect.fnUntraced(function*(share: TableShare, loadOptions: LoadOptions) {
+  const stop = Effect.fnUntraced(function*(mapping: TableMapping, error: PermanentError) {
+    if (!stopped.add(mapping, error, yield* Clock.currentTimeMillis)) return
+    yield* Effect.logError(error.message, { code: error.code, remediation: error.remediation, ...error.context })
+    yield* options.onStopped(stopped.list())
+    if (stopped.size >= options.tableCount) return yield* error
+    yield* Effect.logError("the table is stopped; the others go on, and the slot keeps everything from here on", {
+      table: `${mapping.source.schema}.${mapping.source.name}`
+    })
+  })
+
+  const sendShare = Effect.fnUntraced(function*(share: TableShare, loadOptions: LoadOptions) {
     const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
     for (const segment of share.segments) {
       const loads = new TableLoads(segment, writer, loadOptions)
@@ -50,11 +79,21 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         const request = loads.next()
         if (Result.isFailure(request)) return yield* request.failure
         if (request.success === undefined) break
-        yield* loader.load(request.success)
+        yield* loader.load(request.success).pipe(
+          Effect.catchTag("LoadTooLarge", () => Effect.sync(() => loads.halve()))
+        )
       }
     }
     if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)
   })
+
+  const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<void, Failure> =>
+    stopped.has(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(
+      Effect.catchTag(
+        "PermanentError",
+        (error) => Policy.isOfTable(error.code) ? stop(share.mapping, error) : Effect.fail(error)
+      )
+    )
 
   return {
     load: Effect.fn("Loads.load")(function*(batch: Batch) {
@@ -68,7 +107,13 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         concurrency: TABLES_IN_FLIGHT_MAX,
         discard: true
       })
-      return batch
+      // Rows before the stop are in this batch's shares, or in an earlier batch.
+      yield* Effect.forEach(batch.stops, ({ error, mapping }) => stop(mapping, error), { discard: true })
+      return { batch, complete: stopped.size === 0 }
+    }),
+    verdict: Effect.suspend(() => {
+      const error = stopped.first()
+      return error === undefined ? Effect.void : Effect.fail(error)
     })
   }
 })

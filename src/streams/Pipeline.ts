@@ -6,7 +6,6 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { Batch } from "../domain/Batch.ts"
 import type { FlushLimits } from "../domain/config/Settings.ts"
 import type { Origin } from "../domain/Label.ts"
 import type { Lsn } from "../domain/Lsn.ts"
@@ -14,6 +13,7 @@ import type { TableMapping } from "../domain/Table.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import { SlotHealth } from "../layers/SlotHealth.ts"
 import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
 import * as Checkpoints from "./Checkpoints.ts"
@@ -38,18 +38,34 @@ const BATCHES_AHEAD = 1
 const STORE_WATCH_EVERY = "1 second"
 
 /**
- * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. Fails with a
+ * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. A table that
+ * stops leaves the others running and the position where it is; the run then ends with its error. Fails with a
  * `TransientError` when the connection or the checkpoint store is lost: nothing of this run survives, and a new one
  * starts at the stored checkpoint.
  */
 export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.Deferred<void>) {
   const session = yield* (yield* ReplicationSource).open(job.start, job.walSenderTimeoutMs)
-  const loads = yield* Loads.make({ origin: job.origin, bytesMax: job.flush.bytes })
-  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.start, session)
   const progress = yield* Progress
+  yield* progress.update((state) => ({
+    ...state,
+    phase: "replicating",
+    reason: undefined,
+    position: job.start,
+    stopped: []
+  }))
+  const store = yield* CheckpointStore
+  yield* store.claim(job.origin.slot, job.origin.run, job.start)
+  const loads = yield* Loads.make({
+    origin: job.origin,
+    bytesMax: job.flush.bytes,
+    tableCount: job.tables.length,
+    onStopped: (stopped) => progress.update((state) => ({ ...state, stopped }))
+  })
+  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.origin.run, job.start, session)
 
-  const finish = Effect.fnUntraced(function*(batch: Batch) {
-    const position = yield* checkpoints.commit(batch)
+  const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
+    const batch = loaded.batch
+    const position = yield* checkpoints.commit(loaded)
     yield* session.release(batch.bytes)
     yield* progress.update((state) => ({
       ...state,
@@ -60,9 +76,16 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     }))
   })
 
+  const health = yield* SlotHealth
+  yield* health.watch({
+    slot: job.origin.slot,
+    idle: Effect.map(session.state, (state) => state.bufferedBytes === 0),
+    tell: Effect.fnUntraced(function*(report) {
+      for (const warning of report.warnings) yield* Effect.logWarning(warning)
+      yield* progress.update((state) => ({ ...state, slot: report }))
+    })
+  }).pipe(Effect.forkScoped)
   yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
-  yield* progress.update((state) => ({ ...state, phase: "replicating", reason: undefined, position: job.start }))
-  const store = yield* CheckpointStore
   const storeLost = store.load(job.origin.slot).pipe(
     Effect.repeat(Schedule.spaced(STORE_WATCH_EVERY)),
     Effect.andThen(Effect.never)
@@ -76,5 +99,8 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
     Effect.raceFirst(Effect.raceFirst(session.lost, storeLost))
   )
-  yield* session.flushConfirmations
+  const confirmed = yield* session.flushConfirmations
+  // Without its walsender the slot can still be told, so that it does not keep WAL for nobody.
+  if (!confirmed) yield* store.confirm(job.origin.slot, (yield* session.state).confirmed)
+  yield* loads.verdict
 }, Effect.scoped)

@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type { Settings } from "../domain/config/Settings.ts"
-import type { TransientError } from "../domain/errors/TransientError.ts"
+import * as Policy from "../domain/errors/Policy.ts"
 import * as Lsn from "../domain/Lsn.ts"
-import * as Backoff from "../domain/streamload/Backoff.ts"
+import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
@@ -17,7 +17,8 @@ import * as Setup from "./Setup.ts"
 const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
   const progress = yield* Progress
   yield* progress.update((state) => ({ ...state, phase: "setup" }))
-  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings))
+  const { position } = yield* progress.get
+  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
   yield* Effect.logInfo("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
@@ -26,37 +27,45 @@ const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.D
   yield* Pipeline.run(job, stop)
 })
 
-const wait = Effect.fnUntraced(function*(
-  settings: Settings,
-  stop: Deferred.Deferred<void>,
-  error: TransientError,
-  failures: number
-) {
-  const delayMs = Backoff.delayMs(settings.retry, failures, error.retryAfterMs, yield* Random.next)
+const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: Policy.Failure, afterMs: number) {
   const progress = yield* Progress
   yield* progress.update((state) => ({ ...state, phase: "waiting", reason: error.message }))
-  yield* Effect.logWarning(error.message, { code: error.code, retryInMs: delayMs, remediation: error.remediation })
-  yield* Effect.raceFirst(Effect.sleep(delayMs), Deferred.await(stop))
+  yield* Effect.logWarning(error.message, { code: error.code, retryInMs: afterMs, remediation: error.remediation })
+  yield* Effect.raceFirst(Effect.sleep(afterMs), Deferred.await(stop))
 })
 
 /**
- * Replicates until `stop` is done, then loads and confirms what was received and returns. Transient failures are waited
- * out for ever, with a line in the log each time; every attempt starts at the stored checkpoint and leaves nothing behind.
- * A `SetupError` or a `PermanentError` ends it, and so does a failure of the drain that `stop` asks for: what was received
+ * Replicates until `stop` is done, then loads and confirms what was received and returns. What time can mend is waited
+ * out, as `Policy.decide` says, with a line in the log each time; every attempt starts at the stored checkpoint and leaves
+ * nothing behind. Every other failure ends it, and so does a failure of the drain that `stop` asks for: what was received
  * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
+  const progress = yield* Progress
   let failures = 0
+  let failingSinceMs = 0
+  let source = SourceRetry.START
   while (true) {
-    const startedAt = yield* Clock.currentTimeMillis
+    const startedAtMs = yield* Clock.currentTimeMillis
     const result = yield* Effect.result(attempt(settings, stop))
     if (Result.isSuccess(result)) return
-    const error = result.failure
-    if (error._tag !== "TransientError") return yield* error
+    const nowMs = yield* Clock.currentTimeMillis
     // What ran for longer than the longest wait was well: its backoff starts anew.
-    failures = (yield* Clock.currentTimeMillis) - startedAt > settings.retry.maxMs ? 1 : failures + 1
-    if (yield* Deferred.isDone(stop)) return yield* error
-    yield* wait(settings, stop, error, failures)
+    const wasWell = nowMs - startedAtMs > settings.retry.maxMs
+    failures = wasWell ? 1 : failures + 1
+    if (failures === 1) failingSinceMs = nowMs
+    const seen = SourceRetry.next(wasWell ? SourceRetry.START : source, result.failure, nowMs)
+    source = seen.state
+    const error = seen.failure
+    const attempts = { failures, elapsedMs: nowMs - failingSinceMs, random: yield* Random.next }
+    const policy = Policy.decide(error, settings.retry, attempts)
+    if (policy._tag !== "Retry") return yield* error
+    if (yield* Deferred.isDone(stop)) {
+      // Nothing was received yet, so there is nothing to drain.
+      if ((yield* progress.get).phase !== "replicating") return
+      return yield* error
+    }
+    yield* wait(stop, error, policy.afterMs)
     // Stopped while it waited: nothing was in flight.
     if (yield* Deferred.isDone(stop)) return
   }

@@ -1,7 +1,9 @@
 /** Both sides made ready, PostgreSQL first: nothing is changed on either before both have been found in order. */
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
+import type { Lsn } from "../domain/Lsn.ts"
 import type * as PostgresPlan from "../domain/PostgresSetup.ts"
 import type * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
@@ -14,10 +16,19 @@ export interface Plan {
   readonly target: StarRocksPlan.Plan
 }
 
-/** Looks at both sides; changes nothing. */
-export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings) {
-  const source = yield* PostgresSetup.inspect(settings)
-  const target = yield* StarRocksSetup.inspect(source.facts.tables, settings.sink.database)
+/**
+ * Looks at both sides; changes nothing. `reached` is the position this process has stored before: a server that does not
+ * know it is another one, or has lost some of its past.
+ */
+export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, reached?: Lsn) {
+  const source = yield* PostgresSetup.inspect({ ...settings, reached })
+  const [problem] = source.problems
+  const target = yield* StarRocksSetup.inspect(source.facts.tables, settings.sink.database).pipe(
+    // A source that needs a person is told at once, not when the sink is back.
+    Effect.mapError((error) =>
+      error._tag === "TransientError" && problem !== undefined ? SetupError.make(problem) : error
+    )
+  )
   return { source, target }
 })
 
@@ -40,7 +51,8 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
       systemIdentifier: ready.systemIdentifier,
       timeline: ready.timeline,
       database: settings.source.database,
-      slot: settings.slot
+      slot: settings.slot,
+      run: Math.floor((yield* Random.next) * Number.MAX_SAFE_INTEGER).toString(36)
     },
     flush: settings.flush,
     walSenderTimeoutMs: ready.walSenderTimeoutMs

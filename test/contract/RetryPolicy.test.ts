@@ -12,10 +12,12 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { FaultKind } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { type Retrying, StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as HttpStage from "../support/HttpStage.ts"
+import * as LoadsInFlight from "../support/LoadsInFlight.ts"
 import { ContractServer, external, newLabel, type Shape, tColumns } from "./ContractServer.ts"
 import { administrator } from "./SqlClient.ts"
 import { http } from "./WireHttp.ts"
@@ -30,7 +32,9 @@ const request = (server: Shape, table: string, label: string, n: number): LoadRe
   label,
   columns: undefined,
   body: Buffer.from(Array.from({ length: rowCount }, (_, id) => `{"id":${id},"n":${n}}\n`).join("")),
-  rowCount
+  rowCount,
+  run: "contract",
+  lastCommitLsn: Lsn.Lsn.make(1n)
 })
 
 /** The client of a front end, or of what pretends to be one. */
@@ -48,9 +52,9 @@ const frontEnd = (server: Shape): string => `http://${server.host}:${server.fePo
 
 /** The retrying loader on top of it, with short waits of its own: what the server asks for is longer. */
 const loaderOf = (server: Shape, url = frontEnd(server), told: Array<Retrying> = []) =>
-  StreamLoader.layer({ baseMs: 1, maxMs: 4 }, {
+  StreamLoader.layer({ baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, {
     onRetrying: (_, retrying) => Effect.sync(() => void (retrying !== undefined && told.push(retrying)))
-  }).pipe(Layer.provide(clientOf(server, url)))
+  }).pipe(Layer.provide(clientOf(server, url)), Layer.provide(LoadsInFlight.layer()))
 
 const send = (load: LoadRequest) => StreamLoader.use((loader) => loader.load(load))
 
@@ -107,17 +111,6 @@ const retried: ReadonlyArray<{
   readonly attempts: number
   readonly code: string
 }> = [
-  {
-    title: "129: memory is retried under the same label, whole, until it succeeds [batches are not split]",
-    faulty: true,
-    url: (server, table) =>
-      Effect.sync(() => {
-        server.faults.on("memory", { table, count: 4 })
-        return frontEnd(server)
-      }),
-    attempts: 5,
-    code: "SR_MEMORY"
-  },
   {
     title: "130: a proxy's 200 with HTML or anything that is no reply is never a success, and is tried again",
     url: (server) =>
@@ -202,7 +195,7 @@ layer(ContractServer.layer, live)("our client, when things go wrong", (it) => {
           (turn) => turn.redirect(`http://127.0.0.2:${server.bePort}${turn.path}`),
           "0.0.0.0"
         )
-        const outcome = yield* StreamLoadClient.use((client) => client.load(request(server, table, newLabel(), 1)))
+        const outcome = yield* StreamLoadClient.use((client) => client.load(request(server, table, newLabel(), 1), 0))
           .pipe(
             Effect.provide(clientOf(server, far.url))
           )
@@ -219,7 +212,7 @@ layer(ContractServer.layer, live)("our client, when things go wrong", (it) => {
         const table = yield* server.table(tColumns)
         server.faults.on("redirect-to-dead-port", { table, count: 2 })
         const load = request(server, table, newLabel(), 1)
-        const outcome = yield* StreamLoadClient.use((client) => client.load(load)).pipe(
+        const outcome = yield* StreamLoadClient.use((client) => client.load(load, 0)).pipe(
           Effect.provide(clientOf(server, frontEnd(server)))
         )
         assert.deepInclude(outcome, { _tag: "Transient", code: "SR_UNREACHABLE" })
@@ -309,6 +302,26 @@ layer(ContractServer.layer, live)("our client, when things go wrong", (it) => {
       })
   )
 
+  it.effect.skipIf(external)(
+    "129: memory is retried, and after two tries the load is given back to be split, its label being ABORTED",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* ContractServer
+        const table = yield* server.table(tColumns)
+        const label = newLabel()
+        const told: Array<Retrying> = []
+        server.faults.on("memory", { table })
+        const tooLarge = yield* Effect.flip(send(request(server, table, label, 1))).pipe(
+          Effect.provide(Layer.merge(loaderOf(server, frontEnd(server), told), silent))
+        )
+        server.faults.off("memory")
+        assert.deepInclude(tooLarge, { _tag: "LoadTooLarge", label, rowCount })
+        assert.deepStrictEqual(told.map(({ code }) => code), ["SR_MEMORY", "SR_MEMORY"])
+        assert.strictEqual(yield* stateOf(server, label), "ABORTED")
+        assert.deepStrictEqual(yield* versions(server, table), [])
+      })
+  )
+
   it.effect(
     "132: a status nobody knows that stays stops the table after five tries",
     () =>
@@ -316,7 +329,7 @@ layer(ContractServer.layer, live)("our client, when things go wrong", (it) => {
         const server = yield* ContractServer
         const table = yield* server.table(tColumns)
         const stage = yield* proxy(server, [odd, odd, odd, odd, odd])
-        const error = yield* Effect.flip(send(request(server, table, newLabel(), 1))).pipe(
+        const error = yield* LoadsInFlight.refusalOf(send(request(server, table, newLabel(), 1))).pipe(
           Effect.provide(Layer.merge(loaderOf(server, stage.url), silent))
         )
         assert.deepInclude(error, { _tag: "PermanentError", code: "SR_REJECTED_LOAD" })

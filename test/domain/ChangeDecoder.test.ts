@@ -111,12 +111,38 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     assert.strictEqual(failureOf([RELATION, Bytes.begin(1n), Bytes.insert(1, ["1"])])?.code, "WAL_MALFORMED")
   })
 
-  it("T57 an old row that is only a key, and a TRUNCATE, stop the pipeline instead of losing something", () => {
-    assert.strictEqual(
-      failureOf([RELATION, Bytes.begin(1n), Bytes.remove(1, ["1", null], "K")])?.code,
+  it("T57 an old row that is only a key, a TRUNCATE and a changed shape stop the table instead of losing something", () => {
+    const stopOf = (messages: ReadonlyArray<Buffer>) =>
+      decodeAll([TABLE], messages).flatMap((change) => (change._tag === "Stop" ? [change.error.code] : []))
+    assert.deepStrictEqual(stopOf([RELATION, Bytes.begin(1n), Bytes.remove(1, ["1", null], "K")]), [
       "REPLICA_IDENTITY_NOT_FULL"
+    ])
+    assert.deepStrictEqual(stopOf([RELATION, Bytes.begin(1n), Bytes.truncate([1])]), ["TRUNCATE_UNSUPPORTED"])
+    assert.deepStrictEqual(stopOf([RELATION, Bytes.begin(1n), Bytes.truncate([7])]), [])
+    const wider = Bytes.relation(1, "t", [...COLUMNS, { name: "w", oid: 25 }])
+    assert.deepStrictEqual(stopOf([RELATION, Bytes.begin(1n), wider]), ["SCHEMA_CHANGED"])
+  })
+
+  it("after its stop a table gives no row any more, the others do, and every byte is still accounted for", () => {
+    const other = mapping("u", ["id"], { id: "bigint(20)", v: "varchar(10)" })
+    const frames = [
+      RELATION,
+      Bytes.relation(2, "u", COLUMNS),
+      Bytes.begin(1n),
+      Bytes.insert(1, ["1", "a"]),
+      Bytes.truncate([1]),
+      Bytes.insert(1, ["2", "a"]),
+      RELATION,
+      Bytes.insert(1, ["3", "a"]),
+      Bytes.insert(2, ["4", "a"]),
+      Bytes.commit(1n, 9n)
+    ].map((message) => Bytes.frame(message))
+    const { changes } = Result.getOrThrow(new ChangeDecoder([TABLE, other]).decode(frames))
+    assert.deepStrictEqual(
+      changes.map((change) => (change._tag === "Row" ? change.route.mapping.source.name : change._tag)),
+      ["t", "Stop", "u", "Boundary"]
     )
-    assert.strictEqual(failureOf([RELATION, Bytes.begin(1n), Bytes.truncate([1])])?.code, "TRUNCATE_UNSUPPORTED")
-    assert.isTrue(Result.isSuccess(decodeResult([TABLE], [RELATION, Bytes.begin(1n), Bytes.truncate([7])])))
+    const weight = changes.reduce((sum, change) => sum + change.weight, 0)
+    assert.strictEqual(weight, frames.reduce((sum, frame) => sum + frame.end - frame.start, 0))
   })
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as SetupError from "../../src/domain/errors/SetupError.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
+import type { SlotFacts } from "../../src/domain/postgres/SlotState.ts"
 import * as PostgresSetup from "../../src/domain/PostgresSetup.ts"
 
 const lsn = (value: bigint) => Lsn.Lsn.make(value)
@@ -22,6 +23,7 @@ const table = (name: string, changes: Partial<PostgresSetup.TableFacts> = {}): P
     { name: "note", typeOid: 25, typeName: "text", typmod: -1, notNull: false, generated: false }
   ],
   primaryKey: ["id"],
+  primaryKeyDeferrable: false,
   readable: true,
   owned: true,
   ...changes
@@ -37,9 +39,10 @@ const publication = (changes: Partial<PostgresSetup.PublicationFacts> = {}): Pos
   ...changes
 })
 
-const slot = (changes: Partial<PostgresSetup.SlotFacts> = {}): PostgresSetup.SlotFacts => ({
+const slot = (changes: Partial<SlotFacts> = {}): SlotFacts => ({
   plugin: "pgoutput",
   database: "shop",
+  temporary: false,
   activePid: undefined,
   walStatus: "reserved",
   invalidation: undefined,
@@ -65,6 +68,9 @@ const facts = (changes: Partial<PostgresSetup.Facts> = {}): PostgresSetup.Facts 
   slot: undefined,
   checkpointTable: "missing",
   checkpoint: undefined,
+  storedIdentity: undefined,
+  identityColumns: "addable",
+  history: undefined,
   ...changes
 })
 
@@ -76,6 +82,8 @@ const settled = (changes: Partial<PostgresSetup.Facts> = {}) =>
     slot: slot(),
     checkpointTable: "usable",
     checkpoint: lsn(1_000n),
+    storedIdentity: { systemIdentifier: "7", timeline: 1 },
+    identityColumns: "present",
     ...changes
   })
 
@@ -88,11 +96,13 @@ describe("steps", () => {
     assert.deepStrictEqual(plan(facts()).problems, [])
     assert.deepStrictEqual(steps(facts()), [
       "CreateCheckpointTable",
+      "AddIdentityColumns",
       "SetReplicaIdentityFull",
       "SetReplicaIdentityFull",
       "CreatePublication",
       "CreateSlot",
-      "StoreCheckpoint"
+      "StoreCheckpoint",
+      "StoreIdentity"
     ])
   })
 
@@ -119,7 +129,10 @@ describe("steps", () => {
   it("a slot without a checkpoint is adopted where it stands, never recreated", () => {
     const adopted = plan(settled({ checkpoint: undefined }))
     assert.deepStrictEqual(adopted.problems, [])
-    assert.deepStrictEqual(adopted.steps, [{ _tag: "StoreCheckpoint", slot: "dbmazz_slot", lsn: lsn(1_000n) }])
+    assert.deepStrictEqual(adopted.steps, [
+      { _tag: "StoreCheckpoint", slot: "dbmazz_slot", lsn: lsn(1_000n) },
+      { _tag: "StoreIdentity", slot: "dbmazz_slot", systemIdentifier: "7", timeline: 1 }
+    ])
   })
 
   it("T33 a mixed-case or quoted name reaches the SQL quoted", () => {
@@ -241,9 +254,82 @@ describe("slot and checkpoint", () => {
     assert.deepStrictEqual(tag({ checkpoint: lsn(5_000n) }), [])
   })
 
+  it("a temporary slot belongs to another session and is refused", () => {
+    assert.deepStrictEqual(tag({ slot: slot({ temporary: true }) }), ["PgSlotTemporary"])
+  })
+
   it("a slot of another plugin, kind or database is refused by name", () => {
     assert.deepStrictEqual(tag({ slot: slot({ plugin: "wal2json" }) }), ["PgSlotNotLogical"])
     assert.deepStrictEqual(tag({ slot: slot({ plugin: undefined, database: undefined }) }), ["PgSlotNotLogical"])
     assert.deepStrictEqual(tag({ slot: slot({ database: "other" }) }), ["PgSlotOtherDatabase"])
+  })
+})
+
+describe("identity of the source", () => {
+  const SWITCH = [{ timeline: 1, at: lsn(2_000n) }]
+  const identity = (systemIdentifier: string | undefined, timeline: number | undefined) => ({
+    storedIdentity: { systemIdentifier, timeline }
+  })
+  const tag = (changes: Partial<PostgresSetup.Facts>) => plan(settled(changes)).problems.map((problem) => problem._tag)
+
+  it("T07 T13 a checkpoint of another system is refused before its position is compared with anything", () => {
+    const other = { ...identity("8", 1), slot: slot({ confirmed: lsn(4_000n) }) }
+    assert.deepStrictEqual(tag(other), ["PgSystemChanged"])
+    const [text = ""] = texts(settled(other))
+    assert.include(text, "made on the PostgreSQL system 8, this server is system 7")
+  })
+
+  it("a checkpoint of v1 has no identity: it is accepted, and given one", () => {
+    assert.deepStrictEqual(tag(identity(undefined, undefined)), [])
+    assert.deepStrictEqual(steps(settled(identity(undefined, undefined))), ["StoreIdentity"])
+    const fixed = settled({ ...identity(undefined, undefined), identityColumns: "fixed" })
+    assert.deepStrictEqual(steps(fixed), [], "a role that does not own the table goes on without")
+    const added = settled({ ...identity(undefined, undefined), identityColumns: "addable" })
+    assert.deepStrictEqual(steps(added), ["AddIdentityColumns", "StoreIdentity"])
+  })
+
+  it("T13 a promotion that happened after the checkpoint loses nothing: its new timeline is stored", () => {
+    const promoted = settled({ timeline: 2, history: SWITCH, checkpoint: lsn(2_000n) })
+    assert.deepStrictEqual(promoted.timeline, 2)
+    assert.deepStrictEqual(plan(promoted).problems, [])
+    assert.deepStrictEqual(plan(promoted).steps, [
+      { _tag: "StoreIdentity", slot: "dbmazz_slot", systemIdentifier: "7", timeline: 2 }
+    ])
+  })
+
+  it("T13 a promotion that happened before the checkpoint is refused, with the statement that goes back to it", () => {
+    const lost = settled({ timeline: 2, history: SWITCH, checkpoint: lsn(2_001n) })
+    const [problem] = plan(lost).problems
+    assert.strictEqual(problem?._tag, "PgTimelineLost")
+    const todo = problem === undefined ? "" : SetupError.remedy(problem)
+    assert.include(
+      todo,
+      "UPDATE dbmazz_checkpoints SET lsn = 2000, timeline_id = 2 WHERE slot_name = 'dbmazz_slot';"
+    )
+  })
+
+  it("T13 what cannot be proved is refused: no history, or one that does not come from the checkpoint's timeline", () => {
+    for (const history of [undefined, [], [{ timeline: 4, at: lsn(9_000n) }]]) {
+      const [problem] = plan(settled({ timeline: 5, history })).problems
+      assert.strictEqual(problem?._tag, "PgTimelineLost")
+      assert.include(problem === undefined ? "" : SetupError.remedy(problem), "SET timeline_id = 5 WHERE")
+    }
+  })
+
+  it("T13 T07 a server that has forgotten the checkpoint this process had stored last is refused", () => {
+    const after = (reached: bigint, checkpoint: bigint | undefined) =>
+      PostgresSetup.plan(
+        { ...job, reached: lsn(reached) },
+        settled({ checkpoint: checkpoint === undefined ? undefined : lsn(checkpoint) })
+      ).problems.map((problem) => problem._tag)
+    assert.deepStrictEqual(after(2_000n, 1_999n), ["PgServerBehind"])
+    assert.deepStrictEqual(after(2_000n, 2_000n), [])
+    assert.deepStrictEqual(after(2_000n, 2_001n), [])
+    assert.deepStrictEqual(after(2_000n, undefined), ["PgServerBehind"], "never a new slot in its place")
+  })
+
+  it("a server that does not say who it is is no reason to stop, and nothing false is stored", () => {
+    assert.deepStrictEqual(tag({ systemIdentifier: "" }), [])
+    assert.deepStrictEqual(steps(settled({ systemIdentifier: "", ...identity(undefined, undefined) })), [])
   })
 })

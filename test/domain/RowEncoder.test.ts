@@ -4,7 +4,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { mapping } from "../support/Mappings.ts"
 import * as Bytes from "../support/PgoutputBytes.ts"
-import { decodeAll, decodeResult, loadsOf, rowsOf, SYNCED_AT } from "../support/Rows.ts"
+import { decodeAll, loadsOf, rowsOf, SYNCED_AT } from "../support/Rows.ts"
 
 const OIDS = {
   bool: 16,
@@ -32,6 +32,7 @@ const written = (type: TypeName, target: string, cell: Bytes.Cell, old?: Readonl
     Bytes.begin(100n),
     old === undefined && cell !== undefined ? Bytes.insert(1, ["1", cell]) : Bytes.update(1, old, ["1", cell])
   ])
+  for (const change of changes) if (change._tag === "Stop") throw change.error
   return loadsOf(rowsOf(changes))
 }
 const value = (type: TypeName, target: string, cell: Bytes.Cell, old?: ReadonlyArray<Bytes.Cell>): unknown =>
@@ -160,15 +161,15 @@ describe("RowEncoder: the literal of each type", () => {
 
   it("a relation that no longer fits its target names every column and the remedy", () => {
     const table = mapping("t", ["id"], { id: "bigint(20)", v: "int(11)" })
-    const result = decodeResult([table], [
+    const [stop] = decodeAll([table], [
       Bytes.relation(1, "t", [{ name: "id", oid: 20 }, { name: "v", oid: 25 }, { name: "w", oid: 25 }])
     ])
-    assert.isTrue(Result.isFailure(result))
-    if (!Result.isFailure(result)) return
-    assert.strictEqual(result.failure.code, "SCHEMA_CHANGED")
-    assert.include(result.failure.message, "column 'v': text cannot be written to int(11)")
-    assert.include(result.failure.message, "column 'w': the target table has no column of this name")
-    assert.include(result.failure.remediation, "ALTER TABLE `d`.`t`")
+    assert.strictEqual(stop?._tag, "Stop")
+    if (stop?._tag !== "Stop") return
+    assert.strictEqual(stop.error.code, "SCHEMA_CHANGED")
+    assert.include(stop.error.message, "column 'v': text cannot be written to int(11)")
+    assert.include(stop.error.message, "column 'w': the target table has no column of this name")
+    assert.include(stop.error.remediation, "ALTER TABLE `d`.`t`")
   })
 })
 

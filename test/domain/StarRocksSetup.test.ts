@@ -24,6 +24,7 @@ const orders = (members: Partial<SourceTable> = {}): SourceTable => ({
   replicaIdentity: "f",
   columns: [sourceColumn("id", { typeOid: INT8, typeName: "bigint", notNull: true }), sourceColumn("name")],
   primaryKey: ["id"],
+  primaryKeyDeferrable: false,
   readable: true,
   ...members
 })

@@ -6,6 +6,7 @@ import type { PgAddress } from "../../src/domain/config/Settings.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
+import * as LinkProxy from "../support/LinkProxy.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 
 const store = CheckpointStore.CheckpointStore
@@ -94,6 +95,27 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointStore", 
       }).pipe(on(address))
       const seen = yield* PostgresServer.run(address, "select setting from seen")
       assert.deepStrictEqual(seen, [{ setting: "on" }, { setting: "on" }], "as the commit sees it")
+    }))
+
+  it.effect("T16 a checkpoint over a half-open connection fails in time, and the next one has a connection of its own", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const proxy = yield* LinkProxy.start(address)
+      yield* Effect.gen(function*() {
+        const { load, prepare, save } = yield* store
+        yield* prepare
+        yield* proxy.setModeOfOpen({ _tag: "blackhole" })
+        const error = yield* Effect.flip(save("s", Lsn.Lsn.make(1n))).pipe(Effect.timeout("5 seconds"))
+        assert.strictEqual(error._tag === "TransientError" && error.code, "PG_CONNECTION_LOST")
+        yield* save("s", Lsn.Lsn.make(2n))
+        assert.deepStrictEqual(yield* load("s"), Option.some(Lsn.Lsn.make(2n)))
+      }).pipe(
+        Effect.provide(
+          Layer.effect(CheckpointStore.CheckpointStore, CheckpointStore.make(1_000)).pipe(
+            Layer.provide(PostgresSql.layer({ ...address, host: proxy.host, port: proxy.port }, "dbmazz test"))
+          )
+        )
+      )
     }))
 
   it.effect("looking for a checkpoint (the check command) creates nothing", () =>

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
@@ -7,6 +8,7 @@ import * as Lsn from "../../src/domain/Lsn.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import * as PostgresSetup from "../../src/layers/PostgresSetup.ts"
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
+import * as SlotCreation from "../../src/layers/SlotCreation.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 
 const on = (address: PgAddress) =>
@@ -22,9 +24,12 @@ const jobOf = (source: PgAddress, changes: Partial<PostgresSetup.Job> = {}): Pos
   ...changes
 })
 
+/** Seconds where production has minutes. */
+const SLOT_LIMITS = { lockMs: 500, waitMsMax: 2_000 }
+
 const setUp = (job: PostgresSetup.Job) =>
   PostgresSetup.inspect(job).pipe(
-    Effect.flatMap(PostgresSetup.apply),
+    Effect.flatMap((plan) => PostgresSetup.apply(plan, SLOT_LIMITS)),
     on(job.source),
     Effect.provideService(References.MinimumLogLevel, "Fatal")
   )
@@ -137,6 +142,21 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       const plan = yield* PostgresSetup.inspect(jobOf(address, { tables })).pipe(on(address))
       assert.deepStrictEqual(plan.facts.tables, [])
       assert.deepStrictEqual(plan.problems.map((problem) => problem._tag), ["PgTableNotFound", "PgTableNotFound"])
+    }))
+
+  it.effect("T27 a slot or publication whose name fits ours as a pattern is another one", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address, { publication: "dbmazz%pub", slot: `a_b_${address.database}` })
+      yield* PostgresServer.run(address, "create publication dbmazz_x_pub for table orders")
+      yield* PostgresServer.run(address, "select pg_create_logical_replication_slot($1, 'pgoutput')", [
+        `axb_${address.database}`
+      ])
+      const plan = yield* PostgresSetup.inspect(job).pipe(on(address))
+      assert.isUndefined(plan.facts.publication)
+      assert.isUndefined(plan.facts.slot)
+      assert.isTrue((yield* setUp(job)).slotCreated)
+      assert.isFalse((yield* setUp(job)).slotCreated)
     }))
 
   it.effect("T47 T33 mixed-case names with quotes, dots and spaces are set up like any other", () =>
@@ -293,6 +313,24 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       assert.deepStrictEqual((yield* problemsOf(physical)).map((problem) => problem._tag), ["PgSlotNotLogical"])
     }))
 
+  it.effect("a slot for two-phase commit and failover is used as it is; a temporary one belongs to another session", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address)
+      yield* PostgresServer.run(
+        address,
+        "select pg_create_logical_replication_slot($1, 'pgoutput', twophase => true, failover => true)",
+        [job.slot]
+      )
+      assert.isFalse((yield* setUp(job)).slotCreated)
+      const owner = yield* PostgresServer.connect(address)
+      const temporary = jobOf(address, { slot: `temporary_${address.database}` })
+      yield* Effect.promise(() =>
+        owner.query("select pg_create_logical_replication_slot($1, 'pgoutput', temporary => true)", [temporary.slot])
+      )
+      assert.deepStrictEqual((yield* problemsOf(temporary)).map((problem) => problem._tag), ["PgSlotTemporary"])
+    }))
+
   it.effect("a table that is in use blocks nobody for long, and the error names who holds it", () =>
     Effect.gen(function*() {
       const address = yield* freshShop
@@ -325,13 +363,54 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
         "begin; create table prepared (); prepare transaction 'left over'"
       )
       const error = yield* Effect.flip(setUp(jobOf(address)))
-      assert.strictEqual(error._tag === "TransientError" && error.code, "PG_LOCK_TIMEOUT")
-      assert.include(error.message, `pid ${pid} (no application name, idle in transaction)`)
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgSlotBlocked")
+      assert.include(error.message, `pid ${pid} (no application name, idle in transaction, open for`)
       assert.include(error.message, "prepared transaction 'left over'")
+      const remediation = error._tag === "SetupError" ? error.remediation : ""
+      assert.include(remediation, `SELECT pg_terminate_backend(${pid});`)
+      assert.include(remediation, `ROLLBACK PREPARED 'left over'; -- in database ${address.database}`)
       assert.isUndefined(yield* slotOf(jobOf(address)), "no half-made slot is left to keep WAL (T12)")
       yield* Effect.promise(() => writer.query("rollback"))
       yield* PostgresServer.run(address, "rollback prepared 'left over'")
       assert.isTrue((yield* setUp(jobOf(address))).slotCreated)
+    }))
+
+  it.effect("T12 a creation that is given up leaves no slot, even when the transaction it waited for ends later", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const writer = yield* PostgresServer.connect(address)
+      yield* Effect.promise(() => writer.query("begin; select pg_current_xact_id()"))
+      const creating = yield* Effect.forkChild(
+        SlotCreation.create("given_up", { lockMs: 30_000, waitMsMax: 60_000 }).pipe(on(address))
+      )
+      const waits = "exists (select from pg_stat_activity where query ~ 'given_up' and wait_event = 'transactionid')"
+      yield* PostgresServer.until(address, waits)
+      yield* Fiber.interrupt(creating)
+      yield* PostgresServer.until(address, `not ${waits}`)
+      yield* Effect.promise(() => writer.query("rollback"))
+      yield* Effect.sleep("500 millis")
+      const slots = yield* PostgresServer.run(address, "select from pg_replication_slots where slot_name = 'given_up'")
+      assert.deepStrictEqual(slots, [])
+    }).pipe(Effect.timeout("15 seconds")))
+
+  it.effect("T10 a slot whose transactions end in time is created, and each wait is told with their pid", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const writer = yield* PostgresServer.connect(address)
+      yield* Effect.promise(() => writer.query("begin; select pg_current_xact_id()"))
+      const name = `patient_${address.database}`
+      const creating = yield* Effect.forkChild(
+        SlotCreation.create(name, { lockMs: 300, waitMsMax: 20_000 }).pipe(on(address))
+      )
+      yield* Effect.sleep("2 seconds")
+      yield* Effect.promise(() => writer.query("rollback"))
+      const point = yield* Fiber.join(creating)
+      const found = yield* PostgresServer.run(
+        address,
+        "select confirmed_flush_lsn::text as confirmed from pg_replication_slots where slot_name = $1",
+        [name]
+      )
+      assert.deepStrictEqual(found, [{ confirmed: Lsn.format(point) }])
     }))
 
   it.effect("T80 a role without rights hears all that is missing at once", () =>

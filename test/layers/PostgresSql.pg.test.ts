@@ -76,6 +76,40 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PostgresSql", (it)
       assert.deepStrictEqual(answers.map((rows) => rows[0]?.["n"]), numbers)
     }))
 
+  it.effect("T76 a table that is altered between two runs of a statement does not break the second", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      yield* PostgresServer.run(address, "create table t (id int); insert into t values (1)")
+      yield* Effect.gen(function*() {
+        const [all, one] = ["select * from t", "select * from t where id = $1"]
+        for (const column of ["a", "b", "c"]) {
+          yield* query(all)
+          yield* query(one, [1])
+          yield* PostgresServer.run(address, `alter table t add column ${column} int default 7`)
+          assert.deepStrictEqual((yield* query(all))[0]?.[column], 7)
+          assert.deepStrictEqual((yield* query(one, [1]))[0]?.[column], 7)
+        }
+      }).pipe(on(address))
+    }))
+
+  it.effect("T77 a server that has too many connections is waited for, and answers again when there is room", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const role = yield* PostgresServer.freshRole(address, "connection limit 1")
+      const only = yield* Effect.scoped(Effect.gen(function*() {
+        yield* PostgresServer.connect(role)
+        return yield* Effect.flip(query("select 1")).pipe(on(role))
+      }))
+      assert.strictEqual(only._tag === "TransientError" && only.code, "PG_UNREACHABLE")
+      assert.include(only.message, "too many connections")
+      assert.strictEqual(only._tag === "TransientError" && only.triesMax, undefined, "for as long as it takes")
+      const again = query("select 1 as one").pipe(
+        on(role),
+        Effect.retry({ schedule: PostgresServer.pollEvery, while: (error) => error._tag === "TransientError" })
+      )
+      assert.deepStrictEqual(yield* again, [{ one: 1 }])
+    }))
+
   it.effect("a server's refusal shows severity, detail and hint, as v1 clients do, with its SQLSTATE", () =>
     Effect.gen(function*() {
       const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
@@ -159,5 +193,35 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PostgresSql", (it)
         address,
         "not exists (select from pg_stat_activity where application_name = 'closing')"
       )
+    }))
+})
+
+layer(PostgresServer.layer(), { excludeTestServices: true })("PostgresSql and a server that stops", (it) => {
+  it.effect("T77 a server that is shutting down, away, or starting is waited for", () =>
+    Effect.gen(function*() {
+      const { server } = yield* PostgresServer.PostgresServer
+      const seen = new Set<string>()
+      const ask = Effect.gen(function*() {
+        const error = yield* Effect.flip(query("select 1")).pipe(on(server.address))
+        assert.strictEqual(error._tag === "TransientError" && error.code, "PG_UNREACHABLE")
+        assert.strictEqual(error._tag === "TransientError" && error.triesMax, undefined)
+        seen.add(/shutting down|ECONNREFUSED|starting up/.exec(error.message)?.[0] ?? error.message)
+      })
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* PostgresServer.connect(server.address)
+        // A smart shutdown waits for the session above and refuses every other.
+        process.kill(server.pid() ?? 0, "SIGTERM")
+        yield* ask.pipe(
+          Effect.repeat({ schedule: PostgresServer.pollEvery, until: () => seen.has("shutting down") }),
+          Effect.retry({ schedule: PostgresServer.pollEvery })
+        )
+      }))
+      yield* Effect.sync(() => server.pid()).pipe(
+        Effect.repeat({ schedule: PostgresServer.pollEvery, until: (pid) => pid === undefined })
+      )
+      yield* ask
+      yield* Effect.orDie(server.start)
+      assert.deepStrictEqual(yield* query("select 1 as one").pipe(on(server.address)), [{ one: 1 }])
+      assert.isTrue(seen.has("ECONNREFUSED"))
     }))
 })

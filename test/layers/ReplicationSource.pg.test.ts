@@ -178,4 +178,86 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
       const error = yield* Fiber.join(ended)
       assert.strictEqual(error._tag === "TransientError" ? error.code : error._tag, "PG_CONNECTION_LOST")
     }))
+
+  it.effect("T80 T05 what only a person can mend is said at once, with what to run: rights, slot, publication", () =>
+    Effect.gen(function*() {
+      const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const start = yield* prepare(source)
+      const codeOf = (address: PgAddress) =>
+        Effect.flip(Effect.scoped(open(address, start))).pipe(
+          Effect.map((error) => error.code)
+        )
+      const role = yield* PostgresServer.freshRole(source)
+      assert.strictEqual(yield* codeOf(role), "PgRoleCannotReplicate")
+      assert.strictEqual(yield* codeOf({ ...role, database: "absent" }), "PgRoleCannotReplicate")
+      assert.strictEqual(yield* codeOf({ ...source, database: "absent" }), "PgConnectionFailed")
+      assert.strictEqual(yield* codeOf({ ...source, database: "postgres" }), "PgSlotFailed")
+      yield* run(source, "select pg_drop_replication_slot('s')")
+      assert.strictEqual(yield* codeOf(source), "PgSlotFailed")
+    }))
+
+  it.effect("T26 a confirmation that comes late never takes the slot back, in this session and in the next", () =>
+    Effect.gen(function*() {
+      const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const start = yield* prepare(source)
+      yield* run(source, "insert into t values (1, 'first')")
+      const [row] = yield* run(source, "insert into t values (2, 'second') returning pg_current_wal_lsn()::text as lsn")
+      const early = Result.getOrThrow(Lsn.fromText(String(row?.["lsn"])))
+      yield* run(source, "insert into t values (3, 'third')")
+      const [last] = yield* run(source, "select pg_current_wal_lsn()::text as lsn")
+      const late = Result.getOrThrow(Lsn.fromText(String(last?.["lsn"])))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* open(source, start)
+        yield* session.confirm(late)
+        yield* session.confirm(early)
+        assert.strictEqual((yield* session.state).confirmed, late)
+        yield* session.flushConfirmations
+      }))
+      assert.strictEqual(yield* slotPosition(source), late)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* open(source, late)
+        yield* session.flushConfirmations
+      }))
+      assert.strictEqual(yield* slotPosition(source), late)
+    }))
+
+  it.effect("T25 a start on an idle source is ready at once, wherever the checkpoint lies, and the first row arrives", () =>
+    Effect.gen(function*() {
+      const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const start = yield* prepare(source)
+      yield* run(source, "create table other (id int)")
+      const [row] = yield* run(source, "select pg_current_wal_lsn()::text as lsn")
+      const end = Result.getOrThrow(Lsn.fromText(String(row?.["lsn"])))
+      // Before, amid and after what is in the WAL; no position is a record's own.
+      const middle = Lsn.fromBigint((start + end) / 2n)
+      for (const [index, position] of [start, middle, end].entries()) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* open(source, position)
+          yield* session.flushConfirmations
+          yield* run(source, "insert into t values ($1, 'x')", [index])
+          const first = yield* Wal.frames(session).pipe(
+            Stream.map(message),
+            Stream.filter((found) => found?._tag === "Insert"),
+            Stream.runHead,
+            Effect.timeout("5 seconds")
+          )
+          assert.strictEqual(first._tag, "Some")
+        }))
+      }
+    }))
+
+  it.effect("the server hears our clock: reply_time tells which of our status messages has arrived", () =>
+    Effect.gen(function*() {
+      const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const session = yield* open(source, yield* prepare(source))
+      yield* session.flushConfirmations
+      const before = Date.now()
+      yield* session.flushConfirmations
+      const [row] = yield* run(
+        source,
+        `select (extract(epoch from r.reply_time) * 1000)::float8 as at from pg_stat_replication r
+           join pg_replication_slots s on s.active_pid = r.pid where s.slot_name = 's'`
+      )
+      assert.approximately(Number(row?.["at"]), before, 1_000)
+    }))
 })

@@ -28,6 +28,7 @@ const source = (name: string, schema = "public"): SourceTable => ({
   replicaIdentity: "f",
   columns: [column("id", 20, "bigint", true), column("name", 25, "text"), column("doc", 3802, "jsonb")],
   primaryKey: ["id"],
+  primaryKeyDeferrable: false,
   readable: true
 })
 

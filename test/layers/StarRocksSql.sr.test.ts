@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import * as HttpStage from "../support/HttpStage.ts"
@@ -35,8 +36,10 @@ describe("values", () => {
             label: "values",
             columns: undefined,
             body: Buffer.from(ROWS.join("\n")),
-            rowCount: ROWS.length
-          })
+            rowCount: ROWS.length,
+            run: "r",
+            lastCommitLsn: Lsn.Lsn.make(1n)
+          }, 0)
         )
         assert.strictEqual(loaded._tag, "Loaded")
         const rows = yield* query("SELECT id, price, seen, day, name FROM shop.t ORDER BY id DESC")

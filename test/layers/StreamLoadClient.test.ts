@@ -6,6 +6,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { Outcome } from "../../src/domain/streamload/Outcome.ts"
 import { LOAD_LIMITS, QUESTION_LIMITS, StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import * as HttpStage from "../support/HttpStage.ts"
@@ -32,6 +33,8 @@ const request = (members: Partial<LoadRequest> = {}): LoadRequest => ({
   columns: undefined,
   body: BODY,
   rowCount: ROWS,
+  run: "r",
+  lastCommitLsn: Lsn.Lsn.make(1n),
   ...members
 })
 
@@ -41,7 +44,8 @@ const FAST = { connectMs: 2_000, continueMs: 50, silenceMs: 100, totalMs: 5_000 
 const client = (url: string, limits = { load: LOAD_LIMITS, question: QUESTION_LIMITS }) =>
   Effect.provide(StreamLoadClient.layer(sink(url), limits))
 
-const load = (members: Partial<LoadRequest> = {}) => StreamLoadClient.use((service) => service.load(request(members)))
+const load = (members: Partial<LoadRequest> = {}) =>
+  StreamLoadClient.use((service) => service.load(request(members), 0))
 
 const short = (outcome: Outcome): string =>
   outcome._tag === "Loaded" || outcome._tag === "InUse" ? outcome._tag : `${outcome._tag} ${outcome.code}`

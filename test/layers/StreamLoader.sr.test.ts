@@ -3,10 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { FaultKind } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
+import * as LoadsInFlight from "../support/LoadsInFlight.ts"
 import * as StarRocksEndpoint from "../support/StarRocksEndpoint.ts"
 
 const ROWS = 50
@@ -16,7 +18,9 @@ const request = (label: string, version: number): LoadRequest => ({
   label,
   columns: undefined,
   body: Buffer.from(Array.from({ length: ROWS }, (_, id) => `{"id":${id},"version":${version}}\n`).join("")),
-  rowCount: ROWS
+  rowCount: ROWS,
+  run: "r",
+  lastCommitLsn: Lsn.Lsn.make(1n)
 })
 
 const query = (statement: string) => StarRocksSql.use((sql) => sql.query(statement))
@@ -33,8 +37,9 @@ const onEndpoint = <A, E>(
 ) =>
   Effect.gen(function*() {
     const endpoint = yield* StarRocksEndpoint.start
-    const loader = StreamLoader.layer({ baseMs: 1, maxMs: 20 }).pipe(
-      Layer.provide(StreamLoadClient.layer(endpoint.sink))
+    const loader = StreamLoader.layer({ baseMs: 1, maxMs: 20, maxElapsedMs: 0 }).pipe(
+      Layer.provide(StreamLoadClient.layer(endpoint.sink)),
+      Layer.provide(LoadsInFlight.layer())
     )
     const world = Layer.mergeAll(StarRocksSql.layer(endpoint.sink), loader, Logger.layer([]))
     return yield* Effect.provide(
@@ -114,7 +119,7 @@ describe("through front end and back end, once each row, whatever breaks on the 
     onEndpoint(() =>
       Effect.gen(function*() {
         const wrong = { ...request("l_1", 1), body: Buffer.from(`{"id":1,"version":"many"}\n`), rowCount: 1 }
-        const error = yield* Effect.flip(StreamLoader.use((loader) => loader.load(wrong)))
+        const error = yield* LoadsInFlight.refusalOf(StreamLoader.use((loader) => loader.load(wrong)))
         assert.strictEqual(error.code, "SR_REJECTED_ROWS")
         assert.include(error.remediation, "/api/_load_error_log?file=")
         assert.deepStrictEqual(yield* versions, [])
@@ -126,7 +131,7 @@ describe("through front end and back end, once each row, whatever breaks on the 
     onEndpoint(() =>
       Effect.gen(function*() {
         const gone = { ...request("l_1", 1), target: { schema: "shop", name: "gone" } }
-        const error = yield* Effect.flip(StreamLoader.use((loader) => loader.load(gone)))
+        const error = yield* LoadsInFlight.refusalOf(StreamLoader.use((loader) => loader.load(gone)))
         assert.strictEqual(error.code, "SR_REJECTED_LOAD")
         assert.include(error.message, "shop.gone")
         assert.strictEqual(error.context["attempts"], "1")

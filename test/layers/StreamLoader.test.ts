@@ -8,9 +8,12 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import type { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { type Options, POLL_MS_MAX, type Retrying, StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as HttpStage from "../support/HttpStage.ts"
+import * as LoadsInFlight from "../support/LoadsInFlight.ts"
 
 const ROWS = 2
 const BODY = Buffer.from(`{"id":1,"name":"Jane Doe"}\n{"id":2,"name":"Jane Doe"}\n`)
@@ -21,7 +24,9 @@ const request: LoadRequest = {
   label: "dbmazz_1",
   columns: undefined,
   body: BODY,
-  rowCount: ROWS
+  rowCount: ROWS,
+  run: "r",
+  lastCommitLsn: Lsn.Lsn.make(1n)
 }
 
 type Play = (turn: HttpStage.Turn) => void
@@ -64,8 +69,14 @@ const stage = (script: Script): Effect.Effect<Stage, never, Scope.Scope> =>
     return { server, loads: () => server.turns.filter((turn) => turn.method === "PUT"), questions: () => questions }
   })
 
-const loader = (server: HttpStage.HttpStage, options: Options = {}, retry = { baseMs: 1, maxMs: 4 }) =>
+const loader = (
+  server: HttpStage.HttpStage,
+  options: Options = {},
+  retry = { baseMs: 1, maxMs: 4, maxElapsedMs: 0 },
+  inFlight: Layer.Layer<InFlightLoads> = LoadsInFlight.layer()
+) =>
   StreamLoader.layer(retry, options).pipe(
+    Layer.provide(inFlight),
     Layer.provide(StreamLoadClient.layer({
       url: server.url,
       host: server.host,
@@ -216,7 +227,7 @@ describe("a failure that passes", () => {
         fail("No backend alive."),
         answer("<html>502</html>", 502),
         answer("<html>fine</html>"),
-        fail("Memory of process exceed limit. Used: 9, Limit: 8"),
+        fail("timeout by txn manager"),
         resetAfterBody,
         fail("current running txns on db 1 is 1000, larger than limit 1000")
       ]
@@ -255,7 +266,7 @@ describe("a failure that passes", () => {
         onRetrying: (_, retrying) => Effect.map(Clock.currentTimeMillis, (now) => void (retrying && waits.push(now)))
       }
       const fiber = yield* Effect.forkScoped(
-        Effect.provide(load, loader(played.server, options, { baseMs: 8_000, maxMs: 64_000 }))
+        Effect.provide(load, loader(played.server, options, { baseMs: 8_000, maxMs: 64_000, maxElapsedMs: 0 }))
       )
       yield* passTime(fiber)
       const gaps = waits.slice(1).map((at, index) => at - waits[index]!)
@@ -281,7 +292,7 @@ describe("a failure that passes", () => {
       const played = yield* stage({ loads: [fail("No backend alive.")] })
       let waiting = false
       const onRetrying = () => Effect.sync(() => void (waiting = true))
-      const service = loader(played.server, { onRetrying }, { baseMs: 1_000, maxMs: 1_000 })
+      const service = loader(played.server, { onRetrying }, { baseMs: 1_000, maxMs: 1_000, maxElapsedMs: 0 })
       const fiber = yield* Effect.forkScoped(Effect.provide(load, service))
       yield* HttpStage.until(() => waiting)
       yield* Fiber.interrupt(fiber)
@@ -290,12 +301,40 @@ describe("a failure that passes", () => {
     }))
 })
 
+describe("a load that a killed program left", () => {
+  it.live("T70 is awaited before the first load of its table: committing late, it would put older rows back", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success], states: ["PREPARE", "ABORTED"] })
+      const left = new Map([["shop.orders", { label: "dbmazz_0", sinceMs: Date.now() }]])
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
+      yield* Effect.gen(function*() {
+        yield* load
+        yield* StreamLoader.use(({ load: next }) => next({ ...request, label: "dbmazz_2" }))
+      }).pipe(Effect.provide(Layer.merge(service, SILENT)))
+      const asked = played.server.turns.map((turn) => `${turn.method} ${turn.path.split("label=")[1] ?? ""}`.trim())
+      assert.deepStrictEqual(asked, ["GET dbmazz_0", "GET dbmazz_0", "PUT", "PUT"])
+    }))
+
+  it.live("leaves its label where the next program finds it before it sends anything", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success] })
+      const seen: Array<string> = []
+      const inFlight = LoadsInFlight.layer(
+        new Map(),
+        (label) => Effect.sync(() => void seen.push(`${label} after ${played.loads().length} loads`))
+      )
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, inFlight)
+      yield* load.pipe(Effect.provide(Layer.merge(service, SILENT)))
+      assert.deepStrictEqual(seen, ["dbmazz_1 after 0 loads"])
+    }))
+})
+
 describe("a failure that stays", () => {
   it.live("6 a refused login ends at once and says which right is missing", () =>
     Effect.gen(function*() {
       const refuse: Play = (turn) => turn.reply({ status: "FAILED", msg: "Access denied for root@1.2.3.4" }, 401)
       const played = yield* stage({ loads: [refuse] })
-      const error = yield* Effect.flip(loadFrom(played))
+      const error = yield* LoadsInFlight.refusalOf(loadFrom(played))
       assert.strictEqual(error.code, "SR_ACCESS_DENIED")
       assert.include(error.message, "shop.orders")
       assert.include(error.message, "dbmazz_1")
@@ -309,7 +348,7 @@ describe("a failure that stays", () => {
       const played = yield* stage({
         loads: [answer({ Status: "Fail", Message: "too many filtered rows", ErrorURL: errorUrl })]
       })
-      const error = yield* Effect.flip(loadFrom(played))
+      const error = yield* LoadsInFlight.refusalOf(loadFrom(played))
       assert.strictEqual(error.code, "SR_REJECTED_ROWS")
       assert.include(error.remediation, errorUrl)
       assert.deepStrictEqual(error.context, {
@@ -323,7 +362,9 @@ describe("a failure that stays", () => {
 
   it.live("T72 a success for fewer rows ends at once", () =>
     Effect.gen(function*() {
-      const error = yield* Effect.flip(loadFrom(yield* stage({ loads: [answer(HttpStage.loaded(ROWS - 1))] })))
+      const error = yield* LoadsInFlight.refusalOf(
+        loadFrom(yield* stage({ loads: [answer(HttpStage.loaded(ROWS - 1))] }))
+      )
       assert.strictEqual(error.code, "SR_ROWS_MISSING")
     }))
 
@@ -331,7 +372,7 @@ describe("a failure that stays", () => {
     Effect.gen(function*() {
       const odd = answer({ Status: "Half Success", Message: "?" })
       const played = yield* stage({ loads: [odd, odd, resetBeforeBody, odd, odd, odd, success] })
-      const error = yield* Effect.flip(loadFrom(played))
+      const error = yield* LoadsInFlight.refusalOf(loadFrom(played))
       assert.strictEqual(error.code, "SR_REJECTED_LOAD")
       assert.strictEqual(played.loads().length, 6)
     }))
@@ -430,8 +471,37 @@ describe("a load that was interrupted", () => {
         yield* HttpStage.until(() => played.questions() > 0)
         assert.strictEqual(played.loads().length, 1)
         yield* passTime(newer)
-      }).pipe(Effect.provide(Layer.merge(loader(played.server, {}, { baseMs: 60_000, maxMs: 60_000 }), SILENT)))
+      }).pipe(
+        Effect.provide(
+          Layer.merge(loader(played.server, {}, { baseMs: 60_000, maxMs: 60_000, maxElapsedMs: 0 }), SILENT)
+        )
+      )
       assert.deepStrictEqual(played.loads().map((turn) => turn.headers["label"]), ["dbmazz_1", "dbmazz_2"])
       assert.isAtLeast(yield* Clock.currentTimeMillis, 600_000)
+    }))
+})
+
+describe("a load that the back ends have no memory for", () => {
+  const memory = fail("Memory of process exceed limit. Used: 1, Limit: 1.")
+
+  it.live("129 is given back to be split after two tries, once its label is ABORTED, and not before", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [memory], states: ["PREPARE", "ABORTED"] })
+      const error = yield* Effect.flip(loadFrom(played))
+      assert.deepStrictEqual([error._tag, played.loads().length, played.questions()], ["LoadTooLarge", 2, 2])
+    }))
+
+  it.live("129 is loaded after all when the label says so, and is not split", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [memory], states: ["VISIBLE"] })
+      assert.deepInclude(yield* loadFrom(played), { alreadyLoaded: true, loadedRows: ROWS })
+    }))
+
+  it.live("129 is tried on when it is one row: there is nothing to split", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [memory, memory, memory, answer(HttpStage.loaded(1))] })
+      const single = StreamLoader.use((service) => service.load({ ...request, rowCount: 1 }))
+      const result = yield* single.pipe(Effect.provide(Layer.merge(loader(played.server), SILENT)))
+      assert.deepInclude(result, { attempts: 4, loadedRows: 1 })
     }))
 })

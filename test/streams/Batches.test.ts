@@ -9,7 +9,7 @@ import type { Batch } from "../../src/domain/Batch.ts"
 import type { Change } from "../../src/domain/Change.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import * as Batches from "../../src/streams/Batches.ts"
-import { nextPosition } from "../../src/streams/Checkpoints.ts"
+import * as Checkpoints from "../../src/streams/Checkpoints.ts"
 import { mapping } from "../support/Mappings.ts"
 import * as Bytes from "../support/PgoutputBytes.ts"
 import { decodeAll } from "../support/Rows.ts"
@@ -93,16 +93,26 @@ describe("Batches", () => {
 
 describe("The next checkpoint", () => {
   const at = (lsn: bigint) => Lsn.Lsn.make(lsn)
-  const current = at(1_000n)
+  const idle: Checkpoints.Standing = { position: at(1_000n), rowsBehind: false }
+  const after = (standing: Checkpoints.Standing, boundary: bigint | undefined, rowCount: number, rowsBehind = 0) =>
+    Checkpoints.next(standing, { boundary: boundary === undefined ? undefined : at(boundary), rowCount, rowsBehind })
+  const stay = at(1_000n)
 
   it("T26 never moves back and never stands inside a transaction", () => {
-    assert.strictEqual(nextPosition(current, { boundary: at(900n), rowCount: 5 }), current)
-    assert.strictEqual(nextPosition(current, { boundary: undefined, rowCount: 5 }), current)
-    assert.strictEqual(nextPosition(current, { boundary: at(1_001n), rowCount: 5 }), at(1_001n))
+    assert.strictEqual(after(idle, 900n, 5).position, stay)
+    assert.strictEqual(after(idle, undefined, 5).position, stay)
+    assert.strictEqual(after(idle, 1_001n, 5).position, at(1_001n))
+  })
+
+  it("T18 a commit whose rows went with earlier batches counts, whether they stood alone there or behind a boundary", () => {
+    assert.strictEqual(after(after(idle, undefined, 5, 5), 1_001n, 0).position, at(1_001n))
+    const cut = after(idle, 1_001n, 5, 2)
+    assert.deepStrictEqual(cut, { position: at(1_001n), rowsBehind: true })
+    assert.deepStrictEqual(after(cut, 1_002n, 0), { position: at(1_002n), rowsBehind: false })
   })
 
   it("T01 an idle job follows the server in steps, so that WAL is freed and its own writes do not keep it busy", () => {
-    assert.strictEqual(nextPosition(current, { boundary: at(2_000n), rowCount: 0 }), current)
-    assert.strictEqual(nextPosition(current, { boundary: at(2_000_000n), rowCount: 0 }), at(2_000_000n))
+    assert.strictEqual(after(idle, 2_000n, 0).position, stay)
+    assert.strictEqual(after(idle, 2_000_000n, 0).position, at(2_000_000n))
   })
 })

@@ -22,6 +22,8 @@ const batch = (boundary: bigint | undefined): Batch => {
   return made
 }
 
+const loaded = (boundary: bigint | undefined, complete = true) => ({ batch: batch(boundary), complete })
+
 /** What was stored and confirmed, in order; `save` fails while `broken`. */
 const world = () => {
   const events: Array<string> = []
@@ -32,20 +34,23 @@ const world = () => {
     confirm: (position) => Effect.sync(() => void events.push(`confirm ${position}`)),
     release: () => Effect.void,
     drain: Effect.void,
-    flushConfirmations: Effect.void,
+    flushConfirmations: Effect.succeed(true),
     state: Effect.never
   }
   const failure = new TransientError({ code: "PG_CONNECTION_LOST", message: "gone", remediation: "", context: {} })
   const store = CheckpointStore.of({
     prepare: Effect.void,
     load: () => Effect.succeed(Option.none()),
-    save: (slot, position) =>
+    save: () => Effect.die("a run saves what it has claimed"),
+    claim: () => Effect.void,
+    confirm: () => Effect.void,
+    advance: (slot, run, position) =>
       Effect.suspend(() => {
         if (state.broken) return Effect.fail(failure)
-        return Effect.sync(() => void events.push(`save ${slot} ${position}`))
+        return Effect.sync(() => void events.push(`save ${slot} ${run} ${position}`))
       })
   })
-  const made = Checkpoints.make("s", START, session).pipe(Effect.provideService(CheckpointStore, store))
+  const made = Checkpoints.make("s", "r", START, session).pipe(Effect.provideService(CheckpointStore, store))
   return { events, state, made }
 }
 
@@ -54,8 +59,8 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
     Effect.gen(function*() {
       const { events, made } = world()
       const checkpoints = yield* made
-      for (const boundary of [200n, 200n, 150n, undefined, 300n]) yield* checkpoints.commit(batch(boundary))
-      assert.deepStrictEqual(events, ["save s 200", "confirm 200", "save s 300", "confirm 300"])
+      for (const boundary of [200n, 200n, 150n, undefined, 300n]) yield* checkpoints.commit(loaded(boundary))
+      assert.deepStrictEqual(events, ["save s r 200", "confirm 200", "save s r 300", "confirm 300"])
     }))
 
   it.effect("confirms nothing when the store fails, and tries again with the next batch", () =>
@@ -63,20 +68,29 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
       const { events, made, state } = world()
       const checkpoints = yield* made
       state.broken = true
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(checkpoints.commit(batch(200n)))))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(checkpoints.commit(loaded(200n)))))
       assert.deepStrictEqual(events, [])
       state.broken = false
-      yield* checkpoints.commit(batch(200n))
-      assert.deepStrictEqual(events, ["save s 200", "confirm 200"])
+      yield* checkpoints.commit(loaded(200n))
+      assert.deepStrictEqual(events, ["save s r 200", "confirm 200"])
+    }))
+
+  it.effect("confirms nothing of a batch that left rows of a stopped table out", () =>
+    Effect.gen(function*() {
+      const { events, made } = world()
+      const checkpoints = yield* made
+      yield* checkpoints.commit(loaded(200n))
+      yield* checkpoints.commit(loaded(300n, false))
+      assert.deepStrictEqual(events, ["save s r 200", "confirm 200"])
     }))
 
   it.effect("commits side by side are taken one after the other", () =>
     Effect.gen(function*() {
       const { events, made } = world()
       const checkpoints = yield* made
-      yield* Effect.all([400n, 200n, 300n].map((boundary) => checkpoints.commit(batch(boundary))), {
+      yield* Effect.all([400n, 200n, 300n].map((boundary) => checkpoints.commit(loaded(boundary))), {
         concurrency: "unbounded"
       })
-      assert.deepStrictEqual(events, ["save s 400", "confirm 400"])
+      assert.deepStrictEqual(events, ["save s r 400", "confirm 400"])
     }))
 })

@@ -97,13 +97,19 @@ export const remove = (id: number, old: ReadonlyArray<Cell>, oldMarker: "O" | "K
 export const truncate = (ids: ReadonlyArray<number>, options = 0): Buffer =>
   Buffer.concat([letter("T"), int32(ids.length), int8(options), ...ids.map(int32)])
 
+export const origin = (originLsn: bigint, name: string): Buffer =>
+  Buffer.concat([letter("O"), int64(originLsn), text(name)])
+
+export const type = (oid: number, schema: string, name: string): Buffer =>
+  Buffer.concat([letter("Y"), int32(oid), text(schema), text(name)])
+
 /** The message inside XLogData at this WAL position. */
 export const frame = (message: Buffer, walStart = 0n): WalFrame => {
   const bytes = Buffer.concat([letter("w"), int64(walStart), int64(walStart), int64(0n), message])
   return { bytes, start: 0, end: bytes.length }
 }
 
-export const keepalive = (walEnd: bigint): WalFrame => {
-  const bytes = Buffer.concat([letter("k"), int64(walEnd), int64(0n), int8(0)])
+export const keepalive = (walEnd: bigint, replyRequested = false): WalFrame => {
+  const bytes = Buffer.concat([letter("k"), int64(walEnd), int64(0n), int8(replyRequested ? 1 : 0)])
   return { bytes, start: 0, end: bytes.length }
 }

@@ -10,7 +10,7 @@ import type { TableMapping } from "../../src/domain/Table.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
 import * as Bytes from "./PgoutputBytes.ts"
 
-const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot" }
+const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot", run: "1" }
 export const SYNCED_AT = "2026-01-02 03:04:05"
 
 /** Decodes messages with the given mappings; throws what the decoder reports. */

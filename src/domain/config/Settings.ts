@@ -35,6 +35,8 @@ export interface FlushLimits {
 export interface RetryLimits {
   readonly baseMs: number
   readonly maxMs: number
+  /** How long the same failure is retried; 0: for ever. */
+  readonly maxElapsedMs: number
 }
 
 export interface Settings {
@@ -248,7 +250,8 @@ export const fromEnv = (
   }
   const retry: RetryLimits = {
     baseMs: reader.integer("retryBaseMs", 1, 60_000),
-    maxMs: reader.integer("retryMaxMs", 1, 3_600_000)
+    maxMs: reader.integer("retryMaxMs", 1, 3_600_000),
+    maxElapsedMs: reader.integer("retryMaxElapsedMs", 0, 604_800_000)
   }
   if (retry.maxMs < retry.baseMs) reader.problem("retryMaxMs", "must not be less than RETRY_BASE_MS")
   const log = {

@@ -89,15 +89,15 @@ export const VARIABLES = {
     names: ["FLUSH_BYTES"],
     meaning: "a batch is loaded when it holds this much WAL; also the size at which a load is split",
     unit: "bytes",
-    fallback: String(64 * MIB),
-    example: String(16 * MIB)
+    fallback: String(16 * MIB),
+    example: String(64 * MIB)
   },
   bufferBytesMax: {
     names: ["MAX_BUFFER_BYTES"],
     meaning: "reading pauses while this much is read and not yet acknowledged by StarRocks",
     unit: "bytes",
-    fallback: String(192 * MIB),
-    example: String(512 * MIB)
+    fallback: String(64 * MIB),
+    example: String(256 * MIB)
   },
   retryBaseMs: {
     names: ["RETRY_BASE_MS"],
@@ -112,6 +112,13 @@ export const VARIABLES = {
     unit: "ms",
     fallback: "30000",
     example: "60000"
+  },
+  retryMaxElapsedMs: {
+    names: ["RETRY_MAX_ELAPSED_MS"],
+    meaning: "how long the same failure is retried before the table or the job stops; 0: for ever",
+    unit: "ms",
+    fallback: "0",
+    example: "3600000"
   },
   logLevel: {
     names: ["LOG_LEVEL"],

@@ -1,4 +1,4 @@
-/** A failure that no retry mends: the pipeline stops, confirms nothing more, and keeps the slot. */
+/** A failure that no retry mends: its table or the whole pipeline stops, nothing more is confirmed, the slot stays. */
 import * as Schema from "effect/Schema"
 
 /** Stable names of the causes. */
@@ -15,6 +15,7 @@ export const PermanentCode = Schema.Literals([
   "SR_REJECTED_LOAD",
   "SR_ACCESS_DENIED",
   "SR_ROWS_MISSING",
+  "SR_RETRIES_EXHAUSTED",
   "PG_REFUSED"
 ])
 export type PermanentCode = typeof PermanentCode.Type

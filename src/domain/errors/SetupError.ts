@@ -17,6 +17,7 @@ export const SetupReason = Schema.TaggedUnion({
   PgTableNotFound: { table: Schema.String },
   PgTableKind: { table: Schema.String, kind: Schema.String },
   PgPrimaryKeyMissing: { table: Schema.String },
+  PgPrimaryKeyDeferrable: { table: Schema.String },
   PgColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
   PgReplicaIdentityFailed: { table: Schema.String, error: Schema.String },
   PgPublicationFailed: { name: Schema.String, error: Schema.String },
@@ -26,6 +27,19 @@ export const SetupReason = Schema.TaggedUnion({
   PgSlotInvalidated: { name: Schema.String, walStatus: Schema.String },
   PgSlotMissing: { name: Schema.String, checkpoint: Schema.String },
   PgSlotAhead: { name: Schema.String, checkpoint: Schema.String, confirmed: Schema.String },
+  PgSlotTemporary: { name: Schema.String },
+  PgSlotInUse: { name: Schema.String, holder: Schema.String, pid: Schema.String, waited: Schema.String },
+  PgSlotBlocked: { name: Schema.String, holders: Schema.String, statements: Schema.String, waited: Schema.String },
+  PgSystemChanged: { name: Schema.String, checkpoint: Schema.String, stored: Schema.String, found: Schema.String },
+  PgServerBehind: { name: Schema.String, checkpoint: Schema.String, reached: Schema.String },
+  PgTimelineLost: {
+    name: Schema.String,
+    checkpoint: Schema.String,
+    stored: Schema.String,
+    found: Schema.String,
+    why: Schema.String,
+    accept: Schema.String
+  },
   SrConnectionFailed: { host: Schema.String, error: Schema.String },
   SrPrivilegeMissing: { error: Schema.String },
   SrDatabaseNotFound: { database: Schema.String },
@@ -51,6 +65,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgTableNotFound: (r) => `Table '${r.table}' not found in PostgreSQL. Verify the table exists and is accessible.`,
   PgTableKind: (r) => `'${r.table}' is a ${r.kind}; only ordinary tables can be replicated.`,
   PgPrimaryKeyMissing: (r) => `Table '${r.table}' has no primary key; its rows cannot be matched in StarRocks.`,
+  PgPrimaryKeyDeferrable: (r) =>
+    `The primary key of table '${r.table}' is deferrable: two rows may hold one key within a statement, and which of them ` +
+    `a change belongs to cannot be told from the WAL.`,
   PgColumnTypeUnsupported: (r) =>
     `Column '${r.column}' of table '${r.table}' has type ${r.type}, which has no mapping to StarRocks.`,
   PgReplicaIdentityFailed: (r) => `Failed to set REPLICA IDENTITY FULL on '${r.table}': ${r.error}`,
@@ -68,6 +85,25 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgSlotAhead: (r) =>
     `Replication slot '${r.name}' was confirmed up to ${r.confirmed}, past the checkpoint ${r.checkpoint}: ` +
     `changes between the two may be missing in StarRocks.`,
+  PgSlotTemporary: (r) =>
+    `Replication slot '${r.name}' is temporary: it belongs to another session and vanishes with it.`,
+  PgSlotInUse: (r) =>
+    `Replication slot '${r.name}' has been in use for ${r.waited} by ${r.holder}: a slot can be read by one process only. ` +
+    `Nothing is missing; changes wait in the slot.`,
+  PgSlotBlocked: (r) =>
+    `Creating replication slot '${r.name}' has waited ${r.waited} for transactions that were open before it: ${r.holders}.`,
+  PgSystemChanged: (r) =>
+    `The checkpoint ${r.checkpoint} of slot '${r.name}' was made on the PostgreSQL system ${r.stored}, this server is ` +
+    `system ${r.found}: positions of one mean nothing on the other. Changes after ${r.checkpoint} may be missing in ` +
+    `StarRocks, and rows that only the other system had may be too many there.`,
+  PgServerBehind: (r) =>
+    `This server's checkpoint of slot '${r.name}' is ${r.checkpoint}, yet ${r.reached} was stored before: it has ` +
+    `lost what was written between the two (a failover to a standby that was behind, or a restore). Rows that changed ` +
+    `there may be too many or too new in StarRocks.`,
+  PgTimelineLost: (r) =>
+    `The checkpoint ${r.checkpoint} of slot '${r.name}' was made on timeline ${r.stored}, this server is on timeline ` +
+    `${r.found}, and ${r.why}: changes of timeline ${r.stored} that this server does not have may be too many in ` +
+    `StarRocks, and changes of timeline ${r.found} up to ${r.checkpoint} may be missing there.`,
   SrConnectionFailed: (r) => `StarRocks connection failed to '${r.host}': ${r.error}`,
   SrPrivilegeMissing: (r) => `StarRocks refused to show its catalogue: ${r.error}`,
   SrDatabaseNotFound: (r) => `Database '${r.database}' not found in StarRocks.`,
@@ -100,6 +136,8 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
   PgTableKind: () => "Take it out of TABLES, or name the tables that hold its rows.",
   PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…);`,
+  PgPrimaryKeyDeferrable: (r) =>
+    `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) => `Change the column's type, or take table ${r.table} out of TABLES.`,
   PgReplicaIdentityFailed: (r) =>
     `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
@@ -120,6 +158,20 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgSlotAhead: (r) =>
     `If the tables were reloaded or the gap is acceptable, run DELETE FROM dbmazz_checkpoints ` +
     `WHERE slot_name = '${r.name}'; and start again: replication then goes on at ${r.confirmed}.`,
+  PgSlotTemporary: () => "Choose another SLOT_NAME, or end the session that made it.",
+  PgSlotInUse: (r) =>
+    `Stop the other process, give this one another SLOT_NAME, or run: SELECT pg_terminate_backend(${
+      r.pid === "" ? "active_pid" : r.pid
+    })${r.pid === "" ? ` FROM pg_replication_slots WHERE slot_name = '${r.name}'` : ""}; and start again.`,
+  PgSlotBlocked: (r) => `Let them end, or end them: ${r.statements} Then start again; nothing was left behind.`,
+  PgSystemChanged: (r) =>
+    `Point DATABASE_URL at system ${r.stored}. If this server replaces it: reload the tables into StarRocks, then run ` +
+    `DELETE FROM dbmazz_checkpoints WHERE slot_name = '${r.name}'; and start again.`,
+  PgServerBehind: (r) =>
+    `Point DATABASE_URL at the server that has ${r.reached}. If it is gone: compare the tables (dbmazz verify) or reload ` +
+    `those that changed at that time, then restart dbmazz, which goes on from what this server knows.`,
+  PgTimelineLost: (r) =>
+    `Reload the tables into StarRocks, or compare them (dbmazz verify); to go on, run: ${r.accept}`,
   SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
   SrPrivilegeMissing: () => "Run in StarRocks: GRANT SELECT, INSERT, ALTER ON ALL TABLES IN DATABASE … TO USER …;",
   SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`;`,
@@ -155,6 +207,11 @@ export class SetupError extends Schema.TaggedError<SetupError>()("SetupError", {
   }
   override get message(): string {
     return describe(this.reason)
+  }
+  /** The nouns of the cause: table, role, host and the like. */
+  get context(): Readonly<Record<string, string>> {
+    const nouns = Object.entries(this.reason).filter(([name]) => name !== "_tag")
+    return Object.fromEntries(nouns.map(([name, value]) => [name, String(value)]))
   }
   get remediation(): string {
     return remedy(this.reason)

@@ -23,7 +23,8 @@ export type TransientCode = typeof TransientCode.Type
 
 /**
  * `message` says what happened and where (host, table, label, LSN; never a row value or a secret), `remediation` what a
- * person can do when it lasts, `retryAfterMs` the least wait the other side asks for.
+ * person can do when it lasts, `retryAfterMs` the least wait the other side asks for, `triesMax` how often in a row it is
+ * worth trying: absent when it may last, set when nobody knows what the failure is.
  */
 export class TransientError extends Schema.TaggedError<TransientError>()("TransientError", {
   code: TransientCode,
@@ -31,5 +32,6 @@ export class TransientError extends Schema.TaggedError<TransientError>()("Transi
   remediation: Schema.String,
   context: Schema.Record(Schema.String, Schema.String),
   retryAfterMs: Schema.optionalKey(Schema.Int),
+  triesMax: Schema.optionalKey(Schema.Int),
   cause: Schema.optionalKey(Schema.Defect())
 }) {}

@@ -17,10 +17,10 @@ export interface WalFrame {
 export const XLOG_DATA = 0x77
 export const KEEPALIVE = 0x6b
 export const XLOG_DATA_HEADER_BYTES = 25
-export const KEEPALIVE_BYTES = 18
+const KEEPALIVE_BYTES = 18
 
 /** Microseconds from 1970-01-01 to PostgreSQL's epoch, 2000-01-01. */
-const PG_EPOCH_MICROS = 946_684_800_000_000n
+export const PG_EPOCH_MICROS = 946_684_800_000_000n
 
 const uint32 = (bytes: Uint8Array, at: number): number =>
   ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
@@ -38,3 +38,11 @@ export const walStart = (frame: WalFrame): Lsn.Lsn => readLsn(frame.bytes, frame
 
 /** The server's position in a keepalive: every transaction that committed before it has been sent. */
 export const keepaliveEnd = (frame: WalFrame): Lsn.Lsn => readLsn(frame.bytes, frame.start + 1)
+
+/** The frame of a keepalive, as the server sends it. */
+export const keepalive = (position: Lsn.Lsn): WalFrame => {
+  const bytes = Buffer.alloc(KEEPALIVE_BYTES)
+  bytes[0] = KEEPALIVE
+  bytes.writeBigUInt64BE(position, 1)
+  return { bytes, start: 0, end: bytes.length }
+}

@@ -5,7 +5,10 @@ import type { LoadRequest } from "../Load.ts"
 import type { Permanent } from "./Outcome.ts"
 
 /** The codes that a load can end with. */
-type LoadCode = Extract<PermanentCode, "SR_REJECTED_ROWS" | "SR_REJECTED_LOAD" | "SR_ACCESS_DENIED" | "SR_ROWS_MISSING">
+type LoadCode = Extract<
+  PermanentCode,
+  "SR_REJECTED_ROWS" | "SR_REJECTED_LOAD" | "SR_ACCESS_DENIED" | "SR_ROWS_MISSING" | "SR_RETRIES_EXHAUSTED"
+>
 
 const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent) => string>> = {
   SR_REJECTED_ROWS: (table, outcome) =>
@@ -19,7 +22,10 @@ const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent
     `Check user and password, and run in StarRocks: GRANT INSERT ON TABLE ${table} TO USER …;`,
   SR_ROWS_MISSING: (table) =>
     `StarRocks committed fewer rows than it was sent. Compare with dbmazz verify, and look for a load filter or a ` +
-    `session setting on ${table}.`
+    `session setting on ${table}.`,
+  SR_RETRIES_EXHAUSTED: () =>
+    "Mend what the message says, or raise RETRY_MAX_ELAPSED_MS (0: for ever), then start dbmazz again: it goes on " +
+    "where it stopped."
 }
 
 const isLoadCode = (code: PermanentCode): code is LoadCode => code in REMEDIATIONS

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { LoadRequest } from "../../../src/domain/Load.ts"
+import * as Lsn from "../../../src/domain/Lsn.ts"
 import * as Target from "../../../src/domain/streamload/Target.ts"
 
 const request: LoadRequest = {
@@ -7,7 +8,7 @@ const request: LoadRequest = {
   label: "dbmazz_1",
   columns: undefined,
   body: new Uint8Array(12),
-  rowCount: 1
+  rowCount: 1, run: "r", lastCommitLsn: Lsn.Lsn.make(1n)
 }
 
 const FRONT_END = new URL("http://sr.example:8030")

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Backoff from "../../../src/domain/streamload/Backoff.ts"
+import * as Backoff from "../../../src/domain/errors/Backoff.ts"
 
-const LIMITS = { baseMs: 200, maxMs: 30_000 }
+const LIMITS = { baseMs: 200, maxMs: 30_000, maxElapsedMs: 0 }
 
 describe("the wait before the next try", () => {
   it("doubles and stays within RETRY_MAX_MS, so that an outage is neither hammered nor slept through", () => {
@@ -25,6 +25,6 @@ describe("the wait before the next try", () => {
   })
 
   it("an operator's longer RETRY_MAX_MS is kept when the server asks for less", () => {
-    assert.isAtLeast(Backoff.delayMs({ baseMs: 1_000_000, maxMs: 3_600_000 }, 9, 30_000, 0), 3_600_000)
+    assert.isAtLeast(Backoff.delayMs({ baseMs: 1_000_000, maxMs: 3_600_000, maxElapsedMs: 0 }, 9, 30_000, 0), 3_600_000)
   })
 })

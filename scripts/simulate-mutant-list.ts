@@ -1,0 +1,285 @@
+/**
+ * Mistakes that the simulation must find: each is a change of one place in `src` that loses rows, makes them stale, or
+ * confirms too early. The text to replace must stand in its file exactly once.
+ *
+ * Not in the list, because two defences stand behind each other and one alone changes nothing: a position that would move
+ * back (`Checkpoints.next`, the statement of `CheckpointStore` and `ReplicationConnection.confirm` each refuse it), a turn of
+ * two loads a table (`Loads` sends one at a time), and `Publish Timeout` sent again (the label is taken, and finished). A run
+ * that starts at a checkpoint which moved since it was read needs a save that comes late within milliseconds and a kill
+ * during the replay: rarer than the seeds of a run, so a test of its own holds it (T23 in InFlightLoads.pg.test.ts).
+ */
+
+export interface Mutant {
+  readonly name: string
+  readonly file: string
+  readonly search: string
+  readonly replace: string
+}
+
+const CHECKPOINTS = "streams/Checkpoints.ts"
+const DECODER = "domain/ChangeDecoder.ts"
+const CONNECTION = "layers/ReplicationConnection.ts"
+const LOADER = "layers/StreamLoader.ts"
+const LABEL = "domain/Label.ts"
+const OUTCOME = "domain/streamload/Outcome.ts"
+const TABLE_LOADS = "domain/TableLoads.ts"
+const PIPELINE = "streams/Pipeline.ts"
+
+export const MUTANTS: ReadonlyArray<Mutant> = [
+  {
+    name: "confirms before it stores",
+    file: CHECKPOINTS,
+    search: "return store.advance(slot, run, moved.position).pipe(",
+    replace: "return session.confirm(moved.position).pipe(Effect.andThen(store.advance(slot, run, moved.position)),"
+  },
+  {
+    name: "takes a keepalive inside a transaction for a boundary",
+    file: DECODER,
+    search: "if (this.#transaction === undefined) this.#boundary(",
+    replace: "if (frame.start >= 0) this.#boundary("
+  },
+  {
+    name: "confirms a keepalive's position while rows are in flight",
+    file: CONNECTION,
+    search: "if (shouldRespond) this.#acknowledge(false)",
+    replace: "if (shouldRespond) this.confirm(position)"
+  },
+  {
+    name: "takes the beginning of a transaction for a boundary",
+    file: DECODER,
+    search: "this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }",
+    replace: "this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }\n" +
+      "        this.#boundary(message.finalLsn, undefined, 0)"
+  },
+  {
+    name: "takes a commit record's start for its end",
+    file: DECODER,
+    search: "this.#boundary(message.endLsn, message.commitTime, weight)",
+    replace: "this.#boundary(message.commitLsn, message.commitTime, weight)"
+  },
+  {
+    name: "acknowledges the end, to which the library adds one",
+    file: CONNECTION,
+    search: "Lsn.format(Lsn.minus(this.#confirmed, 1n))",
+    replace: "Lsn.format(this.#confirmed)"
+  },
+  {
+    name: "sends no signs of life",
+    file: "layers/ReplicationSource.ts",
+    search: "Effect.repeat(Schedule.spaced(limits.statusEveryMs)),",
+    replace: "Effect.repeat(Schedule.recurs(0)),"
+  },
+  {
+    name: "drops what was received when it drains",
+    file: CONNECTION,
+    search: "if (chunk === undefined) return this.#end ?? this.#arrival",
+    replace: "if (chunk === undefined || this.#end !== undefined) return this.#end ?? this.#arrival"
+  },
+  {
+    name: "sends a retry with a new label",
+    file: LOADER,
+    search: "const outcome = yield* client.load(request, sinceMs)",
+    replace: "const at = yield* Clock.currentTimeMillis\n" +
+      "    const outcome = yield* client.load({ ...request, label: `${request.label}_${at}` })"
+  },
+  {
+    name: "takes an uncertain outcome for a success",
+    file: LOADER,
+    search: `if (outcome._tag !== "Uncertain") return outcome`,
+    replace: `if (outcome._tag !== "Uncertain") return outcome\n` +
+      `    if (request.rowCount > 0) return { _tag: "Committed", visible: false } as const`
+  },
+  {
+    name: "takes a running label for a finished one",
+    file: LOADER,
+    search: `if (outcome.job === "finished") return`,
+    replace: `if (outcome.job !== "unknown") return`
+  },
+  {
+    name: "takes an unknown label for a committed one",
+    file: LOADER,
+    search: `case "COMMITTED":`,
+    replace: `case "COMMITTED":\n        case "UNKNOWN":`
+  },
+  {
+    name: "takes an aborted label for a committed one",
+    file: LOADER,
+    search: `case "COMMITTED":`,
+    replace: `case "COMMITTED":\n        case "ABORTED":`
+  },
+  {
+    name: "does not wait for a load that was interrupted",
+    file: LOADER,
+    search: "if (left === undefined || left.label === next.label) return",
+    replace: "if (left === undefined || left !== undefined) return"
+  },
+  {
+    name: "gives a load up after three attempts",
+    file: LOADER,
+    search: "for (let attempts = 1;; attempts++) {",
+    replace: "for (let attempts = 1; attempts <= 3; attempts++) {"
+  },
+  {
+    name: "takes a refusal for a success",
+    file: OUTCOME,
+    search: "return refused(reply)",
+    replace: `return { _tag: "Loaded", loadedRows: rowCount, visible: true }`
+  },
+  {
+    name: "takes a proxy's error page for a success",
+    file: OUTCOME,
+    search: `if (httpStatus >= 500) return broken("SR_UNAVAILABLE", why, bodySent)`,
+    replace: `if (httpStatus >= 500) return { _tag: "Loaded", loadedRows: rowCount, visible: true }`
+  },
+  {
+    name: "takes a lost reply for a refused connection",
+    file: OUTCOME,
+    search: "bodySent ? { _tag: \"Uncertain\", code, why } : { _tag: \"Transient\", code, why }",
+    replace: "{ _tag: \"Transient\", code, why }"
+  },
+  {
+    name: "takes Publish Timeout for a rejection",
+    file: OUTCOME,
+    search: `case "Publish Timeout":`,
+    replace:
+      `case "Publish Timeout":\n      if (!/^S/.test(reply.status)) return { _tag: "Permanent", code: "SR_REJECTED_LOAD", why: "" }`
+  },
+  {
+    name: "leaves the row's number out of the label",
+    file: LABEL,
+    search: "`${row.commitLsn.toString(16)}-${row.ordinal.toString(16)}`",
+    replace: "row.commitLsn.toString(16)"
+  },
+  {
+    name: "leaves the part out of the label",
+    file: LABEL,
+    search: "_${range.from.toString(16)}-${range.to.toString(16)}",
+    replace: ""
+  },
+  {
+    name: "counts rows anew after a relation was sent again",
+    file: DECODER,
+    search: "const known = this.#relations.get(relation.relationId)",
+    replace: "const known = this.#relations.get(-1)"
+  },
+  {
+    name: "finds a table by its bare name",
+    file: DECODER,
+    search: "Identifier.show({ schema: relation.schema, name: relation.name })",
+    replace: `Identifier.show({ schema: "public", name: relation.name })`
+  },
+  {
+    name: "keeps the first row of a key",
+    file: TABLE_LOADS,
+    search: "const earlier = positions.get(key)",
+    replace: "if (positions.has(key)) return\n    const earlier = positions.get(key)"
+  },
+  {
+    name: "leaves the row of the old key when the key changes",
+    file: TABLE_LOADS,
+    search: "if (oldKey !== undefined && oldKey !== newKey) put(",
+    replace: "if (oldKey !== undefined && oldKey === undefined) put("
+  },
+  {
+    name: "takes a deleted row from the new tuple",
+    file: TABLE_LOADS,
+    search: "? encoder.encode(writer, bytes, oldTuple, -1, tail)",
+    replace: "? encoder.encode(writer, bytes, Math.max(newTuple, oldTuple), -1, tail)"
+  },
+  {
+    name: "writes the transaction's version one too high",
+    file: TABLE_LOADS,
+    search: "const version = Lsn.toBigint(transaction.commitLsn)",
+    replace: "const version = Lsn.toBigint(transaction.commitLsn) + 1n"
+  },
+  {
+    name: "writes an unchanged TOASTed value as null",
+    file: "domain/RowEncoder.ts",
+    search: "else problem = this.#writeUnchanged(writer, bytes, oldTuple, index)",
+    replace: "else writer.copy(NULL, 0, NULL.length)"
+  },
+  {
+    name: "does not mark deleted rows",
+    file: "domain/AuditColumns.ts",
+    search: `"dbmazz_is_deleted":\${op === OP_DELETE}`,
+    replace: `"dbmazz_is_deleted":false`
+  },
+  {
+    name: "takes a row inside a transaction for a boundary",
+    file: "domain/Batch.ts",
+    search: "this.rowCount += 1\n",
+    replace: "this.rowCount += 1\n    this.boundary = change.transaction.commitLsn\n"
+  },
+  {
+    name: "loses the change after a full batch",
+    file: "streams/Batches.ts",
+    search: "return chunk.slice(index + 1)",
+    replace: "return chunk.slice(index + 2)"
+  },
+  {
+    name: "commits batches in the order in which they were loaded",
+    file: PIPELINE,
+    search: "Stream.mapEffect(loads.load),",
+    replace: "Stream.mapEffect(loads.load, { concurrency: 2, unordered: true }),"
+  },
+  {
+    name: "gives a batch's bytes back before it is loaded",
+    file: PIPELINE,
+    search: "Stream.mapEffect(loads.load),",
+    replace: "Stream.mapEffect((batch) => Effect.andThen(session.release(batch.bytes), loads.load(batch))),"
+  },
+  {
+    name: "does not wait for a load before the next one of its table",
+    file: "streams/Loads.ts",
+    search: "yield* loader.load(request.success).pipe(",
+    replace: "yield* Effect.forkDetach(loader.load(request.success)).pipe("
+  },
+  {
+    name: "does not stop reading when the buffer is full",
+    file: CONNECTION,
+    search: "if (!this.#paused && !this.#hasRoom()) {",
+    replace: "if (this.#paused && !this.#hasRoom()) {"
+  },
+  {
+    name: "gives loads of different runs the same label",
+    file: LABEL,
+    search: "    origin.run,\n",
+    replace: ""
+  },
+  {
+    name: "forgets rows whose commit comes in the next batch",
+    file: CHECKPOINTS,
+    search: "const rows = current.rowsBehind || batch.rowCount > 0",
+    replace: "const rows = batch.rowCount > 0"
+  },
+  {
+    name: "never moves the checkpoint",
+    file: CHECKPOINTS,
+    search: "if (boundary === undefined || boundary <= current.position)",
+    replace: "if (boundary === undefined || boundary >= current.position)"
+  },
+  {
+    name: "forgets what a killed program left on its way",
+    file: "layers/InFlightLoads.ts",
+    search: "checkpoint <= load.lastCommit",
+    replace: "checkpoint < 0n"
+  },
+  {
+    name: "takes any later checkpoint for the end of a left load",
+    file: "layers/InFlightLoads.ts",
+    search: "Lsn.format(load.lastCommitLsn), load.run",
+    replace: "'0/1', load.run"
+  },
+  {
+    name: "forgets a load that ended without a result",
+    file: LOADER,
+    search: "else abandoned.set(table, { label: request.label, sinceMs })",
+    replace: "else abandoned.delete(table)"
+  },
+  {
+    name: "lets a run store a checkpoint whose slot another has claimed",
+    file: "layers/CheckpointStore.ts",
+    search: "where stored.slot_name = $1 and stored.run = $3 and",
+    replace: "where stored.slot_name = $1 and $3::text is not null and"
+  }
+]

@@ -1,0 +1,57 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as DbmazzProcess from "../support/DbmazzProcess.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { run } from "../support/PostgresServer.ts"
+import * as Replica from "../support/Replica.ts"
+
+layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds" })("A table that stops", (it) => {
+  it.effect("neither stops the others nor loses a row: the slot waits, and after the repair everything arrives", () =>
+    Effect.gen(function*() {
+      const replica = yield* Replica.start
+      const { database } = replica.sink
+      yield* run(replica.source, "create table notes (id bigint primary key, name text)")
+      yield* replica.query(
+        `CREATE TABLE ${database}.notes (id BIGINT NOT NULL, name VARCHAR(5) NULL)
+         PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
+      )
+      const environment = replica.environment({ TABLES: "items,notes" })
+      const job = yield* DbmazzProcess.start(["run"], environment)
+      yield* job.logged("\"replicating\"")
+      yield* run(replica.source, "insert into items values (1, 'before'); insert into notes values (1, 'fits')")
+      yield* replica.caughtUp
+      yield* run(replica.source, "insert into notes values (2, 'too long for it')")
+      yield* job.logged("the table is stopped")
+      const held = yield* replica.positions
+      yield* run(replica.source, "insert into items select n, 'after' from generate_series(2, 500) n")
+      yield* run(replica.source, "update notes set name = 'ok' where id = 1; insert into notes values (3, 'late')")
+      yield* replica.caughtUp
+      assert.deepStrictEqual(yield* replica.positions, held)
+      assert.deepStrictEqual(yield* replica.query(`SELECT id, name FROM ${database}.notes`), [{
+        id: "1",
+        name: "fits"
+      }])
+      yield* job.kill("SIGTERM")
+      assert.strictEqual(yield* job.exit, 1)
+      assert.include(job.log(), "SR_REJECTED_ROWS")
+      assert.notInclude(job.log(), "too long for it")
+
+      yield* replica.query(`ALTER TABLE ${database}.notes MODIFY COLUMN name VARCHAR(50) NULL`)
+      yield* replica.query(`SELECT count(*) AS n FROM ${database}.notes`).pipe(
+        Effect.andThen(replica.query(`SHOW ALTER TABLE COLUMN FROM ${database} WHERE TableName = 'notes'`)),
+        Effect.repeat({
+          schedule: PostgresServer.pollEvery,
+          until: (rows) => rows.every((row) => row["State"] === "FINISHED")
+        })
+      )
+      yield* DbmazzProcess.start(["run"], environment)
+      const expected = [{ id: "1", name: "ok" }, { id: "2", name: "too long for it" }, { id: "3", name: "late" }]
+      yield* replica.query(`SELECT id, name FROM ${database}.notes ORDER BY id`).pipe(
+        Effect.repeat({
+          schedule: PostgresServer.pollEvery,
+          until: (rows) => JSON.stringify(rows) === JSON.stringify(expected)
+        })
+      )
+      yield* replica.caughtUp
+    }))
+})

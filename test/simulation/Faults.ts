@@ -1,0 +1,88 @@
+/** The seeded schedule of faults: asked at every step that can fail, and silent once the world is to heal. */
+import { Prng } from "./Prng.ts"
+import type { Trace } from "./Trace.ts"
+
+/** What may go wrong, and how likely it is at each step of its kind, between 0 and 1. */
+export const RATES = {
+  "postgres: connection refused": 0.1,
+  "postgres: replication connection lost": 0.012,
+  "postgres: slot still active": 0.2,
+  "postgres: server crash": 0.002,
+  "postgres: peer hangs at the end": 0.1,
+  "sql: lost before the statement": 0.02,
+  "sql: lost after the statement": 0.03,
+  "sql: statement late": 0.02,
+  "starrocks sql: lost": 0.05,
+  "http: refused": 0.04,
+  "http: lost before the body": 0.04,
+  "http: lost within the body": 0.03,
+  "http: lost after the body": 0.05,
+  "http: lost after the commit": 0.08,
+  "http: proxy answers 502": 0.04,
+  "http: begins late": 0.03,
+  "frontend: answers itself": 0.02,
+  "frontend: question lost": 0.1,
+  "backend: refuses": 0.08,
+  "backend: status unknown": 0.05,
+  "backend: publish timeout": 0.06,
+  "backend: slow": 0.06,
+  "backend: never finishes": 0.01,
+  "job: killed": 0.004,
+  "job: interrupted": 0.002,
+  "job: stopped": 0.003
+} as const
+export type FaultKind = keyof typeof RATES
+
+export interface FaultPlan {
+  /** Multiplies every rate. */
+  readonly intensity: number
+  /** Kinds that never happen in this run. */
+  readonly without: ReadonlySet<FaultKind>
+  /** Faults from this number on do not happen: a shrunk run has few. */
+  readonly countMax: number
+  /** Numbers of faults that do not happen. */
+  readonly skipped: ReadonlySet<number>
+}
+
+/** Asked at every step that can fail. */
+export interface FaultSource {
+  readonly happens: (kind: FaultKind) => boolean
+}
+
+export class Faults implements FaultSource {
+  readonly #prng: Prng
+  readonly #plan: FaultPlan
+  readonly #trace: Trace
+  #count = 0
+  #healed = false
+
+  constructor(seed: number, plan: FaultPlan, trace: Trace) {
+    this.#prng = new Prng(seed, "faults")
+    this.#plan = plan
+    this.#trace = trace
+  }
+
+  /** Faults that happened or were skipped. */
+  get count(): number {
+    return this.#count
+  }
+
+  get healed(): boolean {
+    return this.#healed
+  }
+
+  /** From here on nothing fails. */
+  heal(): void {
+    this.#healed = true
+  }
+
+  /** Whether this fault happens now. */
+  happens(kind: FaultKind): boolean {
+    if (this.#healed || this.#plan.without.has(kind)) return false
+    if (!this.#prng.chance(RATES[kind] * this.#plan.intensity)) return false
+    const number = this.#count++
+    if (number >= this.#plan.countMax || this.#plan.skipped.has(number)) return false
+    this.#trace.add(`fault ${number}: ${kind}`)
+    return true
+  }
+}

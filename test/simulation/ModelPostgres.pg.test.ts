@@ -1,0 +1,300 @@
+/** The model source is held to a real PostgreSQL: the same script on both, and what a walsender then sends. */
+import { assert, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import type { PgAddress } from "../../src/domain/config/Settings.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import * as Decoder from "../../src/domain/pgoutput/Decoder.ts"
+import * as Envelope from "../../src/domain/pgoutput/Envelope.ts"
+import { ReplicationSource } from "../../src/layers/ReplicationSource.ts"
+import * as Wal from "../../src/streams/Wal.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { connect, run } from "../support/PostgresServer.ts"
+import { Verdict } from "./Broken.ts"
+import { Ledger } from "./Ledger.ts"
+import { ModelPostgres } from "./ModelPostgres.ts"
+import { Network } from "./Network.ts"
+import { Prng } from "./Prng.ts"
+import * as SourceTables from "./SourceTables.ts"
+import { Trace } from "./Trace.ts"
+import { VirtualTime } from "./VirtualTime.ts"
+import { WalSender } from "./WalSender.ts"
+
+const WAL_SENDER_TIMEOUT_MS = 60_000
+const BUFFER_BYTES_MAX = 64 * 1024 * 1024
+/** Rounds until the server happens to write two commit records without a gap. */
+const ROUNDS_MAX = 50
+/** Large enough to be stored out of line. */
+const LARGE = "large ".repeat(600)
+const [ITEMS] = SourceTables.ALL
+const INSERT = "Insert tttnt"
+const UPDATE = "Update full tttnt tttnt"
+
+/** What a walsender sent, as far as both have it in common: positions are compared by what they are to each other. */
+interface Sent {
+  readonly what: string
+  readonly walStart: bigint
+  readonly begin: bigint | undefined
+  readonly commit: { readonly commitLsn: bigint; readonly endLsn: bigint } | undefined
+}
+
+/** Kinds of a tuple's values, in order: t text, n null, u unchanged. */
+const kindsOf = (bytes: Buffer, tuple: number): string => {
+  if (tuple < 0) return "-"
+  let kinds = ""
+  let at = tuple + 2
+  for (let left = bytes.readUInt16BE(tuple); left > 0; left--) {
+    const kind = bytes.toString("latin1", at, at + 1)
+    kinds += kind
+    at += kind === "t" ? 5 + bytes.readInt32BE(at + 1) : 1
+  }
+  return kinds
+}
+
+const readFrame = (frame: Envelope.WalFrame): Sent | undefined => {
+  if (frame.bytes[frame.start] !== Envelope.XLOG_DATA) return undefined
+  const message = Decoder.decode(frame.bytes, frame.start + Envelope.XLOG_DATA_HEADER_BYTES, frame.end)
+  const sent = { walStart: Envelope.walStart(frame), begin: undefined, commit: undefined }
+  switch (message._tag) {
+    case "Begin":
+      return { ...sent, what: "Begin", begin: message.finalLsn }
+    case "Commit":
+      return { ...sent, what: "Commit", commit: message }
+    case "Relation":
+      return { ...sent, what: `Relation ${message.name} ${message.replicaIdentity} ${message.columns.length}` }
+    case "Insert":
+      return { ...sent, what: `Insert ${kindsOf(message.bytes, message.newTuple)}` }
+    case "Update":
+      return {
+        ...sent,
+        what: `Update ${message.oldKind} ${kindsOf(message.bytes, message.oldTuple)} ` +
+          kindsOf(message.bytes, message.newTuple)
+      }
+    case "Delete":
+      return { ...sent, what: `Delete ${message.oldKind} ${kindsOf(message.bytes, message.oldTuple)}` }
+    default:
+      return { ...sent, what: message._tag }
+  }
+}
+
+/** A world without chance: nothing that the script does not say. */
+class NoChance extends Prng {
+  override chance(): boolean {
+    return false
+  }
+}
+
+const rowOf = (id: number, body: string): SourceTables.Row => [String(id), "n", body, null, "t"]
+
+/** The model after the script, and a way to read it from any position. Two commits race: the caller says which won. */
+const model = (updateFirst: boolean) => {
+  const verdict = new Verdict()
+  const time = new VirtualTime()
+  const trace = new Trace()
+  const prng = new NoChance(1, "model")
+  const ledger = new Ledger(new Map(), verdict)
+  const postgres = new ModelPostgres(prng, time, ledger, trace)
+  const origin = postgres.createSlot()
+  const first = postgres.begin()
+  const second = postgres.begin()
+  first.change({ kind: "insert", table: ITEMS, after: rowOf(1, LARGE), lsn: 0n })
+  second.change({ kind: "insert", table: ITEMS, after: rowOf(2, "small"), lsn: 0n })
+  first.change({ kind: "insert", table: ITEMS, after: rowOf(3, LARGE), lsn: 0n })
+  postgres.commit(second)
+  const third = postgres.begin()
+  third.change({
+    kind: "update",
+    table: ITEMS,
+    before: rowOf(2, "small"),
+    after: ["2", "other", "small", null, "t"],
+    lsn: 0n
+  })
+  for (const transaction of updateFirst ? [third, first] : [first, third]) postgres.commit(transaction)
+  postgres.commitUnpublished()
+  const rolledBack = postgres.begin()
+  rolledBack.change({ kind: "delete", table: ITEMS, before: rowOf(1, LARGE), lsn: 0n })
+  postgres.rollback(rolledBack)
+  const last = postgres.begin()
+  last.change({ kind: "update", table: ITEMS, before: rowOf(1, LARGE), after: rowOf(4, LARGE), lsn: 0n })
+  last.change({ kind: "delete", table: ITEMS, before: rowOf(3, LARGE), lsn: 0n })
+  postgres.commit(last)
+  const read = (start: bigint): ReadonlyArray<Sent> => {
+    const sent: Array<Sent> = []
+    const sender = new WalSender(
+      {
+        postgres,
+        time,
+        network: new Network(prng, 0),
+        ledger,
+        faults: { happens: () => false },
+        trace,
+        prng,
+        style: { sendsEmpty: false, walSenderTimeoutMs: WAL_SENDER_TIMEOUT_MS }
+      },
+      start,
+      postgres.slot?.confirmed ?? 0n,
+      {
+        receive: (message) => {
+          const each = readFrame({ bytes: message, start: 0, end: message.length })
+          if (each !== undefined) sent.push(each)
+        },
+        paused: () => false,
+        lost: () => {},
+        closed: () => {}
+      }
+    )
+    while (commitsOf(sent).at(-1)?.commitLsn !== commitOf(postgres) && time.next()) { /* one step */ }
+    sender.end(undefined)
+    return sent
+  }
+  return { origin, read, confirm: (position: bigint) => postgres.confirm(position) }
+}
+
+const commitOf = (postgres: ModelPostgres): bigint | undefined =>
+  postgres.wal.records.findLast((record) => record.commit !== undefined)?.commit?.commitLsn
+
+const commitsOf = (sent: ReadonlyArray<Sent>) => sent.flatMap(({ commit }) => (commit === undefined ? [] : [commit]))
+
+/** The same script on a real server. Rounds until its two commits touch, as those of the model do. */
+const server = Effect.fnUntraced(function*(source: PgAddress) {
+  const [one, two] = [yield* connect(source), yield* connect(source)]
+  const go = (session: typeof one, statement: string) => Effect.promise(() => session.query(statement))
+  const insert = (id: number, body: string) => `insert into items values (${id}, 'n', '${body}', null, true)`
+  const [row] = yield* run(source, "select lsn::text as lsn from pg_create_logical_replication_slot('s', 'pgoutput')")
+  const origin = Result.getOrThrow(Lsn.fromText(String(row?.["lsn"])))
+  yield* go(one, "begin")
+  yield* go(two, "begin")
+  yield* go(one, insert(1, LARGE))
+  yield* go(two, insert(2, "small"))
+  yield* go(one, insert(3, LARGE))
+  yield* go(two, "commit")
+  yield* go(two, "begin")
+  yield* go(two, "update items set name = 'other' where id = 2")
+  yield* Effect.promise(() => Promise.all([one.query("commit"), two.query("commit")]))
+  yield* go(one, "insert into unpublished values (1)")
+  yield* go(one, "begin")
+  yield* go(one, "delete from items where id = 1")
+  yield* go(one, "rollback")
+  yield* go(one, "begin")
+  yield* go(one, "update items set id = 4 where id = 1")
+  yield* go(one, "delete from items where id = 3")
+  yield* go(one, "commit")
+  const [end] = yield* run(source, "select pg_current_wal_insert_lsn()::text as lsn")
+  const target = Result.getOrThrow(Lsn.fromText(String(end?.["lsn"])))
+  const session = (start: bigint) =>
+    Effect.gen(function*() {
+      const built = yield* Layer.build(
+        ReplicationSource.layer({ address: source, slot: "s", publication: "p", bufferBytesMax: BUFFER_BYTES_MAX })
+      )
+      // The server takes a moment to notice that the session before has ended.
+      return yield* Context.get(built, ReplicationSource).open(Lsn.fromBigint(start), WAL_SENDER_TIMEOUT_MS).pipe(
+        Effect.retry({ schedule: PostgresServer.pollEvery, while: (error) => error._tag === "TransientError" })
+      )
+    })
+  /** Reads until the server says that it has sent everything. */
+  const read = (start: bigint) =>
+    Effect.scoped(Effect.gen(function*() {
+      const opened = yield* session(start)
+      const frames = yield* Wal.frames(opened).pipe(
+        Stream.takeUntil((frame) => isAtEnd(frame, target)),
+        Stream.runCollect
+      )
+      return frames.flatMap((frame) => readFrame(frame) ?? [])
+    }))
+  const confirm = (position: bigint) =>
+    Effect.scoped(Effect.gen(function*() {
+      const opened = yield* session(origin)
+      yield* opened.confirm(Lsn.fromBigint(position))
+      yield* opened.flushConfirmations
+    }))
+  return { origin, read, confirm }
+})
+
+/** A keepalive at or past the end, or the commit that ends there. */
+const isAtEnd = (frame: Envelope.WalFrame, target: bigint): boolean => {
+  const commit = readFrame(frame)?.commit
+  return commit === undefined
+    ? frame.bytes[frame.start] === Envelope.KEEPALIVE && Envelope.keepaliveEnd(frame) >= target
+    : commit.endLsn >= target
+}
+
+const describeSent = (sent: ReadonlyArray<Sent>): ReadonlyArray<string> => sent.map(({ what }) => what)
+
+/** What holds among the positions of one reading, whoever wrote them. */
+const assertPositions = (sent: ReadonlyArray<Sent>): void => {
+  let begin: bigint | undefined = undefined
+  let end = 0n
+  for (const message of sent) {
+    if (message.begin !== undefined) begin = message.begin
+    if (message.what.startsWith("Relation")) assert.strictEqual(message.walStart, 0n)
+    else if (message.commit === undefined) assert.isTrue(message.walStart < (begin ?? 0n))
+    if (message.commit === undefined) continue
+    assert.strictEqual(message.commit.commitLsn, begin)
+    assert.isTrue(message.commit.commitLsn >= end, "commits follow each other without overlap")
+    assert.isTrue(message.commit.endLsn > message.commit.commitLsn)
+    assert.strictEqual(message.walStart, message.commit.endLsn)
+    end = message.commit.endLsn
+  }
+}
+
+/** Positions to start from, by what they are: before, at and after each commit record. */
+const starts = (origin: bigint, sent: ReadonlyArray<Sent>): ReadonlyArray<readonly [string, bigint]> => [
+  ["the slot's origin", origin],
+  ...commitsOf(sent).slice(0, -1).flatMap(({ commitLsn, endLsn }, index) =>
+    [
+      [`the start of commit ${index}`, commitLsn],
+      [`one past the start of commit ${index}`, commitLsn + 1n],
+      [`the end of commit ${index}`, endLsn]
+    ] as const
+  )
+]
+
+layer(PostgresServer.layer(), { excludeTestServices: true })("the model source and a real PostgreSQL", (it) => {
+  it.effect("send the same messages, and the same ones again from every position and after a confirmation", () =>
+    Effect.gen(function*() {
+      const { freshDatabase } = yield* PostgresServer.PostgresServer
+      const prepared = Effect.gen(function*() {
+        const source = yield* freshDatabase
+        yield* run(
+          source,
+          `create table items (id bigint primary key, name text, body text, qty integer, ok boolean);
+           alter table items alter body set storage external;
+           alter table items replica identity full;
+           create table unpublished (n int);
+           create publication p for table items`
+        )
+        const real = yield* server(source)
+        return { real, sent: yield* real.read(real.origin) }
+      })
+      // The two commits that end the first transactions touch most of the time.
+      let { real, sent } = yield* prepared
+      for (let round = 0; round < ROUNDS_MAX && commitsOf(sent)[1]?.endLsn !== commitsOf(sent)[2]?.commitLsn; round++) {
+        ;({ real, sent } = yield* prepared)
+      }
+      const modelled = model(describeSent(sent).indexOf(UPDATE) < describeSent(sent).lastIndexOf(INSERT))
+      const modelSent = modelled.read(modelled.origin)
+      assert.deepStrictEqual(describeSent(modelSent), describeSent(sent))
+      assertPositions(sent)
+      assertPositions(modelSent)
+      assert.strictEqual(commitsOf(sent)[1]?.endLsn, commitsOf(sent)[2]?.commitLsn)
+      assert.strictEqual(commitsOf(modelSent)[1]?.endLsn, commitsOf(modelSent)[2]?.commitLsn)
+
+      const places = starts(real.origin, sent)
+      const modelPlaces = starts(modelled.origin, modelSent)
+      for (const [index, [where, position]] of places.entries()) {
+        const modelPosition = modelPlaces[index]?.[1] ?? 0n
+        const again = yield* real.read(position)
+        assert.deepStrictEqual(describeSent(modelled.read(modelPosition)), describeSent(again), where)
+      }
+
+      // The server never goes back behind what was confirmed, whatever it is asked for. (A session confirms its start.)
+      yield* real.confirm(places.at(-1)?.[1] ?? 0n)
+      modelled.confirm(modelPlaces.at(-1)?.[1] ?? 0n)
+      const after = yield* real.read(real.origin)
+      assert.deepStrictEqual(describeSent(modelled.read(modelled.origin)), describeSent(after))
+      assert.lengthOf(commitsOf(after), 1)
+    }))
+})

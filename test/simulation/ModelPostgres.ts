@@ -1,0 +1,211 @@
+/** The model source: committed rows, open transactions of several sessions, a slot, and the durable checkpoint. */
+import type { Effect, Ledger } from "./Ledger.ts"
+import type { Prng } from "./Prng.ts"
+import * as SourceTables from "./SourceTables.ts"
+import type { Trace } from "./Trace.ts"
+import type { VirtualTime } from "./VirtualTime.ts"
+import { type Change, type Commit, Wal } from "./Wal.ts"
+
+const MICROS_PER_MS = 1000n
+/** Share of transactions that came from another server by replication. */
+const ORIGIN_SHARE = 0.1
+
+export interface Slot {
+  confirmed: bigint
+  /** What survives a crash of the server: the slot is written at checkpoints only. */
+  durable: bigint
+  active: boolean
+}
+
+/** A transaction that is open: what it sees, and what it locks. */
+export class OpenTransaction {
+  readonly xid: number
+  readonly postgres: ModelPostgres
+  readonly changes: Array<Change> = []
+  readonly #own = new Map<string, SourceTables.Row | undefined>()
+  firstLsn: bigint | undefined = undefined
+
+  constructor(xid: number, postgres: ModelPostgres) {
+    this.xid = xid
+    this.postgres = postgres
+  }
+
+  /** The row as this transaction sees it. */
+  row(key: string): SourceTables.Row | undefined {
+    return this.#own.has(key) ? this.#own.get(key) : this.postgres.rows.get(key)
+  }
+
+  /** Takes the lock of a key; false when another transaction holds it. */
+  lock(key: string): boolean {
+    const holder = this.postgres.locks.get(key)
+    if (holder !== undefined && holder !== this) return false
+    this.postgres.locks.set(key, this)
+    return true
+  }
+
+  change(change: Change): void {
+    change.lsn = this.postgres.wal.write()
+    this.firstLsn ??= change.lsn
+    if (change.kind !== "insert") this.#own.set(SourceTables.keyOf(change.table, change.before), undefined)
+    if (change.kind !== "delete") this.#own.set(SourceTables.keyOf(change.table, change.after), change.after)
+    this.changes.push(change)
+  }
+
+  get writes(): ReadonlyMap<string, SourceTables.Row | undefined> {
+    return this.#own
+  }
+}
+
+export class ModelPostgres {
+  readonly wal: Wal
+  readonly rows = new Map<string, SourceTables.Row>()
+  readonly locks = new Map<string, OpenTransaction>()
+  readonly #prng: Prng
+  readonly #time: VirtualTime
+  readonly #ledger: Ledger
+  readonly #trace: Trace
+  readonly #open = new Set<OpenTransaction>()
+  readonly #onWal = new Set<() => void>()
+  readonly #onCrash = new Set<() => void>()
+  #xid = 700
+  slot: Slot | undefined = undefined
+  checkpointTable = false
+  publication = false
+  up = true
+
+  constructor(prng: Prng, time: VirtualTime, ledger: Ledger, trace: Trace) {
+    this.#prng = prng
+    this.#time = time
+    this.#ledger = ledger
+    this.#trace = trace
+    this.wal = new Wal(prng)
+  }
+
+  begin(): OpenTransaction {
+    const transaction = new OpenTransaction(this.#xid++, this)
+    this.#open.add(transaction)
+    return transaction
+  }
+
+  isOpen(transaction: OpenTransaction): boolean {
+    return this.#open.has(transaction)
+  }
+
+  rollback(transaction: OpenTransaction): void {
+    this.#end(transaction)
+    this.wal.write()
+    this.#moved()
+  }
+
+  commit(transaction: OpenTransaction): Commit {
+    this.#end(transaction)
+    for (const [key, row] of transaction.writes) {
+      if (row === undefined) this.rows.delete(key)
+      else this.rows.set(key, row)
+    }
+    const commit = this.wal.commit({
+      xid: transaction.xid,
+      firstLsn: transaction.firstLsn ?? this.wal.end,
+      commitTime: BigInt(this.#time.nowMs) * MICROS_PER_MS,
+      origin: this.#prng.chance(ORIGIN_SHARE) ? "elsewhere" : undefined,
+      changes: transaction.changes
+    })
+    this.#ledger.committed({ commitLsn: commit.commitLsn, endLsn: commit.endLsn, effects: effectsOf(commit) })
+    this.#trace.add(`source commits ${transaction.changes.length} changes at ${commit.commitLsn.toString(16)}`)
+    this.#moved()
+    return commit
+  }
+
+  /** A transaction of the server or of somebody whose tables are not published. */
+  commitUnpublished(): void {
+    this.wal.write()
+    const commit = this.wal.commit({
+      xid: this.#xid++,
+      firstLsn: this.wal.end,
+      commitTime: BigInt(this.#time.nowMs) * MICROS_PER_MS,
+      origin: undefined,
+      changes: []
+    })
+    this.#ledger.boundary(commit.endLsn)
+    this.#moved()
+  }
+
+  /** WAL without any transaction, as VACUUM writes it. */
+  writeIdle(bytesMax: number): void {
+    this.wal.write(bytesMax)
+    this.#moved()
+  }
+
+  createSlot(): bigint {
+    if (this.slot !== undefined) {
+      this.#ledger.verdict.broken("the model is used as it was meant to be", "the slot exists already")
+    }
+    const position = this.wal.end
+    this.slot = { confirmed: position, durable: position, active: false }
+    this.#ledger.begin(position)
+    return position
+  }
+
+  /** Status of a standby: never moves the slot back. */
+  confirm(position: bigint): void {
+    if (this.slot === undefined || position <= this.slot.confirmed) return
+    this.slot.confirmed = position
+    this.#trace.add(`slot confirmed to ${position.toString(16)}`)
+    if (this.#prng.chance(0.3)) this.slot.durable = position
+  }
+
+  /** Everything that is not on disk is gone: open transactions, and how far the slot was confirmed since. */
+  crash(downMs: number): void {
+    this.up = false
+    for (const transaction of this.#open) this.#end(transaction)
+    if (this.slot !== undefined) {
+      this.slot.confirmed = this.slot.durable
+      this.slot.active = false
+    }
+    for (const lost of this.#onCrash) lost()
+    this.#time.after(downMs, () => {
+      this.up = true
+    })
+  }
+
+  onCrash(lost: () => void): () => void {
+    this.#onCrash.add(lost)
+    return () => this.#onCrash.delete(lost)
+  }
+
+  onWal(moved: () => void): () => void {
+    this.#onWal.add(moved)
+    return () => this.#onWal.delete(moved)
+  }
+
+  #moved(): void {
+    for (const moved of this.#onWal) moved()
+  }
+
+  #end(transaction: OpenTransaction): void {
+    this.#open.delete(transaction)
+    for (const [key, holder] of this.locks) if (holder === transaction) this.locks.delete(key)
+  }
+}
+
+/** The state in which a transaction left each key of a wanted table. */
+const effectsOf = (commit: Commit): ReadonlyMap<string, Effect> => {
+  const effects = new Map<string, Effect>()
+  const version = commit.commitLsn
+  for (const change of commit.changes) {
+    const { kind, table } = change
+    if (!table.wanted) continue
+    if (kind === "delete") {
+      const key = SourceTables.keyOf(table, change.before)
+      effects.set(key, { table, version, deleted: true, row: change.before, operation: 2 })
+      continue
+    }
+    const key = SourceTables.keyOf(table, change.after)
+    if (kind === "update") {
+      const oldKey = SourceTables.keyOf(table, change.before)
+      if (oldKey !== key) effects.set(oldKey, { table, version, deleted: true, row: change.before, operation: 2 })
+    }
+    effects.set(key, { table, version, deleted: false, row: change.after, operation: kind === "insert" ? 0 : 1 })
+  }
+  return effects
+}

@@ -1,0 +1,263 @@
+/** The model server's answers to the statements of the setup and of the checkpoint store; it refuses all others. */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { PgAddress } from "../../src/domain/config/Settings.ts"
+import { PgSqlError } from "../../src/domain/errors/PgSqlError.ts"
+import type { TransientError } from "../../src/domain/errors/TransientError.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import * as PostgresFailure from "../../src/layers/PostgresFailure.ts"
+import { PostgresSql, type Row } from "../../src/layers/PostgresSql.ts"
+import type { Verdict } from "./Broken.ts"
+import type { FaultSource } from "./Faults.ts"
+import type { Incarnation } from "./Incarnation.ts"
+import type { Ledger } from "./Ledger.ts"
+import type { ModelPostgres } from "./ModelPostgres.ts"
+import type { Network } from "./Network.ts"
+import * as SourceTables from "./SourceTables.ts"
+import type { Trace } from "./Trace.ts"
+import type { VirtualTime } from "./VirtualTime.ts"
+
+export const SLOT = "sim_slot"
+export const PUBLICATION = "sim_pub"
+const SYSTEM_IDENTIFIER = "7300000000000000001"
+const SERVER_VERSION = "150008"
+/** How long a statement that was given up goes on, in ms, at most. */
+const LATE_MS = 3_000
+
+export interface SqlWorld {
+  readonly address: PgAddress
+  readonly postgres: ModelPostgres
+  readonly ledger: Ledger
+  readonly verdict: Verdict
+  readonly faults: FaultSource
+  readonly network: Network
+  readonly time: VirtualTime
+  readonly trace: Trace
+  readonly walSenderTimeoutMs: number
+  /** Whether a statement that was given up may take effect after the next one was answered. */
+  readonly statementsOutlive: boolean
+}
+
+/** What the server stores for the program. */
+export class ModelSql {
+  readonly #world: SqlWorld
+  readonly #lateStatements = new Set<() => unknown>()
+  readonly #checkpoints = new Map<string, bigint>()
+  #identityColumns = false
+  #identity: Row = { system_identifier: null, timeline_id: null }
+  /** Labels in flight by target, each with the checkpoint it was stored behind. */
+  #inFlight: Record<string, Row> = {}
+  /** The run that has claimed the slot. */
+  #run: unknown = null
+
+  constructor(world: SqlWorld) {
+    this.#world = world
+  }
+
+  /** The service of one run of the program. */
+  service(incarnation: Incarnation): PostgresSql["Service"] {
+    const { address, faults, network, postgres, time } = this.#world
+    const lost = (text: string): TransientError => PostgresFailure.lost(address, "connected", text)
+    return {
+      query: (statement, parameters = []) =>
+        Effect.callback<ReadonlyArray<Row>, TransientError | PgSqlError>((resume) => {
+          // What is on its way goes on, whoever waits for it.
+          time.after(network.wait(), () => {
+            const answer = (effect: Effect.Effect<ReadonlyArray<Row>, TransientError | PgSqlError>): void => {
+              incarnation.after(network.wait(), () => resume(effect))
+            }
+            if (!postgres.up) return answer(Effect.fail(PostgresFailure.lost(address, "connecting", "refused")))
+            if (faults.happens("sql: lost before the statement")) return answer(Effect.fail(lost("reset")))
+            if (incarnation.alive && faults.happens("sql: statement late")) {
+              this.#late(() => this.#execute(statement, parameters))
+              return answer(Effect.fail(lost("timeout expired")))
+            }
+            if (!this.#world.statementsOutlive) this.#latestNow()
+            const rows = this.#execute(statement, parameters)
+            if (faults.happens("sql: lost after the statement")) return answer(Effect.fail(lost("reset")))
+            answer(rows instanceof PgSqlError ? Effect.fail(rows) : Effect.succeed(rows))
+          })
+        })
+    }
+  }
+
+  /** A statement whose client has given it up goes on: it waits for a lock, or for a standby. */
+  #late(execute: () => unknown): void {
+    this.#lateStatements.add(execute)
+    this.#world.time.after(LATE_MS, () => {
+      if (this.#lateStatements.delete(execute) && this.#world.postgres.up) execute()
+    })
+  }
+
+  #latestNow(): void {
+    for (const execute of this.#lateStatements) {
+      this.#lateStatements.delete(execute)
+      execute()
+    }
+  }
+
+  #execute(statement: string, parameters: ReadonlyArray<unknown>): ReadonlyArray<Row> | PgSqlError {
+    const { ledger, postgres, trace, verdict } = this.#world
+    if (/loads_in_flight = /.test(statement)) return this.#remember(parameters)
+    if (/loads_in_flight as left/.test(statement)) {
+      const stored = this.#checkpoints.get(String(parameters[0]))
+      return stored === undefined ? [] : [{ lsn: signed(stored), left: { ...this.#inFlight } }]
+    }
+    if (statement.startsWith("update dbmazz_checkpoints set run = ")) return this.#claim(parameters)
+    if (/as stored set lsn = /.test(statement)) return this.#advance(statement, parameters)
+    if (/pg_replication_slot_advance/.test(statement)) return this.#confirm(parameters)
+    if (statement.startsWith("with durable")) return this.#save(statement, parameters)
+    if (statement.startsWith("select lsn::text as lsn from dbmazz_checkpoints")) {
+      const stored = this.#checkpoints.get(String(parameters[0]))
+      return stored === undefined ? [] : [{ lsn: signed(stored) }]
+    }
+    if (statement.startsWith("select current_database()")) return [this.#serverRow()]
+    if (/from pg_control_system\(\)/.test(statement)) return [{ identifier: SYSTEM_IDENTIFIER }]
+    if (/from unnest\(\$1::text\[\]/.test(statement)) return SourceTables.WANTED.map(tableRow)
+    if (/from pg_publication p/.test(statement)) return postgres.publication ? [PUBLICATION_ROW] : []
+    if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
+    if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
+    if (statement.startsWith("select pg_has_role(c.relowner")) {
+      return postgres.checkpointTable ? [{ owned: true, count: this.#identityColumns ? 4 : 0 }] : []
+    }
+    if (/alter table dbmazz_checkpoints/i.test(statement)) {
+      this.#identityColumns = true
+      return []
+    }
+    if (statement.startsWith("select to_jsonb(c) as stored from dbmazz_checkpoints")) {
+      return this.#checkpoints.has(String(parameters[0])) ? [{ stored: this.#identity }] : []
+    }
+    if (statement.startsWith("update dbmazz_checkpoints set system_identifier")) {
+      this.#identity = { system_identifier: parameters[1], timeline_id: parameters[2] }
+      return []
+    }
+    if (statement.startsWith("create table if not exists dbmazz_checkpoints")) {
+      postgres.checkpointTable = true
+      return []
+    }
+    if (/create publication/i.test(statement)) {
+      postgres.publication = true
+      return []
+    }
+    if (/pg_create_logical_replication_slot/.test(statement)) {
+      if (postgres.slot !== undefined) return new PgSqlError({ sqlState: "42710", message: "slot already exists" })
+      const position = postgres.createSlot()
+      ledger.boundary(position)
+      trace.add(`slot created at ${position.toString(16)}`)
+      return [{ lsn: Lsn.format(Lsn.fromBigint(position)) }]
+    }
+    return verdict.broken("the model is used as it was meant to be", `unknown statement: ${statement}`)
+  }
+
+  #save(statement: string, parameters: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    const { ledger, postgres, trace } = this.#world
+    const slot = String(parameters[0])
+    const position = BigInt.asUintN(64, BigInt(String(parameters[1])))
+    const stored = this.#checkpoints.get(slot)
+    // The statement itself must keep the later position: an earlier one may arrive after it.
+    const guarded = /on conflict[\s\S]*where \(excluded\.lsn #/.test(statement)
+    if (stored !== undefined && guarded && position <= stored) return []
+    this.#checkpoints.set(slot, position)
+    trace.add(`checkpoint stored: ${position.toString(16)}`)
+    ledger.stored(position)
+    postgres.commitUnpublished()
+    return []
+  }
+
+  #remember([, target, label, sinceMs, lastCommit, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    if (run !== this.#run) return []
+    this.#inFlight = { ...this.#inFlight, [String(target)]: { label, sinceMs: Number(sinceMs), lastCommit } }
+    return [{ one: 1 }]
+  }
+
+  #claim([slot, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    const stored = this.#checkpoints.get(String(slot))
+    if (stored === undefined) return []
+    this.#run = run
+    return [{ lsn: signed(stored) }]
+  }
+
+  #advance(statement: string, [slot, position, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    if (/stored\.run = \$3/.test(statement) && run !== this.#run) return []
+    const before = this.#checkpoints.get(String(slot))
+    this.#save("on conflict where (excluded.lsn #", [slot, position])
+    return before === this.#checkpoints.get(String(slot)) ? [] : [{ one: 1 }]
+  }
+
+  #confirm([, position]: ReadonlyArray<unknown>): ReadonlyArray<Row> | PgSqlError {
+    const { postgres } = this.#world
+    if (postgres.slot?.active === true) return new PgSqlError({ sqlState: "55006", message: "ERROR: slot is active" })
+    const to = Result.getOrThrow(Lsn.fromText(String(position)))
+    postgres.confirm(to)
+    return [{ pg_replication_slot_advance: null }]
+  }
+
+  #serverRow(): Row {
+    const { postgres, walSenderTimeoutMs } = this.#world
+    return {
+      database: "shop",
+      role: "dbmazz",
+      mayReplicate: true,
+      mayCreateInDatabase: true,
+      serverVersion: SERVER_VERSION,
+      walLevel: "logical",
+      inRecovery: false,
+      walEnd: Lsn.format(Lsn.fromBigint(postgres.wal.end)),
+      walSenderTimeoutMs: String(walSenderTimeoutMs),
+      timeline: 1,
+      checkpointTable: postgres.checkpointTable ? "usable" : "missing"
+    }
+  }
+
+  #slotRow(): ReadonlyArray<Row> {
+    const slot = this.#world.postgres.slot
+    if (slot === undefined) return []
+    return [{
+      slot: {
+        plugin: "pgoutput",
+        database: "shop",
+        temporary: false,
+        active_pid: slot.active ? 42 : null,
+        wal_status: "reserved",
+        confirmed_flush_lsn: Lsn.format(Lsn.fromBigint(slot.confirmed))
+      }
+    }]
+  }
+}
+
+/** A position as the table's bigint shows it. */
+const signed = (position: bigint): string => Lsn.toBigint(Lsn.fromBigint(position)).toString()
+
+const tableRow = (table: SourceTables.Table): Row => ({
+  schema: table.schema,
+  name: table.name,
+  oid: String(table.relationId),
+  kind: "r",
+  replicaIdentity: "f",
+  persistence: "p",
+  readable: true,
+  owned: true,
+  columns: table.columns.map((column) => ({
+    name: column.name,
+    typeOid: column.oid,
+    typeName: column.typeName,
+    typmod: -1,
+    notNull: column.notNull,
+    generated: false
+  })),
+  primaryKey: table.key.map((index) => table.columns[index]?.name ?? ""),
+  primaryKeyDeferrable: false
+})
+
+const PUBLICATION_ROW: Row = {
+  allTables: false,
+  owned: true,
+  insert: true,
+  update: true,
+  delete: true,
+  tables: SourceTables.ALL.map((table) => ({
+    schemaname: table.schema,
+    tablename: table.name,
+    attnames: table.columns.map((column) => column.name)
+  }))
+}

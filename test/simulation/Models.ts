@@ -1,0 +1,60 @@
+/** Everything that a run of the program meets, made from a plan. */
+import type { Settings } from "../../src/domain/config/Settings.ts"
+import { Verdict } from "./Broken.ts"
+import { Faults } from "./Faults.ts"
+import { Ledger } from "./Ledger.ts"
+import { ModelHttp } from "./ModelHttp.ts"
+import { ModelPostgres } from "./ModelPostgres.ts"
+import { ModelSql } from "./ModelSql.ts"
+import { ModelStarRocks } from "./ModelStarRocks.ts"
+import { Network } from "./Network.ts"
+import type { Plan } from "./Plan.ts"
+import { Prng } from "./Prng.ts"
+import * as Program from "./Program.ts"
+import { Trace } from "./Trace.ts"
+import { VirtualTime } from "./VirtualTime.ts"
+import { Workload } from "./Workload.ts"
+
+export class Models {
+  readonly plan: Plan
+  readonly settings: Settings
+  readonly verdict: Verdict = new Verdict()
+  readonly time = new VirtualTime()
+  readonly trace: Trace
+  readonly faults: Faults
+  readonly network: Network
+  readonly ledger: Ledger
+  readonly starRocks: ModelStarRocks
+  readonly postgres: ModelPostgres
+  readonly sql: ModelSql
+  readonly http: ModelHttp
+  readonly workload: Workload
+  /** Replication sessions so far. */
+  sessions = 0
+
+  constructor(plan: Plan, traceLines: number) {
+    const { classicDuplicates, labelsMax, seed, statementsOutlive, walSenderTimeoutMs } = plan
+    this.plan = plan
+    this.settings = Program.settingsOf(plan)
+    this.trace = new Trace(traceLines)
+    this.faults = new Faults(seed, plan.faults, this.trace)
+    this.network = new Network(new Prng(seed, "network"), plan.slowness)
+    this.starRocks = new ModelStarRocks(labelsMax, this.verdict, this.trace)
+    this.ledger = new Ledger(this.starRocks.rows, this.verdict)
+    this.starRocks.ledger = this.ledger
+    this.postgres = new ModelPostgres(new Prng(seed, "postgres"), this.time, this.ledger, this.trace)
+    const shared = {
+      verdict: this.verdict,
+      trace: this.trace,
+      faults: this.faults,
+      network: this.network,
+      time: this.time,
+      ledger: this.ledger,
+      postgres: this.postgres,
+      starRocks: this.starRocks
+    }
+    this.sql = new ModelSql({ ...shared, address: this.settings.source, walSenderTimeoutMs, statementsOutlive })
+    this.http = new ModelHttp({ ...shared, prng: new Prng(seed, "http"), classicDuplicates })
+    this.workload = new Workload(new Prng(seed, "workload"), plan.workload, this.postgres, this.time)
+  }
+}

@@ -1,0 +1,65 @@
+/** What a seed stands for: sizes, limits and habits of one run. A shrunk plan is a plan too. */
+import type { FlushLimits } from "../../src/domain/config/Settings.ts"
+import type { FaultPlan } from "./Faults.ts"
+import { Prng } from "./Prng.ts"
+import type { WorkloadPlan } from "./Workload.ts"
+
+export interface Plan {
+  readonly seed: number
+  readonly workload: WorkloadPlan
+  readonly faults: FaultPlan
+  readonly flush: FlushLimits
+  readonly bufferBytesMax: number
+  /** Multiplies every wait of the network. */
+  readonly slowness: number
+  readonly walSenderTimeoutMs: number
+  /** Finished labels that the sink remembers. */
+  readonly labelsMax: number
+  readonly classicDuplicates: boolean
+  readonly sendsEmpty: boolean
+  /** Whether loads of a killed program may commit after its successor began. */
+  readonly orphansOutlive: boolean
+  /** Whether a checkpoint whose save was given up may be stored after a new session has read the one before. */
+  readonly statementsOutlive: boolean
+}
+
+const KIB = 1024
+/** Less than this, and frames that the decoder holds back fill the buffer by themselves. */
+const BUFFER_BYTES_MIN = 192 * KIB
+/** Share of runs with values so large that the buffer's limit is met. */
+const WIDE_SHARE = 0.04
+
+export const fromSeed = (seed: number): Plan => {
+  const prng = new Prng(seed, "plan")
+  const wide = prng.chance(WIDE_SHARE)
+  return {
+    seed,
+    workload: {
+      transactions: prng.int(5, wide ? 20 : 40),
+      sessions: prng.int(1, 4),
+      changesMax: prng.int(1, 10),
+      largeShare: prng.pick([0, 0, 0.05, 0.2]),
+      pauseMsMax: prng.pick([2, 20, 200, 1_500]),
+      largestValue: wide ? 40 * KIB : 90
+    },
+    faults: {
+      intensity: prng.pick([0, 0.3, 1, 1, 2, 3]),
+      without: new Set(),
+      countMax: Number.POSITIVE_INFINITY,
+      skipped: new Set()
+    },
+    flush: {
+      rows: prng.int(1, 20),
+      bytes: prng.pick([300, 1_000, 4_000, 64 * KIB]),
+      everyMs: prng.pick([1, 10, 100, 1_000])
+    },
+    bufferBytesMax: BUFFER_BYTES_MIN,
+    slowness: prng.pick([0, 1, 1, 4, 20]),
+    walSenderTimeoutMs: prng.pick([5_000, 60_000, 60_000]),
+    labelsMax: prng.pick([1, 3, 1_000]),
+    classicDuplicates: prng.chance(0.5),
+    sendsEmpty: prng.chance(0.3),
+    orphansOutlive: true,
+    statementsOutlive: true
+  }
+}

@@ -1,0 +1,126 @@
+/** The program under test: the real streams and layers, on the models' side of each wire. */
+import type * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as SettingsModule from "../../src/domain/config/Settings.ts"
+import type { Settings } from "../../src/domain/config/Settings.ts"
+import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
+import { HttpTransport } from "../../src/layers/HttpTransport.ts"
+import { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
+import { PostgresSql } from "../../src/layers/PostgresSql.ts"
+import { Progress } from "../../src/layers/Progress.ts"
+import { type ReplicationSession, ReplicationSource } from "../../src/layers/ReplicationSource.ts"
+import { ReplicationWire } from "../../src/layers/ReplicationWire.ts"
+import { SlotHealth } from "../../src/layers/SlotHealth.ts"
+import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
+import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
+import { StreamLoader } from "../../src/layers/StreamLoader.ts"
+import * as Replication from "../../src/streams/Replication.ts"
+import type { Incarnation } from "./Incarnation.ts"
+import * as ModelCatalogue from "./ModelCatalogue.ts"
+import { DATABASE, FRONT_END } from "./ModelHttp.ts"
+import type { Models } from "./Models.ts"
+import { PUBLICATION, SLOT } from "./ModelSql.ts"
+import * as ModelWire from "./ModelWire.ts"
+import type { Plan } from "./Plan.ts"
+import { Prng } from "./Prng.ts"
+import * as SourceTables from "./SourceTables.ts"
+import type { WalSender } from "./WalSender.ts"
+
+/** What is seen of a program from outside: its last session, at both ends. */
+export interface Watch {
+  sender: WalSender | undefined
+  session: ReplicationSession | undefined
+}
+
+/** The configuration of the program in this run. */
+export const settingsOf = (plan: Plan): Settings => {
+  const settings = Result.getOrThrow(SettingsModule.fromEnv({
+    DATABASE_URL: "postgres://dbmazz:secret@pg.example:5432/shop",
+    SLOT_NAME: SLOT,
+    PUBLICATION_NAME: PUBLICATION,
+    TABLES: SourceTables.WANTED.map((table) => `${table.schema}.${table.name}`).join(","),
+    STARROCKS_URL: `http://${FRONT_END}`,
+    STARROCKS_DB: DATABASE,
+    STARROCKS_USER: "root",
+    FLUSH_SIZE: String(plan.flush.rows),
+    FLUSH_INTERVAL_MS: String(plan.flush.everyMs),
+    RETRY_BASE_MS: "50",
+    RETRY_MAX_MS: "2000"
+  }))
+  // Smaller than a person may set them: what happens at the limits is what is of interest.
+  return { ...settings, flush: plan.flush, bufferBytesMax: plan.bufferBytesMax }
+}
+
+/** The real source, and a way to look at its sessions. */
+const source = (models: Models, watch: Watch): Layer.Layer<ReplicationSource> => {
+  const live = ReplicationSource.layer({
+    address: models.settings.source,
+    slot: SLOT,
+    publication: PUBLICATION,
+    bufferBytesMax: models.settings.bufferBytesMax
+  })
+  const watched = Layer.effect(
+    ReplicationSource,
+    Effect.map(ReplicationSource, ({ open }) => ({
+      open: (...parameters: Parameters<typeof open>) =>
+        Effect.tap(open(...parameters), (session) =>
+          Effect.sync(() => {
+            watch.session = session
+          }))
+    }))
+  )
+  return Layer.provide(watched, live)
+}
+
+const wire = (models: Models, incarnation: Incarnation, watch: Watch) =>
+  ModelWire.make({
+    incarnation,
+    postgres: models.postgres,
+    time: models.time,
+    network: models.network,
+    ledger: models.ledger,
+    faults: models.faults,
+    trace: models.trace,
+    prng: new Prng(models.plan.seed, `wire ${incarnation.number}`),
+    style: models.plan,
+    opened: (sender) => {
+      models.sessions += 1
+      models.trace.add(`session ${models.sessions} starts at ${sender.start.toString(16)}`)
+      watch.sender = sender
+    }
+  })
+
+const layers = (models: Models, incarnation: Incarnation, watch: Watch) => {
+  const { settings, sql } = models
+  const transport = models.http.transport(incarnation, () => `${incarnation.number}.${models.sessions}`)
+  return Layer.mergeAll(
+    Progress.layer,
+    source(models, watch),
+    // It only tells people how the slot is doing.
+    Layer.succeed(SlotHealth, { read: () => Effect.succeed(undefined), watch: () => Effect.never }),
+    CheckpointStore.layer,
+    Layer.succeed(StarRocksSql, ModelCatalogue.service(models, incarnation)),
+    StreamLoader.layer(settings.retry).pipe(
+      Layer.provide(InFlightLoads.layer(settings.slot)),
+      Layer.provideMerge(StreamLoadClient.layer(settings.sink))
+    )
+  ).pipe(
+    Layer.provideMerge(Layer.succeed(PostgresSql, sql.service(incarnation))),
+    Layer.provideMerge(Layer.succeed(ReplicationWire, wire(models, incarnation, watch))),
+    Layer.provideMerge(Layer.succeed(HttpTransport, transport))
+  )
+}
+
+/** Starts the program; it runs when its incarnation settles. */
+export const start = (
+  models: Models,
+  incarnation: Incarnation,
+  stop: Deferred.Deferred<void>,
+  watch: Watch
+): Fiber.Fiber<void, unknown> =>
+  Effect.runForkWith(incarnation.context)(
+    Effect.provide(Replication.run(models.settings, stop), layers(models, incarnation, watch))
+  )

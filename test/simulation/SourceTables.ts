@@ -1,0 +1,149 @@
+/** The tables of a simulated job, as both catalogues describe them, and the values that its rows hold. */
+import type { Prng } from "./Prng.ts"
+
+/** A column's value as PostgreSQL's text. */
+export type Cell = string | null
+export type Row = ReadonlyArray<Cell>
+
+export interface Column {
+  readonly name: string
+  readonly oid: number
+  readonly typeName: string
+  readonly starRocks: string
+  readonly notNull: boolean
+  /** A new value; the large ones are stored out of line, and left out of an update that does not change them. */
+  readonly value: (prng: Prng, large: number) => Cell
+  /** What a JSON reader gives for the text. */
+  readonly json: (text: string) => unknown
+}
+
+export interface Table {
+  readonly relationId: number
+  readonly schema: string
+  readonly name: string
+  readonly columns: ReadonlyArray<Column>
+  /** Positions of the primary key's columns. */
+  readonly key: ReadonlyArray<number>
+  /** The keys that rows may have, few, so that transactions meet on them. */
+  readonly keys: readonly [Row, ...ReadonlyArray<Row>]
+  /** Whether the job replicates it; the publication holds it in any case. */
+  readonly wanted: boolean
+}
+
+/** A value from this length on is stored out of line. Much less than PostgreSQL's 2 kB, to keep runs small. */
+export const TOAST_CHARACTERS_MIN = 60
+
+const NULL_SHARE = 0.15
+const LARGE_SHARE = 0.4
+
+const AWKWARD = [
+  "",
+  "a",
+  "it's",
+  "say \"hi\"",
+  "back\\slash",
+  "line\nbreak",
+  "\u0001",
+  "ünï",
+  "日本",
+  "😀",
+  "null"
+] as const
+
+const words = (prng: Prng): string => `${prng.pick(AWKWARD)}${prng.int(0, 999)}`
+const same = (text: string): unknown => text
+const nullable = (value: (prng: Prng, large: number) => string) => (prng: Prng, large: number): Cell =>
+  prng.chance(NULL_SHARE) ? null : value(prng, large)
+
+const TEXT_COLUMN = { oid: 25, typeName: "text", starRocks: "varchar(65533)", notNull: false, json: same } as const
+const text = (name: string): Column => ({ ...TEXT_COLUMN, name, value: nullable(words) })
+const large = (name: string): Column => ({
+  ...TEXT_COLUMN,
+  name,
+  value: nullable((prng, size) =>
+    prng.chance(LARGE_SHARE)
+      ? `${words(prng)}-`.repeat(Math.ceil(prng.int(TOAST_CHARACTERS_MIN, size) / 3))
+      : words(prng)
+  )
+})
+const integer = (name: string, oid: 20 | 23, notNull: boolean): Column => ({
+  name,
+  oid,
+  typeName: oid === 20 ? "bigint" : "integer",
+  starRocks: oid === 20 ? "bigint(20)" : "int(11)",
+  notNull,
+  value: nullable((prng) => String(prng.int(-9999, 9999))),
+  json: Number
+})
+const boolean = (name: string): Column => ({
+  name,
+  oid: 16,
+  typeName: "boolean",
+  starRocks: "boolean",
+  notNull: false,
+  value: nullable((prng) => prng.pick(["t", "f"])),
+  json: (cell) => cell === "t"
+})
+const json = (name: string): Column => ({
+  name,
+  oid: 3802,
+  typeName: "jsonb",
+  starRocks: "json",
+  notNull: false,
+  value: nullable((prng) => JSON.stringify({ n: prng.int(0, 99), t: prng.pick(AWKWARD) })),
+  json: (cell) => JSON.parse(cell)
+})
+
+const ITEMS: Table = {
+  relationId: 16_401,
+  schema: "public",
+  name: "items",
+  columns: [integer("id", 20, true), text("name"), large("body"), integer("qty", 23, false), boolean("ok")],
+  key: [0],
+  keys: [["1"], ["2"], ["3"], ["-4"], ["1234567890123456"]],
+  wanted: true
+}
+
+const PAIRS: Table = {
+  relationId: 16_402,
+  schema: "public",
+  name: "pairs",
+  columns: [text("v"), { ...text("b"), notNull: true }, integer("a", 23, true), json("doc")],
+  key: [2, 1],
+  keys: [["1", "x"], ["1", "1x"], ["11", "x"], ["2", ""], ["2", "ü,\""]],
+  wanted: true
+}
+
+const NOTES: Table = {
+  relationId: 16_403,
+  schema: "public",
+  name: "notes",
+  columns: [{ ...text("k"), notNull: true }, large("note")],
+  key: [0],
+  keys: [["a"], ["A"], ["a "], ["日本"]],
+  wanted: true
+}
+
+/** Published, of the same name as a wanted table, and nobody asked for it. */
+const ARCHIVE: Table = { ...ITEMS, relationId: 16_404, schema: "archive", wanted: false }
+
+export const ALL: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES, ARCHIVE]
+export const WANTED: ReadonlyArray<Table> = ALL.filter((table) => table.wanted)
+
+/** The key of a row as one text. */
+export const keyOf = (table: Table, row: Row): string =>
+  `${table.schema}.${table.name}:${JSON.stringify(table.key.map((index) => row[index]))}`
+
+/** A row of this key; the other columns are new. */
+export const rowOf = (table: Table, key: Row, prng: Prng, largest: number): Row =>
+  table.columns.map((column, index) => {
+    const part = table.key.indexOf(index)
+    return part >= 0 ? key[part] ?? null : column.value(prng, largest)
+  })
+
+/** The row as a JSON reader would give it, by column. */
+export const jsonOf = (table: Table, row: Row): Record<string, unknown> =>
+  Object.fromEntries(table.columns.map((column, index) => {
+    const cell = row[index] ?? null
+    return [column.name, cell === null ? null : column.json(cell)]
+  }))

@@ -1,0 +1,169 @@
+/** What the source's users do: several sessions whose transactions interleave and meet on few keys. */
+import type { ModelPostgres, OpenTransaction } from "./ModelPostgres.ts"
+import type { Prng } from "./Prng.ts"
+import * as SourceTables from "./SourceTables.ts"
+import type { VirtualTime } from "./VirtualTime.ts"
+
+export interface WorkloadPlan {
+  readonly transactions: number
+  readonly sessions: number
+  /** Changes of an ordinary transaction, at most. */
+  readonly changesMax: number
+  /** Share of transactions that are many times larger. */
+  readonly largeShare: number
+  /** Longest pause of a session between two statements, in ms. */
+  readonly pauseMsMax: number
+  /** Characters of the largest values. */
+  readonly largestValue: number
+}
+
+/** A large transaction has this many times the changes. */
+const LARGE_FACTOR = 8
+const ROLLBACK_SHARE = 0.08
+/** Share of commits upon which those of all sessions that are about to commit follow without a gap. */
+const TOGETHER_SHARE = 0.4
+const UNPUBLISHED_SHARE = 0.1
+const IDLE_WAL_SHARE = 0.06
+const IDLE_WAL_BYTES_MAX = 3 * 1024 * 1024
+
+interface Session {
+  transaction: OpenTransaction | undefined
+  left: number
+}
+
+export class Workload {
+  readonly #prng: Prng
+  readonly #plan: WorkloadPlan
+  readonly #postgres: ModelPostgres
+  readonly #time: VirtualTime
+  readonly #sessions: ReadonlyArray<Session>
+  #started = 0
+  #running = 0
+
+  constructor(prng: Prng, plan: WorkloadPlan, postgres: ModelPostgres, time: VirtualTime) {
+    this.#prng = prng
+    this.#plan = plan
+    this.#postgres = postgres
+    this.#time = time
+    this.#sessions = Array.from({ length: plan.sessions }, () => ({ transaction: undefined, left: 0 }))
+  }
+
+  start(): void {
+    this.#running = this.#sessions.length
+    for (const session of this.#sessions) this.#later(session)
+  }
+
+  /** Every transaction has ended. */
+  get over(): boolean {
+    return this.#started > 0 && this.#running === 0
+  }
+
+  #later(session: Session): void {
+    // Sessions take turns at the same moment often, as busy ones do.
+    const pause = this.#prng.chance(0.3) ? 0 : this.#prng.int(0, this.#plan.pauseMsMax)
+    this.#time.after(pause, () => this.#step(session))
+  }
+
+  #step(session: Session): void {
+    if (!this.#postgres.up) return this.#later(session)
+    const prng = this.#prng
+    const open = session.transaction
+    if (open === undefined || !this.#postgres.isOpen(open)) {
+      if (this.#started >= this.#plan.transactions) {
+        session.transaction = undefined
+        this.#running -= 1
+        return
+      }
+      this.#started += 1
+      session.transaction = this.#postgres.begin()
+      const factor = prng.chance(this.#plan.largeShare) ? LARGE_FACTOR : 1
+      session.left = prng.int(1, this.#plan.changesMax * factor)
+    } else if (session.left > 0) {
+      for (let count = prng.int(1, 4); count > 0 && session.left > 0; count--) {
+        this.#change(open)
+        session.left -= 1
+      }
+    } else this.#finish(session, open)
+    this.#later(session)
+  }
+
+  #finish(session: Session, open: OpenTransaction): void {
+    const prng = this.#prng
+    if (prng.chance(ROLLBACK_SHARE)) this.#postgres.rollback(open)
+    else this.#postgres.commit(open)
+    session.transaction = undefined
+    if (prng.chance(TOGETHER_SHARE)) {
+      for (const other of this.#sessions) {
+        if (other.transaction === undefined || other.transaction.changes.length === 0) continue
+        if (!this.#postgres.isOpen(other.transaction)) continue
+        this.#postgres.commit(other.transaction)
+        other.transaction = undefined
+      }
+    } else if (prng.chance(UNPUBLISHED_SHARE)) this.#postgres.commitUnpublished()
+    else if (prng.chance(IDLE_WAL_SHARE)) this.#postgres.writeIdle(IDLE_WAL_BYTES_MAX)
+  }
+
+  /** One statement: what it does depends on what is there, and what others hold. */
+  #change(open: OpenTransaction): void {
+    const prng = this.#prng
+    const table = prng.pick(SourceTables.ALL)
+    const key = prng.pick(table.keys)
+    const name = this.#keyName(table, key)
+    if (!open.lock(name)) return
+    const row = open.row(name)
+    if (row === undefined) {
+      open.change({ kind: "insert", table, after: this.#row(table, key), lsn: 0n })
+      return
+    }
+    const act = prng.fraction()
+    if (act < 0.2) {
+      open.change({ kind: "delete", table, before: row, lsn: 0n })
+      if (prng.chance(0.4)) open.change({ kind: "insert", table, after: this.#row(table, key), lsn: 0n })
+      return
+    }
+    const to = prng.pick(table.keys)
+    const toName = this.#keyName(table, to)
+    if (act < 0.6 || toName === name || !open.lock(toName)) {
+      open.change({ kind: "update", table, before: row, after: this.#changed(table, row, key), lsn: 0n })
+      return
+    }
+    const there = open.row(toName)
+    if (there === undefined) {
+      open.change({ kind: "update", table, before: row, after: this.#changed(table, row, to), lsn: 0n })
+    } else this.#swap(open, table, row, there, key, to)
+  }
+
+  /** Two rows change keys, over a third one, as a unique index wants it. */
+  #swap(
+    open: OpenTransaction,
+    table: SourceTables.Table,
+    row: SourceTables.Row,
+    there: SourceTables.Row,
+    key: SourceTables.Row,
+    to: SourceTables.Row
+  ): void {
+    const free = table.keys.find((each) => {
+      const name = this.#keyName(table, each)
+      return open.row(name) === undefined && open.lock(name)
+    })
+    if (free === undefined) return
+    const aside = this.#changed(table, row, free)
+    open.change({ kind: "update", table, before: row, after: aside, lsn: 0n })
+    open.change({ kind: "update", table, before: there, after: this.#changed(table, there, key), lsn: 0n })
+    open.change({ kind: "update", table, before: aside, after: this.#changed(table, aside, to), lsn: 0n })
+  }
+
+  #row(table: SourceTables.Table, key: SourceTables.Row): SourceTables.Row {
+    return SourceTables.rowOf(table, key, this.#prng, this.#plan.largestValue)
+  }
+
+  /** The row with this key and some of its other columns new. */
+  #changed(table: SourceTables.Table, row: SourceTables.Row, key: SourceTables.Row): SourceTables.Row {
+    const fresh = this.#row(table, key)
+    return fresh.map((cell, index) => table.key.includes(index) || this.#prng.chance(0.4) ? cell : row[index] ?? null)
+  }
+
+  #keyName(table: SourceTables.Table, key: SourceTables.Row): string {
+    return `${table.schema}.${table.name}:${JSON.stringify(key)}`
+  }
+}

@@ -1,0 +1,143 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { Batch } from "../../src/domain/Batch.ts"
+import { PermanentCode, PermanentError } from "../../src/domain/errors/PermanentError.ts"
+import { LoadTooLarge } from "../../src/domain/Load.ts"
+import type { StoppedTable } from "../../src/domain/StoppedTable.ts"
+import { StreamLoader } from "../../src/layers/StreamLoader.ts"
+import * as Loads from "../../src/streams/Loads.ts"
+import { mapping } from "../support/Mappings.ts"
+import * as Bytes from "../support/PgoutputBytes.ts"
+import { decodeAll } from "../support/Rows.ts"
+
+const COLUMNS = [{ name: "id", oid: 20 }]
+const NAMES = ["a", "b"] as const
+const TABLES = NAMES.map((name) => mapping(name, ["id"], { id: "bigint(20)" }))
+const RELATIONS = NAMES.map((name, index) => Bytes.relation(index + 1, name, COLUMNS))
+
+const OPTIONS: Loads.LoadsOptions = {
+  origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
+  bytesMax: 1 << 20,
+  tableCount: TABLES.length,
+  onStopped: () => Effect.void
+}
+
+/** A batch of one transaction with these messages. */
+const batchOf = (...messages: ReadonlyArray<Buffer>): Batch => {
+  const batch = new Batch()
+  for (const change of decodeAll(TABLES, [...RELATIONS, Bytes.begin(1n), ...messages, Bytes.commit(1n, 9n)])) {
+    batch.add(change)
+  }
+  return batch
+}
+
+/** Loads into a sink that refuses tables for good, with what it was sent and what was told to have stopped. */
+const world = (refused: Readonly<Record<string, PermanentCode>>) => {
+  const sent: Array<string> = []
+  const told: Array<ReadonlyArray<StoppedTable>> = []
+  const loader = StreamLoader.of({
+    load: (request) =>
+      Effect.suspend(() => {
+        const { label, rowCount: loadedRows, target: { name } } = request
+        const code = refused[name]
+        if (code !== undefined) {
+          return Effect.fail(new PermanentError({ code, message: name, remediation: "r", context: {} }))
+        }
+        sent.push(name)
+        return Effect.succeed({ label, loadedRows, visible: true, alreadyLoaded: false, attempts: 1 })
+      })
+  })
+  const made = Loads.make({ ...OPTIONS, onStopped: (stopped) => Effect.sync(() => void told.push(stopped)) }).pipe(
+    Effect.provideService(StreamLoader, loader)
+  )
+  return { sent, told, made }
+}
+
+describe("Loads: a table that cannot go on must neither hold the others nor let the position move past its rows", () => {
+  it.effect("the other tables are loaded, now and later, and no later batch counts as complete", () =>
+    Effect.gen(function*() {
+      const { made, sent, told } = world({ a: "SR_REJECTED_ROWS" })
+      const loads = yield* made
+      const first = yield* loads.load(batchOf(Bytes.insert(1, ["1"]), Bytes.insert(2, ["1"])))
+      const second = yield* loads.load(batchOf(Bytes.insert(1, ["2"]), Bytes.insert(2, ["2"])))
+      assert.deepStrictEqual(sent, ["b", "b"])
+      assert.deepStrictEqual([first.complete, second.complete], [false, false])
+      assert.deepStrictEqual(told.map((tables) => tables.map(({ table }) => table)), [["public.a"]])
+      assert.strictEqual((yield* Effect.flip(loads.verdict)).code, "SR_REJECTED_ROWS")
+    }))
+
+  it.effect("what comes before a table's stop in the WAL is loaded, what comes after is not", () =>
+    Effect.gen(function*() {
+      const { made, sent, told } = world({})
+      const loads = yield* made
+      const first = yield* loads.load(batchOf(Bytes.insert(1, ["1"]), Bytes.truncate([1]), Bytes.insert(1, ["2"])))
+      const second = yield* loads.load(batchOf(Bytes.insert(2, ["1"])))
+      assert.deepStrictEqual(sent, ["a", "b"])
+      assert.deepStrictEqual([first.complete, second.complete], [false, false])
+      assert.strictEqual(told[0]?.[0]?.error.code, "TRUNCATE_UNSUPPORTED")
+    }))
+
+  it.effect("without a stop every batch is complete and the verdict is good", () =>
+    Effect.gen(function*() {
+      const loads = yield* world({}).made
+      assert.isTrue((yield* loads.load(batchOf(Bytes.insert(1, ["1"])))).complete)
+      yield* loads.verdict
+    }))
+
+  it.effect("when every table has stopped the run ends, with what stopped the last", () =>
+    Effect.gen(function*() {
+      const loads = yield* world({ a: "SR_REJECTED_ROWS", b: "SR_ACCESS_DENIED" }).made
+      yield* loads.load(batchOf(Bytes.insert(1, ["1"])))
+      const error = yield* Effect.flip(loads.load(batchOf(Bytes.insert(2, ["1"]))))
+      assert.strictEqual(error.code, "SR_ACCESS_DENIED")
+    }))
+
+  it.effect("a failure that is not one table's ends the run at once", () =>
+    Effect.gen(function*() {
+      const { made, told } = world({ a: "PG_REFUSED" })
+      const error = yield* Effect.flip((yield* made).load(batchOf(Bytes.insert(1, ["1"]), Bytes.insert(2, ["1"]))))
+      assert.strictEqual(error.code, "PG_REFUSED")
+      assert.deepStrictEqual(told, [])
+    }))
+
+  it.effect("129 a load that is too large for the sink's memory is sent in halves, each row once, under labels of their own", () =>
+    Effect.gen(function*() {
+      const sent: Array<readonly [label: string, ids: ReadonlyArray<number>]> = []
+      const loader = StreamLoader.of({
+        load: ({ body, label, rowCount }) =>
+          Effect.suspend(() => {
+            if (rowCount > 2) return Effect.fail(new LoadTooLarge({ label, rowCount }))
+            const ids = Array.from(Buffer.from(body).toString().matchAll(/"id":(\d+)/g), (match) => Number(match[1]))
+            sent.push([label, ids])
+            return Effect.succeed({ label, loadedRows: rowCount, visible: true, alreadyLoaded: false, attempts: 1 })
+          })
+      })
+      const loads = yield* Loads.make(OPTIONS).pipe(Effect.provideService(StreamLoader, loader))
+      const rows = Array.from({ length: 7 }, (_, index) => Bytes.insert(1, [String(index)]))
+      assert.isTrue((yield* loads.load(batchOf(...rows))).complete)
+      assert.deepStrictEqual(sent.flatMap(([, ids]) => ids), [0, 1, 2, 3, 4, 5, 6])
+      assert.strictEqual(new Set(sent.map(([label]) => label)).size, sent.length)
+    }))
+
+  it.effect("T19 a batch is done when its slowest table is, in whatever order the tables are acknowledged", () =>
+    Effect.gen(function*() {
+      const slow = yield* Deferred.make<void>()
+      const sent: Array<string> = []
+      const loader = StreamLoader.of({
+        load: ({ label, rowCount: loadedRows, target: { name } }) =>
+          (name === "a" ? Deferred.await(slow) : Effect.void).pipe(
+            Effect.tap(() => Effect.sync(() => void sent.push(name))),
+            Effect.as({ label, loadedRows, visible: true, alreadyLoaded: false, attempts: 1 })
+          )
+      })
+      const loads = yield* Loads.make(OPTIONS).pipe(Effect.provideService(StreamLoader, loader))
+      const fiber = yield* Effect.forkChild(loads.load(batchOf(Bytes.insert(1, ["1"]), Bytes.insert(2, ["1"]))))
+      yield* Effect.yieldNow.pipe(Effect.repeat({ until: () => sent.includes("b") }))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Deferred.succeed(slow, undefined)
+      assert.isTrue((yield* Fiber.join(fiber)).complete)
+      assert.deepStrictEqual(sent, ["b", "a"])
+    }))
+})
