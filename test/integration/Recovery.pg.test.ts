@@ -86,7 +86,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
       }))
 
     it.effect(
-      "T14 T59 a sink that is away longer than wal_sender_timeout costs neither the connection nor memory",
+      "T14 T59 T60 a sink that is away longer than wal_sender_timeout costs neither the connection nor memory",
       () =>
         Effect.gen(function*() {
           const replica = yield* Replica.start
@@ -159,6 +159,25 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
         const second = yield* DbmazzProcess.start(["run"], replica.environment())
         assert.strictEqual(yield* second.exit, 78)
         assert.include(second.log(), "would be skipped")
+      }))
+
+    it.effect("T62 a transaction larger than the buffer does not lock reader and writer against each other", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const limits = { FLUSH_BYTES: "1048576", MAX_BUFFER_BYTES: "2097152", FLUSH_SIZE: "1000000" }
+        const environment = replica.environment({ ...limits, FLUSH_INTERVAL_MS: "3600000" })
+        const job = yield* DbmazzProcess.start(["run"], environment)
+        yield* job.logged("\"replicating\"")
+        yield* run(replica.source, "insert into items select n, repeat('x', 60000) from generate_series(-60, -1) n")
+        yield* run(
+          replica.source,
+          "insert into items select n, repeat(md5(n::text), 100) from generate_series(10, 3000) n"
+        )
+        // Only full batches are loaded with such an interval; the last one ends when the program stops.
+        const loaded = replica.query(`SELECT count(*) AS n FROM ${replica.sink.database}.items`)
+        yield* loaded.pipe(
+          Effect.repeat({ schedule: PostgresServer.pollEvery, until: (rows) => Number(rows[0]?.["n"]) > 2_500 })
+        )
       }))
 
     it.effect("a transaction larger than a batch is loaded in parts and confirmed once, at its end", () =>

@@ -204,3 +204,19 @@ it.live(
     })),
   60_000
 )
+
+it.live(
+  "T11 a hot standby is refused at once, instead of waiting there for a slot that only its primary can release",
+  () =>
+    Effect.scoped(Effect.gen(function*() {
+      const source = yield* server
+      yield* source.stop
+      yield* Effect.promise(() => fs.writeFile(path.join(source.directory, "data", "standby.signal"), ""))
+      yield* source.start
+      const problem = yield* problemOf(source.address)
+      assert.strictEqual(problem?._tag, "CheckpointFailed")
+      assert.include(JSON.stringify(problem), "connect to the primary")
+      assert.deepStrictEqual(yield* run(source.address, "select slot_name from pg_replication_slots"), [])
+    })),
+  60_000
+)

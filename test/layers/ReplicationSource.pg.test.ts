@@ -81,7 +81,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
       assert.deepStrictEqual(ids, Array.from({ length: 60_000 }, (_, index) => index + 1))
     }))
 
-  it.effect("two transactions whose commit records touch: confirming the first's end does not skip the second", () =>
+  it.effect("T21 two transactions whose commit records touch: confirming the first's end does not skip the second", () =>
     Effect.gen(function*() {
       const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
       let start = yield* prepare(source)

@@ -7,6 +7,8 @@ import * as Logger from "effect/Logger"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import type { LoadRequest } from "../../src/domain/Load.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import type { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
@@ -503,5 +505,29 @@ describe("a load that the back ends have no memory for", () => {
       const single = StreamLoader.use((service) => service.load({ ...request, rowCount: 1 }))
       const result = yield* single.pipe(Effect.provide(Layer.merge(loader(played.server), SILENT)))
       assert.deepInclude(result, { attempts: 4, loadedRows: 1 })
+    }))
+})
+
+describe("memory", () => {
+  it.live("T61 a load that is refused again and again leaves nothing behind with each retry", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [fail("No backend alive.")] })
+      const heapAt = new Map<number, number>()
+      setFlagsFromString("--expose-gc")
+      const collect: unknown = runInNewContext("gc")
+      const onRetrying = (_: string, retrying: Retrying | undefined) =>
+        Effect.sync(() => {
+          played.server.forget()
+          const attempt = retrying?.attempt ?? 0
+          if (attempt !== 2_000 && attempt !== 4_000) return
+          if (typeof collect === "function") collect()
+          heapAt.set(attempt, process.memoryUsage().heapUsed)
+        })
+      const service = loader(played.server, { onRetrying }, { baseMs: 1, maxMs: 1, maxElapsedMs: 0 })
+      const fiber = yield* Effect.forkChild(load.pipe(Effect.provide(Layer.merge(service, SILENT))))
+      yield* HttpStage.until(() => heapAt.has(4_000))
+      yield* Fiber.interrupt(fiber)
+      const grown = (heapAt.get(4_000) ?? 0) - (heapAt.get(2_000) ?? 0)
+      assert.isBelow(grown / 2_000, 200, "bytes a retry")
     }))
 })

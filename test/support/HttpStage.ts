@@ -57,6 +57,8 @@ export interface HttpStage {
   readonly port: number
   readonly url: string
   readonly turns: ReadonlyArray<Turn>
+  /** Forgets the turns so far. */
+  readonly forget: () => void
   /** Connections ever accepted. */
   readonly connections: () => number
   /** Connections that are open. */
@@ -103,6 +105,7 @@ export const start = (
       port,
       url: `http://${bindTo}:${port}`,
       turns,
+      forget: () => void turns.splice(0),
       connections: () => accepted,
       open: () => sockets.size,
       cut: () => {

@@ -48,7 +48,7 @@ export interface Storage {
 }
 
 /** Memory DuckDB may use; what does not fit spills to files beside the database. */
-const memoryLimit = "192MB"
+const memoryLimit = "128MB"
 /** DuckDB's worker threads: the machine's other core belongs to parsing. */
 const threadCount = "2"
 /** Bytes of the write-ahead log after which a commit also writes the main file. */
