@@ -136,8 +136,7 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
   PgTableKind: () => "Take it out of TABLES, or name the tables that hold its rows.",
   PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…);`,
-  PgPrimaryKeyDeferrable: (r) =>
-    `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
+  PgPrimaryKeyDeferrable: (r) => `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) => `Change the column's type, or take table ${r.table} out of TABLES.`,
   PgReplicaIdentityFailed: (r) =>
     `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,

@@ -8,7 +8,9 @@ const request: LoadRequest = {
   label: "dbmazz_1",
   columns: undefined,
   body: new Uint8Array(12),
-  rowCount: 1, run: "r", lastCommitLsn: Lsn.Lsn.make(1n)
+  rowCount: 1,
+  run: "r",
+  lastCommitLsn: Lsn.Lsn.make(1n)
 }
 
 const FRONT_END = new URL("http://sr.example:8030")
