@@ -181,6 +181,12 @@ export class ChangeDecoder {
     const known = this.#relations.get(relation.relationId)
     if (known !== undefined && sameShape(known.relation, relation)) return
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
+    // A table goes on being published under its new name, and another may come under its old one.
+    const before = known?.route?.mapping
+    if (before !== undefined && before !== mapping) this.#stop(before, renamed(before, relation), 0)
+    if (mapping !== undefined && before !== mapping && this.#routed(mapping)) {
+      this.#stop(mapping, renamed(mapping, relation), 0)
+    }
     const base = { relation, transaction: known?.transaction, rowsInTransaction: known?.rowsInTransaction ?? 0 }
     if (mapping === undefined || this.#stopped.has(Identifier.show(mapping.source))) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
@@ -194,8 +200,14 @@ export class ChangeDecoder {
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
   }
 
+  #routed(mapping: TableMapping): boolean {
+    for (const known of this.#relations.values()) if (known.route?.mapping === mapping) return true
+    return false
+  }
+
   #truncate(relationIds: ReadonlyArray<number>, frame: Envelope.WalFrame): void {
-    const lsn = Lsn.format(Envelope.walStart(frame))
+    if (this.#transaction === undefined) return this.#fail(outOfOrder("Truncate", frame))
+    const lsn = Lsn.format(this.#transaction.commitLsn)
     for (const id of relationIds) {
       const mapping = this.#relations.get(id)?.route?.mapping
       if (mapping !== undefined) this.#stop(mapping, truncated(mapping, lsn), 0)
@@ -245,14 +257,30 @@ const unknownRelation = (message: Insert | Update | Delete, frame: Envelope.WalF
     context: { lsn: at(frame), relationId: String(message.relationId) }
   })
 
+const renamed = (mapping: TableMapping, relation: Relation): PermanentError => {
+  const table = Identifier.show(mapping.source)
+  const now = Identifier.show({ schema: relation.schema, name: relation.name })
+  return new PermanentError({
+    code: "SCHEMA_CHANGED",
+    message: table === now
+      ? `another table is now called ${table}: the one that was replicated was dropped or renamed`
+      : `table ${table} is now called ${now}`,
+    remediation: `Rename it back, or set TABLES to what is to be replicated and reload ${
+      Identifier.quoteSrTable(mapping.target)
+    }; then start again.`,
+    context: { table, now }
+  })
+}
+
 const truncated = (mapping: TableMapping, lsn: string): PermanentError => {
   const table = Identifier.show(mapping.source)
   return new PermanentError({
     code: "TRUNCATE_UNSUPPORTED",
-    message: `table ${table} was truncated at ${lsn}; this version does not carry TRUNCATE over`,
-    remediation: `Run in StarRocks: TRUNCATE TABLE ${Identifier.quoteSrTable(mapping.target)}; then reload what was ` +
-      `written after it, move the slot past the transaction with pg_replication_slot_advance, and run DELETE FROM ` +
-      `dbmazz_checkpoints for the slot, so that replication goes on from there.`,
+    message:
+      `table ${table} was truncated by the transaction committed at ${lsn}; this version does not carry TRUNCATE over`,
+    remediation:
+      `Stop dbmazz, drop the slot, run DELETE FROM dbmazz_checkpoints for the slot, start again (a new slot is ` +
+      `made), and reload the tables: what the other tables have not confirmed since is behind the old slot, too.`,
     context: { table, lsn }
   })
 }
@@ -262,8 +290,8 @@ const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): Pe
   return new PermanentError({
     code: "REPLICA_IDENTITY_NOT_FULL",
     message: `at ${at(frame)}: ${kind} on ${table} carries only the key of the old row`,
-    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then move the slot past this transaction with ` +
-      `pg_replication_slot_advance, run DELETE FROM dbmazz_checkpoints for the slot, and reload the table.`,
+    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then stop dbmazz, drop the slot, run DELETE FROM ` +
+      `dbmazz_checkpoints for the slot, start again (a new slot is made), and reload the tables.`,
     context: { table, lsn: at(frame) }
   })
 }

@@ -141,8 +141,8 @@ export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.
 
   const claim = Effect.fnUntraced(function*(slot: string, run: string, start: Lsn.Lsn) {
     const rows = yield* query(
-      `update ${TABLE} set run = $2 where slot_name = $1 returning lsn::text as lsn`,
-      [slot, run]
+      `update ${TABLE} set run = $2 where slot_name = $1 and lsn = $3::bigint returning lsn::text as lsn`,
+      [slot, run, Lsn.toBigint(start).toString()]
     ).pipe(
       // A role that may not add the column goes on without the protection.
       Effect.catchIf(

@@ -28,12 +28,20 @@ export class Heartbeat {
     return this.#resumedMs >= ms
   }
 
+  /** The wall clock now; a standstill before it is over and noted. */
+  moment(): number {
+    this.#beat()
+    return this.#lastMs + 1
+  }
+
   close(): void {
     clearInterval(this.#timer)
   }
 
   #beat(): void {
     const now = this.#now()
+    // A clock that was set back must not leave a standstill in the future.
+    if (now < this.#lastMs) this.#resumedMs = Math.min(this.#resumedMs, now)
     if (now - this.#lastMs > STANDSTILL_MS) this.#resumedMs = now
     this.#lastMs = now
   }

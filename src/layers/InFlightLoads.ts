@@ -2,6 +2,7 @@
  * The labels of loads that may be on their way, beside the checkpoint: a program that was killed leaves loads behind that
  * StarRocks may still commit, and the next one must not load newer rows before that has happened or can no longer happen.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,7 +25,7 @@ export type InFlightLoad = Pick<LoadRequest, "label" | "run" | "lastCommitLsn">
 /** A load that a program before this one may have left on its way. */
 export interface LeftLoad {
   readonly label: string
-  /** When it was about to be sent, in ms since 1970. */
+  /** When it was about to be sent, in ms of this program's clock. */
   readonly sinceMs: number
 }
 
@@ -33,7 +34,7 @@ export class InFlightLoads extends Context.Service<InFlightLoads, {
    * To be called before a load is sent, each time, one at a time a target; durable when it returns. Fails when another run
    * has taken the slot over: then nothing may be sent any more.
    */
-  readonly remember: (target: string, load: InFlightLoad, nowMs: number) => Effect.Effect<void, Failure>
+  readonly remember: (target: string, load: InFlightLoad) => Effect.Effect<void, Failure>
   /** By target, the last load that was remembered, unless the checkpoint is behind its rows: then it is over. */
   readonly left: Effect.Effect<ReadonlyMap<string, LeftLoad>, Failure>
 }>()("dbmazz/layers/InFlightLoads") {
@@ -49,7 +50,11 @@ const Left = Schema.Record(
   Schema.String,
   Schema.Struct({ label: Schema.String, sinceMs: Schema.Finite, lastCommit: Lsn.FromText })
 )
-const decodeRow = Schema.decodeUnknownSync(Schema.Struct({ lsn: Schema.String, left: Schema.NullOr(Left) }))
+const decodeRow = Schema.decodeUnknownSync(Schema.Struct({
+  lsn: Schema.String,
+  left: Schema.NullOr(Left),
+  nowMs: Schema.Finite
+}))
 
 const failed = (error: PgSqlError | Failure): Failure =>
   error._tag === "PgSqlError"
@@ -77,31 +82,41 @@ const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
   return {
     // A standby that lacks the label was promoted within the time of one load, and this program died with the primary: a
     // synchronous standby is not worth waiting for here.
-    remember: (target, load, nowMs) =>
+    remember: (target, load) =>
       query(
         `with durable as (select set_config('synchronous_commit', 'local', true) as value)
          update dbmazz_checkpoints c
             set loads_in_flight = coalesce(c.loads_in_flight, '{}'::jsonb) || jsonb_build_object($2::text,
-                  jsonb_build_object('label', $3::text, 'sinceMs', $4::bigint, 'lastCommit', $5::text))
-           from durable where c.slot_name = $1 and c.run = $6 and durable.value = 'local'
+                  jsonb_build_object('label', $3::text, 'lastCommit', $4::text,
+                    'sinceMs', (extract(epoch from clock_timestamp()) * 1000)::bigint))
+           from durable where c.slot_name = $1 and c.run = $5 and durable.value = 'local'
          returning 1`,
-        [slot, target, load.label, nowMs, Lsn.format(load.lastCommitLsn), load.run]
+        [slot, target, load.label, Lsn.format(load.lastCommitLsn), load.run]
       ).pipe(
         Effect.flatMap((rows) => rows.length === 0 ? Effect.fail(CheckpointStore.superseded(slot)) : Effect.void),
         Effect.catchIf(isAbsent, () => warn),
         Effect.mapError(failed)
       ),
-    left: query("select lsn::text as lsn, loads_in_flight as left from dbmazz_checkpoints where slot_name = $1", [
-      slot
-    ]).pipe(
+    left: query(
+      `select lsn::text as lsn, loads_in_flight as left, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs"
+         from dbmazz_checkpoints where slot_name = $1`,
+      [slot]
+    ).pipe(
       Effect.catchIf(isAbsent, () => Effect.succeed([])),
       Effect.mapError(failed),
-      Effect.map((rows) => {
-        if (rows[0] === undefined) return new Map()
-        const { left, lsn } = decodeRow(rows[0])
-        const checkpoint = Lsn.fromBigint(BigInt(lsn))
-        return new Map(Object.entries(left ?? {}).filter(([, load]) => checkpoint <= load.lastCommit))
-      })
+      Effect.flatMap((rows) =>
+        Effect.map(Clock.currentTimeMillis, (hereMs) => {
+          if (rows[0] === undefined) return new Map<string, LeftLoad>()
+          const { left, lsn, nowMs } = decodeRow(rows[0])
+          const checkpoint = Lsn.fromBigint(BigInt(lsn))
+          // Its age is PostgreSQL's to tell: the program that left it may have run on another clock.
+          return new Map(
+            Object.entries(left ?? {}).filter(([, load]) => checkpoint <= load.lastCommit).map((
+              [target, { label, sinceMs }]
+            ) => [target, { label, sinceMs: hereMs - (nowMs - sinceMs) }])
+          )
+        })
+      )
     )
   }
 })

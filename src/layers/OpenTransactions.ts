@@ -29,9 +29,10 @@ export const read: Effect.Effect<
   const rows = yield* query(
     `select l.pid, null as prepared, a.datname as database, a.application_name as "applicationName", a.state,
             (extract(epoch from clock_timestamp() - a.xact_start) * 1000)::float8 as "ageMs"
-       from pg_locks l left join pg_stat_activity a on a.pid = l.pid
-      where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
-        and l.pid is not null and l.pid <> pg_backend_pid()
+       from (select distinct pid from pg_locks
+              where locktype = 'transactionid' and mode = 'ExclusiveLock' and granted
+                and pid is not null and pid <> pg_backend_pid()) l
+       left join pg_stat_activity a on a.pid = l.pid
       union all
      select null, gid, database, null, null, (extract(epoch from clock_timestamp() - prepared) * 1000)::float8
        from pg_prepared_xacts

@@ -6,6 +6,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Report } from "./SlotHealth.ts"
+import type { Retrying } from "./StreamLoader.ts"
 
 /** `setup`: preparing both sides; `replicating`: the pipeline runs; `waiting`: a transient failure is being waited out. */
 export type Phase = "setup" | "replicating" | "waiting"
@@ -23,6 +24,8 @@ export interface ProgressState {
   readonly commitTime: bigint | undefined
   /** Tables that are left out since something of theirs cannot be carried over; the position stands still meanwhile. */
   readonly stopped: ReadonlyArray<StoppedTable>
+  /** By target table, the load that is being sent again and why; without those that go well. */
+  readonly retrying: ReadonlyMap<string, Retrying>
   /** The slot as PostgreSQL sees it, looked at every minute; undefined before the first look. */
   readonly slot: Report | undefined
 }
@@ -35,6 +38,7 @@ const INITIAL: ProgressState = {
   position: undefined,
   commitTime: undefined,
   stopped: [],
+  retrying: new Map(),
   slot: undefined
 }
 

@@ -53,6 +53,8 @@ export class StreamLoadClient extends Context.Service<StreamLoadClient, {
    * stood still after `sinceMs` (of the wall clock), when it was last sure that it may send.
    */
   readonly load: (request: LoadRequest, sinceMs: number) => Effect.Effect<Outcome.Outcome>
+  /** The moment to give to `load`, taken when this program is sure that it may send. */
+  readonly moment: Effect.Effect<number>
   /** Asks a front end how far the transaction of a label has come. Never fails: `Unanswered` says why. */
   readonly labelState: (database: string, label: string) => Effect.Effect<Reply.LabelAnswer>
   /** Succeeds when the configured address answers HTTP with a status below 500. */
@@ -168,5 +170,5 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     })
   })
 
-  return { load, labelState, probe }
+  return { load, labelState, probe, moment: Effect.sync(() => heartbeat.moment()) }
 })

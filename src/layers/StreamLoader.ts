@@ -124,8 +124,8 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
   const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
     // From here on the answer holds that this run may send: whatever happens later is later than this.
-    const sinceMs = yield* Clock.currentTimeMillis
-    yield* inFlight.remember(Identifier.show(request.target), request, sinceMs)
+    const sinceMs = yield* client.moment
+    yield* inFlight.remember(Identifier.show(request.target), request)
     const outcome = yield* client.load(request, sinceMs)
     if (outcome._tag === "InUse") {
       if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
@@ -199,30 +199,36 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
 
   /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
   const abandoned = new Map<string, LeftLoad>()
-  let predecessorsKnown = false
+  /** The last load of each table that came to its result here. */
+  const finished = new Map<string, string>()
+  let learntFor: string | undefined = undefined
 
-  /** What a killed program left is known from the store, once; what this one leaves it knows itself. */
-  const learnOfPredecessors = Effect.suspend(() =>
-    predecessorsKnown ? Effect.void : Effect.map(inFlight.left, (left) => {
-      predecessorsKnown = true
-      for (const [table, load] of left) if (!abandoned.has(table)) abandoned.set(table, load)
-    })
-  )
+  /** What programs before this run left, ours included, is read from the store once a run: another may have had the slot. */
+  const learnOfPredecessors = (run: string) =>
+    Effect.suspend(() =>
+      learntFor === run ? Effect.void : Effect.map(inFlight.left, (left) => {
+        learntFor = run
+        for (const [table, load] of left) if (finished.get(table) !== load.label) abandoned.set(table, load)
+      })
+    )
 
   /**
-   * A load of older rows that commits after a newer one would win: wait until the older one is over. A sink that cannot be
-   * asked for labels (a back end's address) is waited out: StarRocks aborts a load at its timeout.
+   * A load of older rows that commits after a newer one would win: wait until the older one is over. One that runs is waited
+   * for, because StarRocks ends it at its timeout; a sink that cannot be asked for labels (a back end's address) is waited out.
    */
   const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest) {
     const left = abandoned.get(table)
     if (left === undefined || left.label === next.label) return
     const older: LoadRequest = { ...next, label: left.label, body: NO_BODY }
     const overMs = left.sinceMs + Target.LOAD_TIMEOUT_SECONDS * 1000
-    for (let failures = 1; (yield* Clock.currentTimeMillis) < overMs; failures++) {
-      const cause = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: "its load was interrupted" } as const
-      const settlement = yield* settle(older, cause)
-      if (settlement._tag !== "Transient") break
-      yield* wait(older, failures, settlement)
+    for (let failures = 1;; failures++) {
+      const answer = yield* client.labelState(next.target.schema, left.label)
+      const runs = answer._tag === "Known" && (answer.state === "PREPARE" || answer.state === "PREPARED")
+      if (answer._tag === "Known" && !runs) break
+      if (answer._tag === "Unanswered" && (yield* Clock.currentTimeMillis) >= overMs) break
+      const why = answer._tag === "Known" ? `the label is ${answer.state}` : `state of the label: ${answer.why}`
+      if (runs) yield* Effect.sleep(POLL_EVERY_MS)
+      else yield* wait(older, failures, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
     }
     abandoned.delete(table)
   })
@@ -234,13 +240,15 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       Effect.onExit((exit) =>
         Effect.map(Clock.currentTimeMillis, (sinceMs) => {
           // Without a result, nobody knows what StarRocks still makes of it.
-          if (Exit.isSuccess(exit)) abandoned.delete(table)
-          else abandoned.set(table, { label: request.label, sinceMs })
+          if (Exit.isSuccess(exit)) {
+            abandoned.delete(table)
+            finished.set(table, request.label)
+          } else abandoned.set(table, { label: request.label, sinceMs })
         })
       )
     )
     const inTurn = Effect.gen(function*() {
-      yield* learnOfPredecessors
+      yield* learnOfPredecessors(request.run)
       yield* settleAbandoned(table, request)
       return yield* send
     })

@@ -1,4 +1,5 @@
 /** The live layers of one replication job. */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as CheckpointStore from "../layers/CheckpointStore.ts"
@@ -14,12 +15,20 @@ import { StreamLoader } from "../layers/StreamLoader.ts"
 const APPLICATION_NAME = "dbmazz"
 
 export const layer = (settings: Settings) => {
-  const loader = StreamLoader.layer(settings.retry).pipe(
+  const retried = Layer.unwrap(Effect.map(Progress, ({ update }) =>
+    StreamLoader.layer(settings.retry, {
+      onRetrying: (table, retrying) =>
+        update((state) => {
+          if (retrying === undefined && !state.retrying.has(table)) return state
+          const others = [...state.retrying].filter(([other]) => other !== table)
+          return { ...state, retrying: new Map(retrying === undefined ? others : [...others, [table, retrying]]) }
+        })
+    })))
+  const loader = retried.pipe(
     Layer.provide(InFlightLoads.layer(settings.slot)),
     Layer.provideMerge(StreamLoadClient.layer(settings.sink))
   )
   return Layer.mergeAll(
-    Progress.layer,
     ReplicationSource.layer({
       address: settings.source,
       slot: settings.slot,
@@ -30,5 +39,5 @@ export const layer = (settings: Settings) => {
       Layer.provideMerge(PostgresSql.layer(settings.source, APPLICATION_NAME))
     ),
     StarRocksSql.layer(settings.sink)
-  )
+  ).pipe(Layer.provideMerge(Progress.layer))
 }

@@ -123,6 +123,17 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     assert.deepStrictEqual(stopOf([RELATION, Bytes.begin(1n), wider]), ["SCHEMA_CHANGED"])
   })
 
+  it("T55 a table that is renamed, and another that takes its name, stop it: its rows are not left out in silence", () => {
+    const stopsOf = (...messages: ReadonlyArray<Buffer>) =>
+      decodeAll([TABLE], [RELATION, Bytes.begin(10n), Bytes.insert(1, ["1", "a"]), ...messages]).flatMap((change) =>
+        change._tag === "Stop" ? [change.error.message] : []
+      )
+    assert.deepStrictEqual(stopsOf(Bytes.relation(1, "t_old", COLUMNS)), ["table public.t is now called public.t_old"])
+    assert.strictEqual(stopsOf(Bytes.relation(2, "t", COLUMNS)).length, 1)
+    assert.strictEqual(stopsOf(Bytes.relation(1, "t_old", COLUMNS), Bytes.relation(2, "t", COLUMNS)).length, 1)
+    assert.deepStrictEqual(stopsOf(Bytes.relation(2, "other", COLUMNS)), [])
+  })
+
   it("after its stop a table gives no row any more, the others do, and every byte is still accounted for", () => {
     const other = mapping("u", ["id"], { id: "bigint(20)", v: "varchar(10)" })
     const frames = [

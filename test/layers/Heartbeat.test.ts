@@ -20,6 +20,18 @@ describe("Heartbeat: a program that was stopped and goes on would send old rows 
     heartbeat.close()
   })
 
+  it("T09 a clock that goes forward and back again does not make every later load stale", () => {
+    let now = 10_000_000
+    const heartbeat = new Heartbeat(() => now)
+    now += 3_600_000
+    assert.isTrue(heartbeat.stoodStillSince(10_000_000))
+    now -= 3_600_000
+    const since = heartbeat.moment()
+    now += 1_000
+    assert.isFalse(heartbeat.stoodStillSince(since))
+    heartbeat.close()
+  })
+
   it.live("T09 a body that became stale is not sent, before its first byte or after", () =>
     Effect.gen(function*() {
       const server = yield* HttpStage.start((turn) => turn.read(() => turn.reply("taken")))

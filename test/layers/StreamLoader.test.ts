@@ -11,7 +11,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { LoadRequest } from "../../src/domain/Load.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
-import type { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
+import type { InFlightLoads, LeftLoad } from "../../src/layers/InFlightLoads.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { type Options, POLL_MS_MAX, type Retrying, StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as HttpStage from "../support/HttpStage.ts"
@@ -315,6 +315,33 @@ describe("a load that a killed program left", () => {
       }).pipe(Effect.provide(Layer.merge(service, SILENT)))
       const asked = played.server.turns.map((turn) => `${turn.method} ${turn.path.split("label=")[1] ?? ""}`.trim())
       assert.deepStrictEqual(asked, ["GET dbmazz_0", "GET dbmazz_0", "PUT", "PUT"])
+    }))
+
+  it.live("T70 is waited for while it runs, whatever the clock of the one that left it said", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success], states: ["PREPARE", "PREPARE", "VISIBLE"] })
+      const left = new Map([["shop.orders", { label: "dbmazz_0", sinceMs: Date.now() - 3_600_000 }]])
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
+      yield* load.pipe(Effect.provide(Layer.merge(service, SILENT)))
+      assert.deepStrictEqual(played.server.turns.map((turn) => turn.method), ["GET", "GET", "GET", "PUT"])
+    }))
+
+  it.live("T70 is asked for anew by each run: another program may have had the slot between two of ours", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success], states: ["VISIBLE"] })
+      const left = new Map<string, LeftLoad>()
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
+      const send = (label: string, run: string) =>
+        StreamLoader.use(({ load: next }) => next({ ...request, label, run }))
+      yield* Effect.gen(function*() {
+        yield* send("ours_1", "r1")
+        left.set("shop.orders", { label: "ours_1", sinceMs: Date.now() })
+        yield* send("ours_2", "r2")
+        left.set("shop.orders", { label: "theirs", sinceMs: Date.now() })
+        yield* send("ours_3", "r3")
+      }).pipe(Effect.provide(Layer.merge(service, SILENT)))
+      const asked = played.server.turns.map((turn) => turn.path.split("label=")[1] ?? String(turn.headers["label"]))
+      assert.deepStrictEqual(asked, ["ours_1", "ours_2", "theirs", "ours_3"])
     }))
 
   it.live("leaves its label where the next program finds it before it sends anything", () =>

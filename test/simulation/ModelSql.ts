@@ -101,7 +101,9 @@ export class ModelSql {
     if (/loads_in_flight = /.test(statement)) return this.#remember(parameters)
     if (/loads_in_flight as left/.test(statement)) {
       const stored = this.#checkpoints.get(String(parameters[0]))
-      return stored === undefined ? [] : [{ lsn: signed(stored), left: { ...this.#inFlight } }]
+      return stored === undefined
+        ? []
+        : [{ lsn: signed(stored), left: { ...this.#inFlight }, nowMs: this.#world.time.nowMs }]
     }
     if (statement.startsWith("update dbmazz_checkpoints set run = ")) return this.#claim(parameters)
     if (/as stored set lsn = /.test(statement)) return this.#advance(statement, parameters)
@@ -164,15 +166,15 @@ export class ModelSql {
     return []
   }
 
-  #remember([, target, label, sinceMs, lastCommit, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+  #remember([, target, label, lastCommit, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
     if (run !== this.#run) return []
-    this.#inFlight = { ...this.#inFlight, [String(target)]: { label, sinceMs: Number(sinceMs), lastCommit } }
+    this.#inFlight = { ...this.#inFlight, [String(target)]: { label, sinceMs: this.#world.time.nowMs, lastCommit } }
     return [{ one: 1 }]
   }
 
-  #claim([slot, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+  #claim([slot, run, start]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
     const stored = this.#checkpoints.get(String(slot))
-    if (stored === undefined) return []
+    if (stored === undefined || signed(stored) !== String(start)) return []
     this.#run = run
     return [{ lsn: signed(stored) }]
   }

@@ -17,4 +17,7 @@ export const layer = (
   left: ReadonlyMap<string, LeftLoad> = new Map(),
   remembered: (label: string) => Effect.Effect<void> = () => Effect.void
 ): Layer.Layer<InFlightLoads> =>
-  Layer.succeed(InFlightLoads, { remember: (_, { label }) => remembered(label), left: Effect.succeed(left) })
+  Layer.succeed(InFlightLoads, {
+    remember: (_, { label }) => remembered(label),
+    left: Effect.sync(() => new Map(left))
+  })

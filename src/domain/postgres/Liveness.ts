@@ -129,9 +129,10 @@ export const judge = (
         : alive({ waitingLooks: 0, unreachableSinceMs: sinceMs })
     }
     case "Waiting": {
-      const unheardMs = sight.repliedAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs - sight.repliedAtMs
+      // A role may see its own walsender without the time of its last reply (pg_read_all_stats shows it).
+      const unheard = sight.repliedAtMs !== undefined && nowMs - sight.repliedAtMs >= limit.silenceMsMax
       // While we do not read, that the server waits is our doing; that our status messages do not arrive is not.
-      if (hearing.silentMs === 0 && unheardMs < limit.silenceMsMax) return alive(CALM)
+      if (hearing.silentMs === 0 && !unheard) return alive(CALM)
       const waitingLooks = before.waitingLooks + 1
       if (waitingLooks < WAITING_LOOKS) return alive({ waitingLooks, unreachableSinceMs: undefined })
       const heard = hearing.silentMs > 0
