@@ -2,6 +2,7 @@
  * The way of the data, in one direction: frames become changes, changes become batches, batches become loads, and a
  * finished batch becomes a checkpoint. Only the confirmed position flows back.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -9,6 +10,7 @@ import * as Stream from "effect/Stream"
 import type { FlushLimits } from "../domain/config/Settings.ts"
 import type { Origin } from "../domain/Label.ts"
 import type { Lsn } from "../domain/Lsn.ts"
+import { Pace } from "../domain/Pace.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { Progress } from "../layers/Progress.ts"
@@ -76,6 +78,12 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     }))
   })
 
+  const pace = new Pace(job.flush)
+  const limits = Effect.zipWith(progress.get, Clock.currentTimeMillis, ({ retrying }, nowMs) => {
+    const complaining = [...retrying.values()].some(({ code }) => code === "SR_TOO_MANY_VERSIONS")
+    return pace.limits(complaining, nowMs)
+  })
+
   const health = yield* SlotHealth
   yield* health.watch({
     slot: job.origin.slot,
@@ -92,7 +100,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   )
   yield* Wal.frames(session).pipe(
     Changes.decode(job.tables, session.release),
-    Batches.groupedWithin(job.flush),
+    Batches.groupedWithin(limits),
     Stream.buffer({ capacity: BATCHES_AHEAD }),
     Stream.mapEffect(loads.load),
     Stream.runForEach(finish),

@@ -29,7 +29,11 @@ const changes = (...counts: ReadonlyArray<number>): ReadonlyArray<Change> =>
 
 const limits = { rows: 10, bytes: 1 << 20, everyMs: 5_000 }
 const grouped = (given: ReadonlyArray<Change>, chunk: number, flush = limits) =>
-  Stream.fromIterable(given).pipe(Stream.rechunk(chunk), Batches.groupedWithin(flush), Stream.runCollect)
+  Stream.fromIterable(given).pipe(
+    Stream.rechunk(chunk),
+    Batches.groupedWithin(Effect.succeed(flush)),
+    Stream.runCollect
+  )
 const shape = (batches: ReadonlyArray<Batch>) => batches.map((batch) => [batch.rowCount, batch.boundary] as const)
 
 describe("Batches", () => {
@@ -57,7 +61,7 @@ describe("Batches", () => {
       const queue = yield* Queue.unbounded<Change>()
       const out = yield* Ref.make<ReadonlyArray<number>>([])
       yield* Stream.fromQueue(queue).pipe(
-        Batches.groupedWithin(limits),
+        Batches.groupedWithin(Effect.succeed(limits)),
         Stream.runForEach((batch) => Ref.update(out, (seen) => [...seen, batch.rowCount])),
         Effect.forkScoped
       )
