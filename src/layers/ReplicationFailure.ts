@@ -71,6 +71,14 @@ export const classify = (
     case "PublicationMissing":
       return SetupError.make({ _tag: "PgPublicationFailed", name: where.publication, error })
     case "SlotMissing":
+      // It was there when the setup looked. The next look knows the checkpoint, and says what is missing.
+      return transient(
+        "PG_CONNECTION_LOST",
+        where,
+        rejection,
+        `replication slot '${where.slot}' has gone: ${error}`,
+        Refusal.UNKNOWN_TRIES_MAX
+      )
     case "Refused":
       return SetupError.make({ _tag: "PgSlotFailed", name: where.slot, error })
   }
