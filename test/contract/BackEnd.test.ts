@@ -155,6 +155,17 @@ layer(ContractServer.layer, live)("the BE's HTTP port", (it) => {
       assert.strictEqual((yield* server.load({ table, rows, headers: { format: "JSON" } }))["Status"], "Success")
     }))
 
+  it.effect("a table has one partition, named like the table; another one is refused by name", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      const rows = [{ id: 1 }]
+      assert.strictEqual((yield* server.load({ table, rows, headers: { partitions: table } }))["Status"], "Success")
+      const refused = yield* server.load({ table, rows, headers: { partitions: `${table}, p9` } })
+      assert.strictEqual(refused["Status"], "Fail")
+      assert.include(String(refused["Message"]), `unknown partition p9 in table ${table}`)
+    }))
+
   it.effect("30: partitions and temporary_partitions fail after the transaction began", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

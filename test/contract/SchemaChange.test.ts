@@ -54,18 +54,24 @@ const transaction = (server: Shape, operation: string, headers: Record<string, s
     assert.match(final.body, /"Status":\s*"OK"/, operation)
   })
 
+/** A load that has begun and whose body ends when it is released. */
+const runningLoad = Effect.fnUntraced(function*(server: Shape, table: string) {
+  const label = newLabel()
+  const release = yield* Deferred.make<void>()
+  const load = yield* Effect.forkChild(openLoad(server, table, label, Deferred.await(release)))
+  yield* Effect.repeat(server.labelState(label), {
+    schedule: Schedule.spaced("10 millis"),
+    until: (state) => state["state"] === "PREPARE"
+  })
+  return { label, load, release }
+})
+
 layer(ContractServer.layer, live)("schema changes", (it) => {
   it.effect("a column is added while a load runs: only metadata changes, nothing waits, and the load succeeds", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
-      const label = newLabel()
-      const release = yield* Deferred.make<void>()
-      const load = yield* Effect.forkChild(openLoad(server, table, label, Deferred.await(release)))
-      yield* Effect.repeat(server.labelState(label), {
-        schedule: Schedule.spaced("10 millis"),
-        until: (state) => state["state"] === "PREPARE"
-      })
+      const { load, release } = yield* runningLoad(server, table)
       assert.strictEqual((yield* altered(server, table, "ADD COLUMN a INT DEFAULT \"7\""))["State"], "FINISHED")
       yield* Deferred.succeed(release, undefined)
       assert.strictEqual((yield* Fiber.join(load))["Status"], "Success")
@@ -131,13 +137,7 @@ layer(ContractServer.layer, live)("schema changes", (it) => {
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
-      const label = newLabel()
-      const release = yield* Deferred.make<void>()
-      const load = yield* Effect.forkChild(openLoad(server, table, label, Deferred.await(release)))
-      yield* Effect.repeat(server.labelState(label), {
-        schedule: Schedule.spaced("10 millis"),
-        until: (state) => state["state"] === "PREPARE"
-      })
+      const { load, release } = yield* runningLoad(server, table)
       yield* server.sql(`ALTER TABLE ${table} MODIFY COLUMN n BIGINT`)
       yield* until(server, table, "WAITING_TXN")
       const second = yield* Effect.flip(server.sql(`ALTER TABLE ${table} ADD COLUMN a INT`))
@@ -187,13 +187,7 @@ layer(ContractServer.layer, live)("schema changes", (it) => {
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
-      const label = newLabel()
-      const release = yield* Deferred.make<void>()
-      const load = yield* Effect.forkChild(openLoad(server, table, label, Deferred.await(release)))
-      yield* Effect.repeat(server.labelState(label), {
-        schedule: Schedule.spaced("10 millis"),
-        until: (state) => state["state"] === "PREPARE"
-      })
+      const { load, release } = yield* runningLoad(server, table)
       const row = yield* altered(server, table, "MODIFY COLUMN n BIGINT PROPERTIES (\"timeout\" = \"1\")")
       assert.strictEqual(row["State"], "CANCELLED")
       assert.match(String(row["Msg"]), /[Tt]imeout/)
@@ -371,13 +365,7 @@ layer(ContractServer.layer, live)("schema changes", (it) => {
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(tColumns)
-      const label = newLabel()
-      const release = yield* Deferred.make<void>()
-      const load = yield* Effect.forkChild(openLoad(server, table, label, Deferred.await(release)))
-      yield* Effect.repeat(server.labelState(label), {
-        schedule: Schedule.spaced("10 millis"),
-        until: (state) => state["state"] === "PREPARE"
-      })
+      const { load, release } = yield* runningLoad(server, table)
       const error = yield* Effect.flip(server.sql(`ALTER TABLE ${table} RENAME ${table}_x`))
       assert.match(error.message, /unfinished loads/)
       yield* Deferred.succeed(release, undefined)

@@ -37,6 +37,7 @@ it("has the server's defaults, and names what is wrong with the late headers", (
   assert.deepStrictEqual(Result.getOrThrow(LoadHeaders.late({})), {
     format: "csv",
     columns: undefined,
+    partitions: undefined,
     where: undefined,
     csv: {
       columnSeparator: "\t",
@@ -71,7 +72,7 @@ it("has the server's defaults, and names what is wrong with the late headers", (
     [{ enclose: Buffer.from("ä").toString("latin1") }, /^Invalid enclose/],
     [{ max_filter_ratio: "1.1" }, /max_filter_ratio/],
     [{ partitions: "p", temporary_partitions: "q" }, /^Can not specify both partitions and temporary partitions$/],
-    [{ partitions: "p" }, /partitions is not supported/],
+    [{ temporary_partitions: "p" }, /temporary_partitions is not supported/],
     [{ format: "json", compression: "lzo" }, /^Unsupported compression type: lzo$/],
     [{ format: "json", compression: "bzip2" }, /bzip2 is not supported/],
     [{ format: "json", "content-encoding": "LZ4" }, /lz4 is not supported.*lz4_frame/],

@@ -18,6 +18,8 @@ export interface EarlyHeaders {
 export interface LateHeaders {
   readonly format: "json" | "csv"
   readonly columns: string | undefined
+  /** Partitions that the load may write to; undefined: all. */
+  readonly partitions: ReadonlyArray<string> | undefined
   readonly where: string | undefined
   readonly csv: CsvFormat.CsvFormat
   readonly stripOuterArray: boolean
@@ -211,7 +213,7 @@ const updateMode = (headers: IncomingHttpHeaders): LateHeaders["partialUpdateMod
 }
 
 /** Headers of features this endpoint does not have; a load that asks for one fails instead of loading something else. */
-const refused = ["envelope", "partitions", "temporary_partitions"]
+const refused = ["envelope", "temporary_partitions"]
 
 const refusal = (headers: IncomingHttpHeaders): Result.Result<void, string> => {
   if (header(headers, "partitions") !== undefined && header(headers, "temporary_partitions") !== undefined) {
@@ -253,6 +255,7 @@ export const late = (headers: IncomingHttpHeaders): Result.Result<LateHeaders, s
     return {
       format,
       columns: header(headers, "columns"),
+      partitions: header(headers, "partitions")?.split(",").map((name) => name.trim()),
       where: header(headers, "where"),
       csv: marks,
       // Every other value means false, as on the server.

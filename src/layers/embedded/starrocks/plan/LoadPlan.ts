@@ -44,6 +44,7 @@ export interface LoadPlan {
 /** The headers that shape a plan. */
 export interface PlanHeaders {
   readonly columns: string | undefined
+  readonly partitions?: ReadonlyArray<string> | undefined
   readonly partialUpdate: boolean
   readonly mergeCondition: string | undefined
   readonly strictMode: boolean
@@ -160,6 +161,9 @@ export const make = (table: Table, headers: PlanHeaders): Result.Result<LoadPlan
     if (headers.partialUpdate && table.model !== "PRI_KEYS") {
       return yield* Result.fail("Only primary key table support partial update")
     }
+    // Every table has one partition, named like the table.
+    const unknown = headers.partitions?.find((partition) => partition !== table.name)
+    if (unknown !== undefined) return yield* Result.fail(`unknown partition ${unknown} in table ${table.name}`)
     const { fields, listed, operation, slots, sources } = yield* mapping(table, headers.columns)
     const targets: Array<Target> = []
     for (const column of table.columns) {
