@@ -78,7 +78,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "sends a retry with a new label",
     file: LOADER,
-    search: "const outcome = yield* client.load(request, sinceMs)",
+    search: "const outcome = yield* client.load(request, permit)",
     replace: "const at = yield* Clock.currentTimeMillis\n" +
       "    const outcome = yield* client.load({ ...request, label: `${request.label}_${at}` })"
   },

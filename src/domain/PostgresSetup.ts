@@ -62,7 +62,7 @@ export interface Facts {
   readonly checkpoint: Lsn.Lsn | undefined
   /** Whose checkpoint it is, as its row says; undefined without a row. */
   readonly storedIdentity: Identity.Stored | undefined
-  readonly identityColumns: Identity.Columns
+  readonly checkpointColumns: Identity.Columns
   /** Of the server's timeline, when the checkpoint was made on another one. */
   readonly history: ReadonlyArray<Switch> | undefined
 }
@@ -70,7 +70,7 @@ export interface Facts {
 /** What is to be done, in the order it is done. */
 export type Step =
   | { readonly _tag: "CreateCheckpointTable" }
-  | { readonly _tag: "AddIdentityColumns" }
+  | { readonly _tag: "AddCheckpointColumns" }
   | { readonly _tag: "SetReplicaIdentityFull"; readonly table: Identifier.QualifiedName; readonly oid: number }
   | {
     readonly _tag: "CreatePublication" | "AddTablesToPublication"
@@ -258,7 +258,7 @@ export const plan = (job: Job, facts: Facts): Plan => {
 
   const steps: Array<Step> = []
   if (facts.checkpointTable === "missing") steps.push({ _tag: "CreateCheckpointTable" })
-  if (facts.identityColumns === "addable") steps.push({ _tag: "AddIdentityColumns" })
+  if (facts.checkpointColumns === "addable") steps.push({ _tag: "AddCheckpointColumns" })
   for (const table of tables) {
     if (table.replicaIdentity !== FULL) {
       steps.push({ _tag: "SetReplicaIdentityFull", table: table.name, oid: table.oid })
@@ -273,7 +273,7 @@ export const plan = (job: Job, facts: Facts): Plan => {
   steps.push(...slotSteps(job, facts))
   const { systemIdentifier, timeline } = facts
   const known = systemIdentifier !== "" && timeline !== 0
-  if (known && facts.identityColumns !== "fixed" && identityVerdict(job, facts)._tag === "Store") {
+  if (known && facts.checkpointColumns !== "fixed" && identityVerdict(job, facts)._tag === "Store") {
     steps.push({ _tag: "StoreIdentity", slot: job.slot, systemIdentifier, timeline })
   }
   return { job, facts, problems, steps }
@@ -288,7 +288,7 @@ export const sql = (step: Step): string => {
     case "CreateCheckpointTable":
       return `create table ${CHECKPOINT_TABLE} (slot_name text primary key, lsn bigint not null, ` +
         `updated_at timestamp with time zone default now())`
-    case "AddIdentityColumns":
+    case "AddCheckpointColumns":
       return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
         `add column if not exists timeline_id integer, add column if not exists run text, ` +
         `add column if not exists loads_in_flight jsonb`

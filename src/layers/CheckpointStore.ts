@@ -69,15 +69,18 @@ export const superseded = (slot: string): TransientError =>
 const moved = (slot: string): TransientError =>
   new TransientError({
     code: "PG_CONNECTION_LOST",
-    message: `the checkpoint of slot '${slot}' has moved since this run was started`,
-    remediation: "Nothing: an earlier run stored it late; dbmazz starts again from there.",
+    message: `slot '${slot}' or its checkpoint has moved since this run looked at them`,
+    remediation: "Nothing: dbmazz looks again, and says so when rows are missing.",
     context: { slot }
   })
 
 const isUndefinedColumn = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>
   error._tag === "PgSqlError" && error.sqlState === UNDEFINED_COLUMN
 
-const failed = (error: PgSqlError | TransientError | SetupError.SetupError) =>
+/** What a refused statement on the checkpoint's table means for the job. */
+export const failed = (
+  error: PgSqlError | TransientError | SetupError.SetupError
+): TransientError | SetupError.SetupError =>
   error._tag === "PgSqlError"
     ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
     : error
@@ -140,19 +143,16 @@ export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.
     ).pipe(Effect.mapError(failed), Effect.asVoid)
 
   const claim = Effect.fnUntraced(function*(slot: string, run: string, start: Lsn.Lsn) {
-    const rows = yield* query(
-      `update ${TABLE} set run = $2 where slot_name = $1 and lsn = $3::bigint returning lsn::text as lsn`,
-      [slot, run, Lsn.toBigint(start).toString()]
-    ).pipe(
-      // A role that may not add the column goes on without the protection.
-      Effect.catchIf(
-        isUndefinedColumn,
-        () => query(`select lsn::text as lsn from ${TABLE} where slot_name = $1`, [slot])
-      ),
+    // Nobody else can move the slot while we read from it: what it says now held when the server chose where to begin.
+    const unmoved = `slot_name = $1 and lsn = $2::bigint and not exists (
+      select from pg_replication_slots s where s.slot_name = $1::name and s.confirmed_flush_lsn > $3::pg_lsn)`
+    const expected = [slot, Lsn.toBigint(start).toString(), Lsn.format(start)]
+    const rows = yield* query(`update ${TABLE} set run = $4 where ${unmoved} returning 1`, [...expected, run]).pipe(
+      // A role that may not add the column goes on without the protection against another run.
+      Effect.catchIf(isUndefinedColumn, () => query(`select 1 from ${TABLE} where ${unmoved}`, expected)),
       Effect.mapError(failed)
     )
-    const row = rows[0]
-    if (row === undefined || (yield* storedLsn(row["lsn"])) !== start) return yield* moved(slot)
+    if (rows.length === 0) return yield* moved(slot)
   })
 
   // The row is locked before the condition is looked at, so a claim that came first is seen.

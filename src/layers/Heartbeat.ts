@@ -5,33 +5,47 @@
 
 /** How often it looks, in ms. */
 const BEAT_MS = 500
-/** A gap of this much, in ms, is a standstill: far beyond a busy event loop, within any `wal_sender_timeout`. */
+/** A gap of this much, in ms, is a standstill: longer than a busy event loop takes, shorter than a slot is given up. */
 export const STANDSTILL_MS = 2_000
+/**
+ * A body begins within this time of the permit to send it, in ms: connection and redirect take milliseconds, at most 15 s
+ * on one host. Whoever takes the slot over relies on it: a load that StarRocks does not know by then will never begin.
+ */
+export const BODY_START_MS_MAX = 20_000
+
+/** What a load may be sent with: it holds until the program stands still, and for the body's beginning not for long. */
+export interface Permit {
+  readonly standstills: number
+  readonly atMs: number
+}
 
 export class Heartbeat {
-  readonly #now: () => number
+  readonly #wallMs: () => number
+  readonly #elapsedMs: () => number
   readonly #timer: NodeJS.Timeout
   #lastMs: number
-  #resumedMs = Number.NEGATIVE_INFINITY
+  #standstills = 0
 
-  /** `now` is the wall clock, which goes on while the machine sleeps. */
-  constructor(now: () => number = Date.now) {
-    this.#now = now
-    this.#lastMs = now()
+  /** The wall clock goes on while the machine sleeps; the other one is never set, so that it measures durations. */
+  constructor(wallMs: () => number = Date.now, elapsedMs: () => number = () => performance.now()) {
+    this.#wallMs = wallMs
+    this.#elapsedMs = elapsedMs
+    this.#lastMs = wallMs()
     this.#timer = setInterval(() => this.#beat(), BEAT_MS)
     this.#timer.unref()
   }
 
-  /** Whether it stood still at some moment since, in ms of the wall clock; also when that ended only now. */
-  stoodStillSince(ms: number): boolean {
+  /** To be taken before one makes sure that one may send. */
+  permit(): Permit {
     this.#beat()
-    return this.#resumedMs >= ms
+    return { standstills: this.#standstills, atMs: this.#elapsedMs() }
   }
 
-  /** The wall clock now; a standstill before it is over and noted. */
-  moment(): number {
+  /** Whether a body may no longer go on, or, when it has not begun, begin. */
+  isStale(permit: Permit, begun: boolean): boolean {
     this.#beat()
-    return this.#lastMs + 1
+    return this.#standstills !== permit.standstills ||
+      (!begun && this.#elapsedMs() - permit.atMs > BODY_START_MS_MAX)
   }
 
   close(): void {
@@ -39,10 +53,8 @@ export class Heartbeat {
   }
 
   #beat(): void {
-    const now = this.#now()
-    // A clock that was set back must not leave a standstill in the future.
-    if (now < this.#lastMs) this.#resumedMs = Math.min(this.#resumedMs, now)
-    if (now - this.#lastMs > STANDSTILL_MS) this.#resumedMs = now
+    const now = this.#wallMs()
+    if (now - this.#lastMs > STANDSTILL_MS) this.#standstills += 1
     this.#lastMs = now
   }
 }

@@ -28,7 +28,7 @@ const REPLY_BYTES_MAX = 1024 * 1024
 /** First TCP keep-alive probe after this silence, in ms: finds a peer that vanished while it was to commit. */
 const KEEP_ALIVE_MS = 30_000
 
-const STALE = "this program stood still and must ask again before it sends"
+const STALE = "this program stood still, or took too long to begin, and must ask again before it sends"
 
 export interface Call {
   readonly method: "GET" | "PUT"
@@ -36,7 +36,7 @@ export interface Call {
   readonly headers: Readonly<Record<string, string>>
   readonly body: Uint8Array | undefined
   /** Asked before each part of the body goes: true when it may no longer be sent. */
-  readonly stale?: () => boolean
+  readonly stale?: (begun: boolean) => boolean
   /** False: a connection of its own, closed afterwards. */
   readonly agent: http.Agent | false
 }
@@ -66,7 +66,7 @@ class Conversation {
   readonly limits: Limits
   readonly body: Buffer | undefined
   readonly resume: (answer: Answer) => void
-  readonly stale: () => boolean
+  readonly stale: (begun: boolean) => boolean
   readonly total: NodeJS.Timeout
   phase: NodeJS.Timeout | undefined
   offset = 0
@@ -116,14 +116,14 @@ class Conversation {
 
   send(): void {
     if (this.bodySent || this.responded || this.over || this.body === undefined) return
-    if (this.stale()) return this.lose(STALE)
+    if (this.stale(false)) return this.lose(STALE)
     this.bodySent = true
     this.pump(this.body)
   }
 
   pump(body: Buffer): void {
     while (!this.over && !this.responded && this.offset < body.byteLength) {
-      if (this.stale()) return this.lose(STALE)
+      if (this.stale(true)) return this.lose(STALE)
       this.alive()
       const slice = body.subarray(this.offset, this.offset + SLICE_BYTES)
       this.offset += slice.byteLength

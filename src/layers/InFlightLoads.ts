@@ -14,7 +14,6 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import type { LoadRequest } from "../domain/Load.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as CheckpointStore from "./CheckpointStore.ts"
-import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = SetupError | TransientError
@@ -56,11 +55,6 @@ const decodeRow = Schema.decodeUnknownSync(Schema.Struct({
   nowMs: Schema.Finite
 }))
 
-const failed = (error: PgSqlError | Failure): Failure =>
-  error._tag === "PgSqlError"
-    ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
-    : error
-
 const isAbsent = (error: PgSqlError | Failure): boolean => error._tag === "PgSqlError" && ABSENT.has(error.sqlState)
 
 const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
@@ -95,7 +89,7 @@ const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
       ).pipe(
         Effect.flatMap((rows) => rows.length === 0 ? Effect.fail(CheckpointStore.superseded(slot)) : Effect.void),
         Effect.catchIf(isAbsent, () => warn),
-        Effect.mapError(failed)
+        Effect.mapError(CheckpointStore.failed)
       ),
     left: query(
       `select lsn::text as lsn, loads_in_flight as left, (extract(epoch from clock_timestamp()) * 1000)::float8 as "nowMs"
@@ -103,7 +97,7 @@ const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
       [slot]
     ).pipe(
       Effect.catchIf(isAbsent, () => Effect.succeed([])),
-      Effect.mapError(failed),
+      Effect.mapError(CheckpointStore.failed),
       Effect.flatMap((rows) =>
         Effect.map(Clock.currentTimeMillis, (hereMs) => {
           if (rows[0] === undefined) return new Map<string, LeftLoad>()

@@ -12,7 +12,7 @@ import * as Identity from "../domain/postgres/Identity.ts"
 import * as Plan from "../domain/PostgresSetup.ts"
 import type { SourceTable } from "../domain/Table.ts"
 import * as CheckpointIdentity from "./CheckpointIdentity.ts"
-import { CheckpointStore } from "./CheckpointStore.ts"
+import { CheckpointStore, failed as checkpointFailed } from "./CheckpointStore.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
@@ -68,14 +68,14 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
     : undefined
-  const identityColumns = yield* failed(CheckpointIdentity.readColumns)
+  const checkpointColumns = yield* failed(CheckpointIdentity.readColumns)
   const storedIdentity = checkpoint === undefined ? undefined : yield* failed(CheckpointIdentity.read(job.slot))
   const identity = { systemIdentifier, timeline: server.timeline }
   const history = server.mayReplicate && storedIdentity !== undefined &&
       Identity.needsHistory(storedIdentity, identity)
     ? yield* failed(ReplicationCommand.timelineHistory(job.source, server.timeline))
     : undefined
-  const checkpointFacts = { checkpoint, identityColumns, storedIdentity, history }
+  const checkpointFacts = { checkpoint, checkpointColumns, storedIdentity, history }
   return Plan.plan(job, { ...server, systemIdentifier, tables, publication, slot, ...checkpointFacts })
 })
 
@@ -148,15 +148,10 @@ const warnOfGap = (tables: ReadonlyArray<Identifier.QualifiedName>) =>
   })
 
 /** Where the checkpoint came from is stored beside it, once the columns are there. */
-const addIdentityColumns = Effect.fnUntraced(function*(step: Extract<Plan.Step, { _tag: "AddIdentityColumns" }>) {
+const addCheckpointColumns = Effect.fnUntraced(function*(step: Extract<Plan.Step, { _tag: "AddCheckpointColumns" }>) {
   const { query } = yield* PostgresSql
   yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`)
 })
-
-const checkpointFailed = (error: PgSqlError | Failure): Failure =>
-  error._tag === "PgSqlError"
-    ? PostgresFailure.orReason(error, { _tag: "CheckpointFailed", error: error.message })
-    : error
 
 /**
  * Takes the plan's steps in their order; a second run of the same plan's job finds nothing left to do. With problems in
@@ -201,8 +196,8 @@ export const apply: (
           start = step.lsn ?? start
           if (start !== undefined) yield* checkpoints.save(step.slot, start)
           break
-        case "AddIdentityColumns":
-          yield* Effect.mapError(addIdentityColumns(step), checkpointFailed)
+        case "AddCheckpointColumns":
+          yield* Effect.mapError(addCheckpointColumns(step), checkpointFailed)
           break
         case "StoreIdentity":
           yield* Effect.mapError(CheckpointIdentity.store(step.slot, step), checkpointFailed)

@@ -11,7 +11,7 @@ import type { LoadRequest } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
-import { Heartbeat } from "./Heartbeat.ts"
+import { Heartbeat, type Permit } from "./Heartbeat.ts"
 import type * as HttpExchange from "./HttpExchange.ts"
 import { HttpTransport } from "./HttpTransport.ts"
 
@@ -49,12 +49,12 @@ export class StreamLoadClient extends Context.Service<StreamLoadClient, {
   /**
    * Sends one load once, redirects followed with the same headers and bytes, and says what came of it. Never fails:
    * a connection that was refused is a `Transient` outcome, one that broke after the body was on its way `Uncertain`.
-   * Interruption closes the connection and leaves the outcome to the label. Nothing of the body goes once this program has
-   * stood still after `sinceMs` (of the wall clock), when it was last sure that it may send.
+   * Interruption closes the connection and leaves the outcome to the label. Nothing of the body goes once the permit is
+   * stale.
    */
-  readonly load: (request: LoadRequest, sinceMs: number) => Effect.Effect<Outcome.Outcome>
-  /** The moment to give to `load`, taken when this program is sure that it may send. */
-  readonly moment: Effect.Effect<number>
+  readonly load: (request: LoadRequest, permit: Permit) => Effect.Effect<Outcome.Outcome>
+  /** The permit to give to `load`, to be taken before this program makes sure that it may send. */
+  readonly permit: Effect.Effect<Permit>
   /** Asks a front end how far the transaction of a label has come. Never fails: `Unanswered` says why. */
   readonly labelState: (database: string, label: string) => Effect.Effect<Reply.LabelAnswer>
   /** Succeeds when the configured address answers HTTP with a status below 500. */
@@ -124,13 +124,13 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     return { answer, at: place(call.url, url) }
   })
 
-  const load = Effect.fnUntraced(function*(request: LoadRequest, sinceMs: number) {
+  const load = Effect.fnUntraced(function*(request: LoadRequest, permit: Permit) {
     const { answer, at } = yield* follow({
       method: "PUT",
       url: new URL(Target.loadPath(request), configured),
       headers: Target.loadHeaders(request, Redacted.value(authorization)),
       body: request.body,
-      stale: () => heartbeat.stoodStillSince(sinceMs),
+      stale: (begun) => heartbeat.isStale(permit, begun),
       agent: false
     }, limits.load)
     if (answer._tag !== "Lost") return Outcome.classify(answer, request.rowCount)
@@ -170,5 +170,5 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     })
   })
 
-  return { load, labelState, probe, moment: Effect.sync(() => heartbeat.moment()) }
+  return { load, labelState, probe, permit: Effect.sync(() => heartbeat.permit()) }
 })

@@ -16,7 +16,9 @@ import * as Identifier from "../domain/Identifier.ts"
 import { type LoadRequest, type LoadResult, LoadTooLarge } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
+import type * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
+import { BODY_START_MS_MAX } from "./Heartbeat.ts"
 import { InFlightLoads, type LeftLoad } from "./InFlightLoads.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
 
@@ -51,12 +53,12 @@ export interface Options {
 
 export class StreamLoader extends Context.Service<StreamLoader, {
   /**
-   * Sends the load until it is acknowledged: transient failures are retried, for ever unless limited, with jittered exponential backoff,
-   * an uncertain outcome is settled by asking for the label's state, and every retry is the same label and bytes.
-   * Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one table
-   * run one after the other, in the order in which they were asked for, and none before a load that an interrupted run or
-   * a killed program may have left is over. Fails with the store's error when a label cannot be remembered: nothing is sent; and with
-   * `LoadTooLarge` when the back end's memory is not enough for it and StarRocks has aborted it.
+   * Sends the load until it is acknowledged: transient failures are retried, for ever unless limited, with jittered
+   * exponential backoff, an uncertain outcome is settled by asking for the label's state, and every retry is the same label
+   * and bytes. Success means durable, loaded rows = sent rows. Interruption leaves the outcome to the label. Loads of one
+   * table run one after the other, in the order in which they were asked for, and none before a load that an interrupted run
+   * or a killed program may have left is over. Fails with the store's error when a label cannot be remembered: nothing is
+   * sent; and with `LoadTooLarge` when the back end's memory is not enough for it and StarRocks has aborted it.
    */
   readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, LoadFailure>
 }>()("dbmazz/layers/StreamLoader") {
@@ -73,6 +75,17 @@ type Settlement =
   | { readonly _tag: "NotCommitted"; readonly why: string }
   | Outcome.Transient
 
+/** So long after its label was stored a load of another program may still be unknown and begin, in ms; and some for clocks. */
+const UNKNOWN_MS = BODY_START_MS_MAX + 2_000
+
+/** A wait for another load's end is told when it lasts for longer than this, in ms: most are over at once. */
+const QUIET_WAIT_MS = 10_000
+
+/** A load without a result. Until then StarRocks may not know it yet; one of our own began when we were there, or never. */
+interface AbandonedLoad extends LeftLoad {
+  readonly unknownUntilMs: number
+}
+
 /** What is remembered of an interrupted load is its label. */
 const NO_BODY = new Uint8Array(0)
 
@@ -83,6 +96,22 @@ const committed = ({ label, rowCount }: LoadRequest, visible: boolean, attempts:
   alreadyLoaded: true,
   attempts
 })
+
+/** Whether a load of which this is known can no longer commit. */
+const isOver = (answer: Reply.LabelAnswer, mayNotBegin: boolean, mayNotRun: boolean): boolean => {
+  if (answer._tag === "Unanswered") return mayNotRun
+  switch (answer.state) {
+    case "VISIBLE":
+    case "COMMITTED":
+    case "ABORTED":
+      return true
+    case "UNKNOWN":
+      return mayNotBegin
+    case "PREPARE":
+    case "PREPARED":
+      return false
+  }
+}
 
 const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
 
@@ -123,10 +152,10 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
 
   /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
   const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
-    // From here on the answer holds that this run may send: whatever happens later is later than this.
-    const sinceMs = yield* client.moment
+    // Taken before the store is asked: what happens after the question makes it stale.
+    const permit = yield* client.permit
     yield* inFlight.remember(Identifier.show(request.target), request)
-    const outcome = yield* client.load(request, sinceMs)
+    const outcome = yield* client.load(request, permit)
     if (outcome._tag === "InUse") {
       if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
       return yield* resolve(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
@@ -198,7 +227,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   }
 
   /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
-  const abandoned = new Map<string, LeftLoad>()
+  const abandoned = new Map<string, AbandonedLoad>()
   /** The last load of each table that came to its result here. */
   const finished = new Map<string, string>()
   let learntFor: string | undefined = undefined
@@ -208,7 +237,10 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     Effect.suspend(() =>
       learntFor === run ? Effect.void : Effect.map(inFlight.left, (left) => {
         learntFor = run
-        for (const [table, load] of left) if (finished.get(table) !== load.label) abandoned.set(table, load)
+        for (const [table, load] of left) {
+          const ours = finished.get(table) === load.label || abandoned.get(table)?.label === load.label
+          if (!ours) abandoned.set(table, { ...load, unknownUntilMs: load.sinceMs + UNKNOWN_MS })
+        }
       })
     )
 
@@ -221,14 +253,17 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     if (left === undefined || left.label === next.label) return
     const older: LoadRequest = { ...next, label: left.label, body: NO_BODY }
     const overMs = left.sinceMs + Target.LOAD_TIMEOUT_SECONDS * 1000
+    const startedMs = yield* Clock.currentTimeMillis
     for (let failures = 1;; failures++) {
       const answer = yield* client.labelState(next.target.schema, left.label)
-      const runs = answer._tag === "Known" && (answer.state === "PREPARE" || answer.state === "PREPARED")
-      if (answer._tag === "Known" && !runs) break
-      if (answer._tag === "Unanswered" && (yield* Clock.currentTimeMillis) >= overMs) break
-      const why = answer._tag === "Known" ? `the label is ${answer.state}` : `state of the label: ${answer.why}`
-      if (runs) yield* Effect.sleep(POLL_EVERY_MS)
-      else yield* wait(older, failures, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
+      const nowMs = yield* Clock.currentTimeMillis
+      if (isOver(answer, nowMs >= left.unknownUntilMs, nowMs >= overMs)) break
+      if (answer._tag === "Known" && nowMs - startedMs < QUIET_WAIT_MS) {
+        yield* Effect.sleep(POLL_EVERY_MS)
+        continue
+      }
+      const why = `an earlier load of the table is awaited: ${answer._tag === "Known" ? answer.state : answer.why}`
+      yield* wait(older, failures, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
     }
     abandoned.delete(table)
   })
@@ -243,7 +278,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
           if (Exit.isSuccess(exit)) {
             abandoned.delete(table)
             finished.set(table, request.label)
-          } else abandoned.set(table, { label: request.label, sinceMs })
+          } else abandoned.set(table, { label: request.label, sinceMs, unknownUntilMs: sinceMs })
         })
       )
     )

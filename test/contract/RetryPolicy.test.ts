@@ -58,6 +58,10 @@ const loaderOf = (server: Shape, url = frontEnd(server), told: Array<Retrying> =
 
 const send = (load: LoadRequest) => StreamLoader.use((loader) => loader.load(load))
 
+/** One exchange, as the client makes it. */
+const sendOnce = (load: LoadRequest) =>
+  StreamLoadClient.use((client) => Effect.flatMap(client.permit, (permit) => client.load(load, permit)))
+
 /** The values of `n` in the table, with how many rows have them. */
 const versions = (server: Shape, table: string) =>
   Effect.map(
@@ -195,7 +199,7 @@ layer(ContractServer.layer, live)("our client, when things go wrong", (it) => {
           (turn) => turn.redirect(`http://127.0.0.2:${server.bePort}${turn.path}`),
           "0.0.0.0"
         )
-        const outcome = yield* StreamLoadClient.use((client) => client.load(request(server, table, newLabel(), 1), 0))
+        const outcome = yield* sendOnce(request(server, table, newLabel(), 1))
           .pipe(
             Effect.provide(clientOf(server, far.url))
           )
@@ -212,7 +216,7 @@ layer(ContractServer.layer, live)("our client, when things go wrong", (it) => {
         const table = yield* server.table(tColumns)
         server.faults.on("redirect-to-dead-port", { table, count: 2 })
         const load = request(server, table, newLabel(), 1)
-        const outcome = yield* StreamLoadClient.use((client) => client.load(load, 0)).pipe(
+        const outcome = yield* sendOnce(load).pipe(
           Effect.provide(clientOf(server, frontEnd(server)))
         )
         assert.deepInclude(outcome, { _tag: "Transient", code: "SR_UNREACHABLE" })

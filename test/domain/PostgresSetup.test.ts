@@ -69,7 +69,7 @@ const facts = (changes: Partial<PostgresSetup.Facts> = {}): PostgresSetup.Facts 
   checkpointTable: "missing",
   checkpoint: undefined,
   storedIdentity: undefined,
-  identityColumns: "addable",
+  checkpointColumns: "addable",
   history: undefined,
   ...changes
 })
@@ -83,7 +83,7 @@ const settled = (changes: Partial<PostgresSetup.Facts> = {}) =>
     checkpointTable: "usable",
     checkpoint: lsn(1_000n),
     storedIdentity: { systemIdentifier: "7", timeline: 1 },
-    identityColumns: "present",
+    checkpointColumns: "present",
     ...changes
   })
 
@@ -96,7 +96,7 @@ describe("steps", () => {
     assert.deepStrictEqual(plan(facts()).problems, [])
     assert.deepStrictEqual(steps(facts()), [
       "CreateCheckpointTable",
-      "AddIdentityColumns",
+      "AddCheckpointColumns",
       "SetReplicaIdentityFull",
       "SetReplicaIdentityFull",
       "CreatePublication",
@@ -282,10 +282,10 @@ describe("identity of the source", () => {
   it("a checkpoint of v1 has no identity: it is accepted, and given one", () => {
     assert.deepStrictEqual(tag(identity(undefined, undefined)), [])
     assert.deepStrictEqual(steps(settled(identity(undefined, undefined))), ["StoreIdentity"])
-    const fixed = settled({ ...identity(undefined, undefined), identityColumns: "fixed" })
+    const fixed = settled({ ...identity(undefined, undefined), checkpointColumns: "fixed" })
     assert.deepStrictEqual(steps(fixed), [], "a role that does not own the table goes on without")
-    const added = settled({ ...identity(undefined, undefined), identityColumns: "addable" })
-    assert.deepStrictEqual(steps(added), ["AddIdentityColumns", "StoreIdentity"])
+    const added = settled({ ...identity(undefined, undefined), checkpointColumns: "addable" })
+    assert.deepStrictEqual(steps(added), ["AddCheckpointColumns", "StoreIdentity"])
   })
 
   it("T13 a promotion that happened after the checkpoint loses nothing: its new timeline is stored", () => {

@@ -1,34 +1,46 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Heartbeat, STANDSTILL_MS } from "../../src/layers/Heartbeat.ts"
+import { BODY_START_MS_MAX, Heartbeat, STANDSTILL_MS } from "../../src/layers/Heartbeat.ts"
 import * as HttpExchange from "../../src/layers/HttpExchange.ts"
 import * as HttpStage from "../support/HttpStage.ts"
 
 const LIMITS: HttpExchange.Limits = { connectMs: 5_000, continueMs: 5_000, silenceMs: 5_000, totalMs: 10_000 }
 
 describe("Heartbeat: a program that was stopped and goes on would send old rows over newer ones", () => {
-  it("T09 tells a standstill from the moment it ends on, and only to those who asked before", () => {
-    let now = 1_000
-    const heartbeat = new Heartbeat(() => now)
-    now += STANDSTILL_MS
-    assert.isFalse(heartbeat.stoodStillSince(1_000))
-    now += STANDSTILL_MS + 1
-    assert.isTrue(heartbeat.stoodStillSince(1_000))
-    assert.isTrue(heartbeat.stoodStillSince(now))
-    now += 1
-    assert.isFalse(heartbeat.stoodStillSince(now))
+  /** A program whose clocks are set by hand. */
+  const program = () => {
+    const at = { wallMs: 10_000_000, elapsedMs: 0 }
+    return { at, heartbeat: new Heartbeat(() => at.wallMs, () => at.elapsedMs) }
+  }
+
+  it("T09 a permit is stale from the end of a standstill on, and the next one is not", () => {
+    const { at, heartbeat } = program()
+    const permit = heartbeat.permit()
+    at.wallMs += STANDSTILL_MS
+    assert.isFalse(heartbeat.isStale(permit, true))
+    at.wallMs += STANDSTILL_MS + 1
+    assert.isTrue(heartbeat.isStale(permit, true))
+    assert.isFalse(heartbeat.isStale(heartbeat.permit(), false))
+    heartbeat.close()
+  })
+
+  it("T09 a body does not begin long after its permit, but goes on for as long as it takes", () => {
+    const { at, heartbeat } = program()
+    const permit = heartbeat.permit()
+    at.elapsedMs += BODY_START_MS_MAX
+    assert.isFalse(heartbeat.isStale(permit, false))
+    at.elapsedMs += 1
+    assert.isTrue(heartbeat.isStale(permit, false))
+    assert.isFalse(heartbeat.isStale(permit, true))
     heartbeat.close()
   })
 
   it("T09 a clock that goes forward and back again does not make every later load stale", () => {
-    let now = 10_000_000
-    const heartbeat = new Heartbeat(() => now)
-    now += 3_600_000
-    assert.isTrue(heartbeat.stoodStillSince(10_000_000))
-    now -= 3_600_000
-    const since = heartbeat.moment()
-    now += 1_000
-    assert.isFalse(heartbeat.stoodStillSince(since))
+    const { at, heartbeat } = program()
+    at.wallMs += 3_600_000
+    heartbeat.permit()
+    at.wallMs -= 3_600_000
+    assert.isFalse(heartbeat.isStale(heartbeat.permit(), false))
     heartbeat.close()
   })
 

@@ -81,6 +81,30 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Labels in flight, 
       yield* store.advance(SLOT, "r", at(300n))
     }))
 
+  it.effect("T55 a run whose slot was moved after the setup had looked starts again, with and without the columns", () =>
+    Effect.gen(function*() {
+      for (const columns of [FENCED, ""]) {
+        const { source, store } = yield* world(columns)
+        yield* Effect.acquireUseRelease(
+          run(source, `select pg_create_logical_replication_slot('${SLOT}', 'pgoutput')`),
+          () =>
+            Effect.gen(function*() {
+              const error = yield* Effect.flip(store.claim(SLOT, "later", at(100n)))
+              assert.strictEqual(error._tag, "TransientError")
+              assert.include(error.message, "has moved")
+              const [slot] = yield* run(
+                source,
+                `select (confirmed_flush_lsn - '0/0')::text as lsn from pg_replication_slots where slot_name = '${SLOT}'`
+              )
+              const confirmed = at(BigInt(String(slot?.["lsn"])))
+              yield* store.save(SLOT, confirmed)
+              yield* store.claim(SLOT, "later", confirmed)
+            }),
+          () => run(source, `select pg_drop_replication_slot('${SLOT}')`)
+        )
+      }
+    }))
+
   it.effect("a table without the columns is gone on with, and the log says what to run", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []

@@ -31,15 +31,16 @@ describe("values", () => {
       yield* Effect.gen(function*() {
         assert.deepStrictEqual(yield* query(TABLE), [])
         const loaded = yield* StreamLoadClient.use((client) =>
-          client.load({
-            target: { schema: "shop", name: "t" },
-            label: "values",
-            columns: undefined,
-            body: Buffer.from(ROWS.join("\n")),
-            rowCount: ROWS.length,
-            run: "r",
-            lastCommitLsn: Lsn.Lsn.make(1n)
-          }, 0)
+          Effect.flatMap(client.permit, (permit) =>
+            client.load({
+              target: { schema: "shop", name: "t" },
+              label: "values",
+              columns: undefined,
+              body: Buffer.from(ROWS.join("\n")),
+              rowCount: ROWS.length,
+              run: "r",
+              lastCommitLsn: Lsn.Lsn.make(1n)
+            }, permit))
         )
         assert.strictEqual(loaded._tag, "Loaded")
         const rows = yield* query("SELECT id, price, seen, day, name FROM shop.t ORDER BY id DESC")

@@ -45,7 +45,7 @@ const client = (url: string, limits = { load: LOAD_LIMITS, question: QUESTION_LI
   Effect.provide(StreamLoadClient.layer(sink(url), limits))
 
 const load = (members: Partial<LoadRequest> = {}) =>
-  StreamLoadClient.use((service) => service.load(request(members), 0))
+  StreamLoadClient.use(({ load: send, permit }) => Effect.flatMap(permit, (given) => send(request(members), given)))
 
 const short = (outcome: Outcome): string =>
   outcome._tag === "Loaded" || outcome._tag === "InUse" ? outcome._tag : `${outcome._tag} ${outcome.code}`

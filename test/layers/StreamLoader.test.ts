@@ -11,6 +11,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import type { LoadRequest } from "../../src/domain/Load.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
+import { BODY_START_MS_MAX } from "../../src/layers/Heartbeat.ts"
 import type { InFlightLoads, LeftLoad } from "../../src/layers/InFlightLoads.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { type Options, POLL_MS_MAX, type Retrying, StreamLoader } from "../../src/layers/StreamLoader.ts"
@@ -324,6 +325,24 @@ describe("a load that a killed program left", () => {
       const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
       yield* load.pipe(Effect.provide(Layer.merge(service, SILENT)))
       assert.deepStrictEqual(played.server.turns.map((turn) => turn.method), ["GET", "GET", "GET", "PUT"])
+    }))
+
+  it.effect("T70 that StarRocks does not know yet is waited for until it can no longer begin: its program may live on", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [success], states: ["UNKNOWN"] })
+      const sinceMs = yield* Clock.currentTimeMillis
+      const left = new Map([["shop.orders", { label: "dbmazz_0", sinceMs }]])
+      const service = loader(
+        played.server,
+        {},
+        { baseMs: 100, maxMs: 1_000, maxElapsedMs: 0 },
+        LoadsInFlight.layer(left)
+      )
+      const fiber = yield* Effect.forkScoped(load.pipe(Effect.provide(Layer.merge(service, SILENT))))
+      yield* HttpStage.until(() => played.questions() > 0)
+      yield* passTime(fiber)
+      assert.isAtLeast((yield* Clock.currentTimeMillis) - sinceMs, BODY_START_MS_MAX)
+      assert.strictEqual(played.loads().length, 1)
     }))
 
   it.live("T70 is asked for anew by each run: another program may have had the slot between two of ours", () =>

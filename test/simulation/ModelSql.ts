@@ -43,7 +43,7 @@ export class ModelSql {
   readonly #world: SqlWorld
   readonly #lateStatements = new Set<() => unknown>()
   readonly #checkpoints = new Map<string, bigint>()
-  #identityColumns = false
+  #checkpointColumns = false
   #identity: Row = { system_identifier: null, timeline_id: null }
   /** Labels in flight by target, each with the checkpoint it was stored behind. */
   #inFlight: Record<string, Row> = {}
@@ -120,10 +120,10 @@ export class ModelSql {
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
     if (statement.startsWith("select pg_has_role(c.relowner")) {
-      return postgres.checkpointTable ? [{ owned: true, count: this.#identityColumns ? 4 : 0 }] : []
+      return postgres.checkpointTable ? [{ owned: true, count: this.#checkpointColumns ? 4 : 0 }] : []
     }
     if (/alter table dbmazz_checkpoints/i.test(statement)) {
-      this.#identityColumns = true
+      this.#checkpointColumns = true
       return []
     }
     if (statement.startsWith("select to_jsonb(c) as stored from dbmazz_checkpoints")) {
@@ -172,11 +172,13 @@ export class ModelSql {
     return [{ one: 1 }]
   }
 
-  #claim([slot, run, start]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+  #claim([slot, start, , run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    const { postgres } = this.#world
     const stored = this.#checkpoints.get(String(slot))
     if (stored === undefined || signed(stored) !== String(start)) return []
+    if (postgres.slot !== undefined && postgres.slot.confirmed > stored) return []
     this.#run = run
-    return [{ lsn: signed(stored) }]
+    return [{ one: 1 }]
   }
 
   #advance(statement: string, [slot, position, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
