@@ -34,6 +34,9 @@ export const jobEnvironment = (
   STARROCKS_USER: sink.user,
   STARROCKS_PASS: Redacted.value(sink.password),
   FLUSH_INTERVAL_MS: "100",
+  // Without a control plane a job that waits for a person ends, and no two of them want the same port.
+  GRPC_PORT: "0",
+  HTTP_PORT: "0",
   ...extra
 })
 
