@@ -45,7 +45,7 @@ const program = Effect.gen(function*() {
     start,
     tables: [MAPPING],
     origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot, run: "1" },
-    flush: settings.flush,
+    loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: 60_000
   }
   yield* Effect.raceFirst(

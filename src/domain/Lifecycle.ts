@@ -9,7 +9,7 @@ export type Stage = "init" | "setup" | "snapshot" | "cdc"
 /** What the job has been told. */
 export type State = "running" | "paused" | "draining" | "stopped"
 
-/** Why nothing is replicated at the moment. */
+/** Why nothing, or not everything, is replicated at the moment. */
 export interface Failure {
   readonly message: string
   /** What to do about it, in one line. */
@@ -25,7 +25,7 @@ export interface Lifecycle {
   readonly failure: Failure | undefined
   /** The slot is to be dropped at the end: `Stop` without `skip_slot_cleanup`. */
   readonly dropSlot: boolean
-  /** Grows with every `Resume` that is accepted: whoever waits for a person goes on. */
+  /** Grows with every `Resume` that is accepted: whoever waits for a person begins again. */
   readonly resumes: number
 }
 
@@ -39,12 +39,7 @@ export const INITIAL: Lifecycle = {
 }
 
 /** The steps of a setup, in their order. */
-export const STEPS = {
-  automatic: "Running automatic setup",
-  checkpoint: "Loading checkpoint",
-  source: "Connecting to PostgreSQL",
-  replication: "Starting replication stream"
-} as const
+export const STEPS = { setup: "Running automatic setup", replication: "Starting replication stream" } as const
 
 export const REPLICATING = "Replicating"
 export const SETUP_FAILED = "Setup failed"
@@ -54,6 +49,8 @@ export type Event =
   | { readonly _tag: "Step"; readonly detail: string }
   | { readonly _tag: "Replicating" }
   | { readonly _tag: "Failed"; readonly failure: Failure }
+  /** A table is left out from here on, while the others are replicated. */
+  | { readonly _tag: "TableStopped"; readonly failure: Failure }
   | { readonly _tag: "Ended" }
 
 /** After an event. A failure stays until replication runs: another try alone has not mended it. */
@@ -66,6 +63,8 @@ export const after = (current: Lifecycle, event: Event): Lifecycle => {
       return { ...current, stage: "cdc", detail: REPLICATING, failure: undefined }
     case "Failed":
       return { ...current, stage: "setup", detail: SETUP_FAILED, failure: event.failure }
+    case "TableStopped":
+      return { ...current, failure: event.failure }
     case "Ended":
       return { ...current, state: "stopped" }
   }

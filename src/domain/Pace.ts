@@ -11,24 +11,19 @@ const QUIET_MS = 300_000
 
 /** One run's pace; synchronous, asked once a chunk. */
 export class Pace {
-  readonly #limits: FlushLimits
   #factor = 1
   #changedMs = 0
   #complaining = false
 
-  constructor(limits: FlushLimits) {
-    this.#limits = limits
-  }
-
-  /** The limits now; `complaining` while a load waits because of too many versions. */
-  limits(complaining: boolean, nowMs: number): FlushLimits {
+  /** What the configured limits become now; `complaining` while a load waits because of too many versions. */
+  limits(configured: FlushLimits, complaining: boolean, nowMs: number): FlushLimits {
     if (complaining && !this.#complaining) this.#turn(Math.min(this.#factor * 2, FACTOR_MAX), nowMs)
     else if (complaining) this.#changedMs = nowMs
     else if (this.#factor > 1 && nowMs - this.#changedMs >= QUIET_MS) this.#turn(this.#factor / 2, nowMs)
     this.#complaining = complaining
-    const { bytes, everyMs, rows } = this.#limits
+    const { bytes, everyMs, rows } = configured
     // Bytes stay: the buffer holds no more.
-    return this.#factor === 1 ? this.#limits : { bytes, rows: rows * this.#factor, everyMs: everyMs * this.#factor }
+    return this.#factor === 1 ? configured : { bytes, rows: rows * this.#factor, everyMs: everyMs * this.#factor }
   }
 
   #turn(factor: number, nowMs: number): void {

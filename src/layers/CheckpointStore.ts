@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
@@ -33,6 +34,8 @@ export class CheckpointStore extends Context.Service<CheckpointStore, {
     run: string,
     lsn: Lsn.Lsn
   ) => Effect.Effect<void, SetupError.SetupError | TransientError>
+  /** Where the server's WAL ends, asked on the store's own connection: an answer means that it could still be written to. */
+  readonly walEnd: Effect.Effect<Lsn.Lsn, SetupError.SetupError | TransientError>
   /** Confirms the position to the slot without a replication connection; fails while somebody reads from the slot. */
   readonly confirm: (slot: string, lsn: Lsn.Lsn) => Effect.Effect<void, SetupError.SetupError | TransientError>
 }>()("dbmazz/layers/CheckpointStore") {}
@@ -89,6 +92,8 @@ const storedLsn = (value: unknown): Effect.Effect<Lsn.Lsn, SetupError.SetupError
   typeof value === "string" && /^-?\d+$/.test(value)
     ? Effect.succeed(Lsn.fromBigint(BigInt(value)))
     : Effect.fail(SetupError.make({ _tag: "CheckpointFailed", error: `column lsn of ${TABLE} is not a bigint` }))
+
+const decodeWalEnd = Schema.decodeUnknownSync(Schema.Struct({ walEnd: Lsn.FromText }))
 
 /** The store; `answerMsMax` is how long one statement may take. */
 export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.Return<
@@ -170,6 +175,13 @@ export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.
       Effect.mapError(failed)
     )
 
+  const walEnd = query(
+    `select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end::text as "walEnd"`
+  ).pipe(
+    Effect.mapError(failed),
+    Effect.map((rows) => decodeWalEnd(rows[0]).walEnd)
+  )
+
   const confirm = (slot: string, lsn: Lsn.Lsn) =>
     query("select pg_replication_slot_advance($1::name, $2::pg_lsn)", [slot, Lsn.format(lsn)]).pipe(
       Effect.mapError((error) =>
@@ -185,7 +197,7 @@ export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.
       Effect.asVoid
     )
 
-  return CheckpointStore.of({ prepare, load, save, claim, advance, confirm })
+  return CheckpointStore.of({ prepare, load, save, claim, advance, walEnd, confirm })
 })
 
 /** The store in the source database, on the connection of `PostgresSql`. */

@@ -8,10 +8,11 @@ const BEAT_MS = 500
 /** A gap of this much, in ms, is a standstill: longer than a busy event loop takes, shorter than a slot is given up. */
 export const STANDSTILL_MS = 2_000
 /**
- * A body begins within this time of the permit to send it, in ms: connection and redirect take milliseconds, at most 15 s
- * on one host. Whoever takes the slot over relies on it: a load that StarRocks does not know by then will never begin.
+ * A body begins within this time of the permit to send it, in ms: connection and redirect take milliseconds, and a front end
+ * that collects garbage seconds. Whoever takes the slot over relies on it: a load that StarRocks does not know by then will
+ * never begin. So it is also how long a table may stand still after a program was killed.
  */
-export const BODY_START_MS_MAX = 20_000
+export const BODY_START_MS_MAX = 8_000
 
 /** What a load may be sent with: it holds until the program stands still, and for the body's beginning not for long. */
 export interface Permit {

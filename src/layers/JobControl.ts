@@ -1,17 +1,34 @@
 /** Where the job stands and what it has been told: the one place that the pipeline and the control plane share. */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { FlushLimits, Settings } from "../domain/config/Settings.ts"
-import type { QualifiedName } from "../domain/Identifier.ts"
+import * as Reload from "../domain/control/Reload.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
 
 /** The part of the configuration that can be changed while the job runs. */
 export interface LiveSettings {
   readonly flush: FlushLimits
-  readonly tables: ReadonlyArray<QualifiedName>
+  readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  /** The tables as they were spelled, for people. */
+  readonly names: ReadonlyArray<string>
 }
+
+/** A change that must be looked at on both sides before it is made; whoever does `reply` first decides. */
+export interface ReloadRequest {
+  readonly reload: Reload.Reload
+  readonly reply: Deferred.Deferred<Lifecycle.Answer>
+}
+
+/** Requests that wait for those before them: who sends more has a script that runs wild. */
+const REQUESTS_MAX = 8
+/** Both sides are asked for their catalogues; a client waits no longer, in ms. */
+const ANSWER_MS_MAX = 30_000
 
 export class JobControl extends Context.Service<JobControl, {
   /** The one holder of the lifecycle; changed only through `report` and `command`. */
@@ -21,19 +38,66 @@ export class JobControl extends Context.Service<JobControl, {
   readonly report: (event: Lifecycle.Event) => Effect.Effect<void>
   /** What the job is told. Answers at once; the job follows. */
   readonly command: (command: Lifecycle.Command) => Effect.Effect<Lifecycle.Answer>
+  /** Changes the configuration, all of it or nothing. Flush limits take effect from the next batch. */
+  readonly reload: (request: Reload.Request) => Effect.Effect<Lifecycle.Answer>
+  /** Changes of the tables, to be carried out one after the other. */
+  readonly reloads: Queue.Dequeue<ReloadRequest>
 }>()("dbmazz/layers/JobControl") {
   static readonly layer = (settings: Settings): Layer.Layer<JobControl> =>
     Layer.effect(
       JobControl,
       Effect.gen(function*() {
         const lifecycle = yield* SubscriptionRef.make(Lifecycle.INITIAL)
-        const live = yield* SubscriptionRef.make<LiveSettings>({ flush: settings.flush, tables: settings.tables })
+        const live = yield* SubscriptionRef.make<LiveSettings>({
+          flush: settings.flush,
+          tables: settings.tables,
+          names: settings.tables.map(Identifier.show)
+        })
+        const reloads = yield* Queue.bounded<ReloadRequest>(REQUESTS_MAX)
+
+        const looked = Effect.fnUntraced(function*(reload: Reload.Reload) {
+          const reply = yield* Deferred.make<Lifecycle.Answer>()
+          if (!Queue.offerUnsafe(reloads, { reload, reply })) {
+            return Reload.refused(`${REQUESTS_MAX} changes are waiting already`)
+          }
+          const late = Deferred.succeed(reply, Reload.refused("the databases did not answer in time"))
+          // One of the two is first, and the other does nothing.
+          yield* Effect.timeoutOrElse(Deferred.await(reply), { duration: ANSWER_MS_MAX, orElse: () => late })
+          return yield* Deferred.await(reply)
+        })
+
         return {
           lifecycle,
           live,
+          reloads,
           report: (event) => SubscriptionRef.update(lifecycle, (current) => Lifecycle.after(current, event)),
-          command: (command) => SubscriptionRef.modify(lifecycle, (current) => Lifecycle.command(current, command))
+          command: (command) => SubscriptionRef.modify(lifecycle, (current) => Lifecycle.command(current, command)),
+          reload: Effect.fnUntraced(function*(request: Reload.Request) {
+            const { state } = yield* SubscriptionRef.get(lifecycle)
+            if (state === "draining" || state === "stopped") return Reload.refused("the job is about to end")
+            const reload = Reload.parse(request)
+            if (Result.isFailure(reload)) return Reload.refused(reload.failure)
+            if (reload.success.tables !== undefined) return yield* looked(reload.success)
+            return yield* SubscriptionRef.modify(live, (current) => apply(current, reload.success))
+          })
         }
       })
     )
 }
+
+/** The change made, and what its sender is told. */
+export const apply = (
+  current: LiveSettings,
+  reload: Reload.Reload
+): readonly [Lifecycle.Answer, LiveSettings] => [
+  Reload.done(reload, current.tables),
+  {
+    flush: {
+      ...current.flush,
+      rows: reload.rows ?? current.flush.rows,
+      everyMs: reload.everyMs ?? current.flush.everyMs
+    },
+    tables: reload.tables?.wanted ?? current.tables,
+    names: reload.tables?.names ?? current.names
+  }
+]

@@ -3,18 +3,27 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Trouble } from "../domain/control/Health.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Report } from "./SlotHealth.ts"
 import type { Retrying } from "./StreamLoader.ts"
 
-/** `setup`: preparing both sides; `replicating`: the pipeline runs; `waiting`: a transient failure is being waited out. */
-export type Phase = "setup" | "replicating" | "waiting"
+/** What a running pipeline holds at the moment. */
+export interface Observation {
+  /** WAL position of the last frame or keepalive received. */
+  readonly received: Lsn
+  /** Bytes received and not acknowledged. */
+  readonly bufferedBytes: number
+  /** Reading is paused because the buffer is full. */
+  readonly full: boolean
+  /** Rows decoded and not acknowledged. */
+  readonly pending: number
+  /** Commit time of the oldest of them, in microseconds since 1970; undefined when there is none. */
+  readonly oldest: bigint | undefined
+}
 
 export interface ProgressState {
-  readonly phase: Phase
-  /** Why it waits, in one line; undefined otherwise. */
-  readonly reason: string | undefined
   /** Row changes that StarRocks has acknowledged since the program started. */
   readonly rows: number
   readonly batches: number
@@ -22,21 +31,28 @@ export interface ProgressState {
   readonly position: Lsn | undefined
   /** Commit time of the last transaction that was acknowledged, in microseconds since 1970. */
   readonly commitTime: bigint | undefined
+  /** Looks at the running pipeline; undefined while there is none. */
+  readonly observe: Effect.Effect<Observation> | undefined
+  /** The end of the server's WAL, asked for every second while the pipeline runs. */
+  readonly walEnd: Lsn | undefined
+  /** When nothing was pending for the last time, in ms since 1970: what has happened since may be missing. */
+  readonly upToDateMs: number | undefined
   /** Tables that are left out since something of theirs cannot be carried over; the position stands still meanwhile. */
   readonly stopped: ReadonlyArray<StoppedTable>
   /** By target table, the load that is being sent again and why; without those that go well. */
-  readonly retrying: ReadonlyMap<string, Retrying>
+  readonly retrying: ReadonlyMap<string, Retrying & Trouble>
   /** The slot as PostgreSQL sees it, looked at every minute; undefined before the first look. */
   readonly slot: Report | undefined
 }
 
 const INITIAL: ProgressState = {
-  phase: "setup",
-  reason: undefined,
   rows: 0,
   batches: 0,
   position: undefined,
   commitTime: undefined,
+  observe: undefined,
+  walEnd: undefined,
+  upToDateMs: undefined,
   stopped: [],
   retrying: new Map(),
   slot: undefined

@@ -78,8 +78,8 @@ type Settlement =
 /** So long after its label was stored a load of another program may still be unknown and begin, in ms; and some for clocks. */
 const UNKNOWN_MS = BODY_START_MS_MAX + 2_000
 
-/** A wait for another load's end is told when it lasts for longer than this, in ms: most are over at once. */
-const QUIET_WAIT_MS = 10_000
+/** A wait for another load's end is told this often, in ms: most are over before. */
+const TELL_EVERY_MS = 10_000
 
 /** A load without a result. Until then StarRocks may not know it yet; one of our own began when we were there, or never. */
 interface AbandonedLoad extends LeftLoad {
@@ -164,9 +164,13 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     return yield* resolve(request, { _tag: "Transient", code: outcome.code, why: outcome.why })
   })
 
-  const wait = Effect.fnUntraced(function*(request: LoadRequest, attempts: number, failure: Outcome.Transient) {
+  const tell = Effect.fnUntraced(function*(
+    request: LoadRequest,
+    attempts: number,
+    failure: Outcome.Transient,
+    waitMs: number
+  ) {
     const table = Identifier.show(request.target)
-    const waitMs = Backoff.delayMs(retry, attempts, failure.retryAfterMs, yield* Random.next)
     yield* Effect.logWarning("stream load will be sent again", {
       label: request.label,
       table,
@@ -176,6 +180,11 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       waitMs
     })
     yield* onRetrying(table, { table, label: request.label, attempt: attempts, code: failure.code, why: failure.why })
+  })
+
+  const wait = Effect.fnUntraced(function*(request: LoadRequest, attempts: number, failure: Outcome.Transient) {
+    const waitMs = Backoff.delayMs(retry, attempts, failure.retryAfterMs, yield* Random.next)
+    yield* tell(request, attempts, failure, waitMs)
     yield* Effect.sleep(waitMs)
   })
 
@@ -253,17 +262,23 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     if (left === undefined || left.label === next.label) return
     const older: LoadRequest = { ...next, label: left.label, body: NO_BODY }
     const overMs = left.sinceMs + Target.LOAD_TIMEOUT_SECONDS * 1000
-    const startedMs = yield* Clock.currentTimeMillis
-    for (let failures = 1;; failures++) {
+    let toldMs = yield* Clock.currentTimeMillis
+    let silences = 0
+    for (let looks = 1;; looks++) {
       const answer = yield* client.labelState(next.target.schema, left.label)
       const nowMs = yield* Clock.currentTimeMillis
       if (isOver(answer, nowMs >= left.unknownUntilMs, nowMs >= overMs)) break
-      if (answer._tag === "Known" && nowMs - startedMs < QUIET_WAIT_MS) {
-        yield* Effect.sleep(POLL_EVERY_MS)
-        continue
-      }
       const why = `an earlier load of the table is awaited: ${answer._tag === "Known" ? answer.state : answer.why}`
-      yield* wait(older, failures, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
+      const failure: Outcome.Transient = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why }
+      silences = answer._tag === "Known" ? 0 : silences + 1
+      if (silences > 0) yield* wait(older, silences, failure)
+      else {
+        if (nowMs - toldMs >= TELL_EVERY_MS) {
+          toldMs = nowMs
+          yield* tell(older, looks, failure, POLL_EVERY_MS)
+        }
+        yield* Effect.sleep(POLL_EVERY_MS)
+      }
     }
     abandoned.delete(table)
   })

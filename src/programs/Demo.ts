@@ -13,12 +13,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as fs from "node:fs/promises"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as EmbeddedPostgres from "../layers/embedded/EmbeddedPostgres.ts"
 import * as EmbeddedStarRocks from "../layers/embedded/EmbeddedStarRocks.ts"
+import { JobControl } from "../layers/JobControl.ts"
 import { Progress } from "../layers/Progress.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
 import * as Replication from "../streams/Replication.ts"
@@ -135,16 +138,14 @@ interface DemoOptions {
 }
 
 const play = Effect.fnUntraced(function*(settings: Settings, options: DemoOptions) {
-  const progress = yield* Progress
+  const { lifecycle } = yield* JobControl
   const traffic = yield* Traffic.make(settings.source, SEED)
   yield* traffic.createTables
   yield* createTargets
   const stop = yield* Deferred.make<void>()
   const job = yield* Effect.forkChild(Replication.run(settings, stop))
   const scene = Effect.gen(function*() {
-    yield* progress.get.pipe(
-      Effect.repeat({ schedule: POLL_EVERY, until: (state) => state.phase === "replicating" })
-    )
+    yield* SubscriptionRef.changes(lifecycle).pipe(Stream.filter(({ stage }) => stage === "cdc"), Stream.runHead)
     yield* traffic.seedRows
     const firstRowMs = yield* firstRow
     const startedAt = performance.now()

@@ -1,8 +1,10 @@
 /** The demo's live view: one line a second on standard error. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Identifier from "../domain/Identifier.ts"
+import { JobControl } from "../layers/JobControl.ts"
 import { PostgresSql } from "../layers/PostgresSql.ts"
 import { Progress } from "../layers/Progress.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
@@ -28,6 +30,7 @@ const counts = Effect.fnUntraced(function*(settings: Settings, tables: ReadonlyA
  */
 export const show = Effect.fnUntraced(function*(settings: Settings, tables: ReadonlyArray<string>) {
   const progress = yield* Progress
+  const { lifecycle } = yield* JobControl
   const startedAt = performance.now()
   let before = (yield* progress.get).rows
   let lookedAt = startedAt
@@ -35,6 +38,7 @@ export const show = Effect.fnUntraced(function*(settings: Settings, tables: Read
     yield* Effect.sleep(EVERY_MS)
     const rows = yield* counts(settings, tables)
     const state = yield* progress.get
+    const { failure } = yield* SubscriptionRef.get(lifecycle)
     const now = performance.now()
     const rate = (state.rows - before) / ((now - lookedAt) / 1000)
     const lag = state.commitTime === undefined ? Number.NaN : Date.now() - Number(state.commitTime / 1000n)
@@ -43,7 +47,7 @@ export const show = Effect.fnUntraced(function*(settings: Settings, tables: Read
       ...rows.map(({ sink, source, table }) => `${table} ${sink}/${source}`),
       `${rate.toFixed(0)} events/s`,
       `lag ${(lag / 1000).toFixed(1)} s`,
-      ...(state.reason === undefined ? [] : [state.reason])
+      ...(failure === undefined ? [] : [failure.message])
     ].join("  "))
     before = state.rows
     lookedAt = now

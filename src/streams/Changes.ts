@@ -7,6 +7,7 @@ import { ChangeDecoder } from "../domain/ChangeDecoder.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
 import type { TableMapping } from "../domain/Table.ts"
+import type { Tally } from "../domain/Tally.ts"
 
 /**
  * Decodes chunk by chunk. Frames that become no change (another table's rows, relations) are given back to the buffer at
@@ -14,7 +15,8 @@ import type { TableMapping } from "../domain/Table.ts"
  */
 export const decode = (
   tables: ReadonlyArray<TableMapping>,
-  release: (bytes: number) => Effect.Effect<void>
+  release: (bytes: number) => Effect.Effect<void>,
+  tally: Tally
 ) =>
 <E, R>(frames: Stream.Stream<WalFrame, E, R>): Stream.Stream<Change, E | PermanentError, R> =>
   frames.pipe(
@@ -24,6 +26,7 @@ export const decode = (
         const decoded = decoder.decode(chunk)
         if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
         const { changes, skippedBytes } = decoded.success
+        tally.decoded(changes)
         return Effect.as(release(skippedBytes), [decoder, changes] as const)
       }
     )

@@ -7,12 +7,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import type { FlushLimits } from "../domain/config/Settings.ts"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Origin } from "../domain/Label.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import { Pace } from "../domain/Pace.ts"
 import type { TableMapping } from "../domain/Table.ts"
+import { Tally } from "../domain/Tally.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
+import { JobControl } from "../layers/JobControl.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
@@ -20,6 +22,7 @@ import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
 import * as Checkpoints from "./Checkpoints.ts"
 import * as Loads from "./Loads.ts"
+import * as Told from "./Told.ts"
 import * as Wal from "./Wal.ts"
 
 /** Everything one run of the pipeline needs to know. */
@@ -27,7 +30,8 @@ export interface Job {
   readonly start: Lsn
   readonly tables: ReadonlyArray<TableMapping>
   readonly origin: Origin
-  readonly flush: FlushLimits
+  /** Size in bytes at which a load is split. */
+  readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
 }
 
@@ -40,28 +44,38 @@ const BATCHES_AHEAD = 1
 const STORE_WATCH_EVERY = "1 second"
 
 /**
- * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. A table that
- * stops leaves the others running and the position where it is; the run then ends with its error. Fails with a
- * `TransientError` when the connection or the checkpoint store is lost: nothing of this run survives, and a new one
- * starts at the stored checkpoint.
+ * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. While the job is
+ * paused nothing is loaded, and reading goes on until the buffer is full. A table that stops leaves the others running and
+ * the position where it is; the run then ends with its error. Fails with a `TransientError` when the connection or the
+ * checkpoint store is lost: nothing of this run survives, and a new one starts at the stored checkpoint.
  */
 export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.Deferred<void>) {
-  const session = yield* (yield* ReplicationSource).open(job.start, job.walSenderTimeoutMs)
+  const control = yield* JobControl
   const progress = yield* Progress
-  yield* progress.update((state) => ({
-    ...state,
-    phase: "replicating",
-    reason: undefined,
-    position: job.start,
-    stopped: []
-  }))
   const store = yield* CheckpointStore
+  const session = yield* (yield* ReplicationSource).open(job.start, job.walSenderTimeoutMs)
+
+  const tally = new Tally()
+  const observe = Effect.map(session.state, ({ bufferedBytes, paused, received }) => ({
+    received,
+    bufferedBytes,
+    full: paused,
+    pending: tally.pending,
+    oldest: tally.oldest
+  }))
+  yield* Effect.acquireRelease(
+    progress.update((state) => ({ ...state, position: job.start, stopped: [], observe })),
+    () => progress.update((state) => ({ ...state, observe: undefined }))
+  )
+  yield* control.report({ _tag: "Replicating" })
   yield* store.claim(job.origin.slot, job.origin.run, job.start)
+
   const loads = yield* Loads.make({
     origin: job.origin,
-    bytesMax: job.flush.bytes,
+    bytesMax: job.loadBytesMax,
     tableCount: job.tables.length,
-    onStopped: (stopped) => progress.update((state) => ({ ...state, stopped }))
+    onStopped: (stopped) =>
+      Effect.andThen(progress.update((state) => ({ ...state, stopped })), control.report(Told.stopped(stopped)))
   })
   const checkpoints = yield* Checkpoints.make(job.origin.slot, job.origin.run, job.start, session)
 
@@ -69,6 +83,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     const batch = loaded.batch
     const position = yield* checkpoints.commit(loaded)
     yield* session.release(batch.bytes)
+    tally.acknowledged(batch.rowCount)
     yield* progress.update((state) => ({
       ...state,
       rows: state.rows + batch.rowCount,
@@ -78,10 +93,11 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     }))
   })
 
-  const pace = new Pace(job.flush)
-  const limits = Effect.zipWith(progress.get, Clock.currentTimeMillis, ({ retrying }, nowMs) => {
+  const pace = new Pace()
+  const limits = Effect.gen(function*() {
+    const { retrying } = yield* progress.get
     const complaining = [...retrying.values()].some(({ code }) => code === "SR_TOO_MANY_VERSIONS")
-    return pace.limits(complaining, nowMs)
+    return pace.limits((yield* SubscriptionRef.get(control.live)).flush, complaining, yield* Clock.currentTimeMillis)
   })
 
   const health = yield* SlotHealth
@@ -94,15 +110,16 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     })
   }).pipe(Effect.forkScoped)
   yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
-  const storeLost = store.load(job.origin.slot).pipe(
+  const storeLost = store.walEnd.pipe(
+    Effect.flatMap((walEnd) => Told.serverAt(walEnd, tally.pending === 0)),
     Effect.repeat(Schedule.spaced(STORE_WATCH_EVERY)),
     Effect.andThen(Effect.never)
   )
   yield* Wal.frames(session).pipe(
-    Changes.decode(job.tables, session.release),
+    Changes.decode(job.tables, session.release, tally),
     Batches.groupedWithin(limits),
     Stream.buffer({ capacity: BATCHES_AHEAD }),
-    Stream.mapEffect(loads.load),
+    Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),
     Stream.runForEach(finish),
     // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
     Effect.raceFirst(Effect.raceFirst(session.lost, storeLost))

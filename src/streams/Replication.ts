@@ -6,32 +6,58 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Policy from "../domain/errors/Policy.ts"
+import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
+import { JobControl } from "../layers/JobControl.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
 
+/** Done when the job is to begin anew: its tables are others now, or it was told to go on after a table had stopped. */
+export const newBeginning = Effect.gen(function*() {
+  const { live } = yield* JobControl
+  const { tables } = yield* SubscriptionRef.get(live)
+  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== tables)
+  yield* Effect.raceFirst(Stream.runHead(otherTables), resumed)
+})
+
+/** Done when the job is told to go on in spite of a failure; a pause that ends is none. */
+const resumed = Effect.gen(function*() {
+  const { lifecycle } = yield* JobControl
+  const { resumes } = yield* SubscriptionRef.get(lifecycle)
+  yield* SubscriptionRef.changes(lifecycle).pipe(
+    Stream.filter((now) => now.resumes > resumes && now.failure !== undefined),
+    Stream.runHead
+  )
+})
+
 const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const progress = yield* Progress
-  yield* progress.update((state) => ({ ...state, phase: "setup" }))
-  const { position } = yield* progress.get
-  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
+  const { live, report } = yield* JobControl
+  const { tables } = yield* SubscriptionRef.get(live)
+  const { position } = yield* (yield* Progress).get
+  yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
+  const wanted = { ...settings, tables }
+  const job = yield* Setup.apply(wanted, yield* Setup.inspect(wanted, position))
   yield* Effect.logInfo("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
     tables: job.tables.map((table) => `${table.source.schema}.${table.source.name}`)
   })
+  yield* report({ _tag: "Step", detail: Lifecycle.STEPS.replication })
   yield* Pipeline.run(job, stop)
 })
 
 const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: Policy.Failure, afterMs: number) {
-  const progress = yield* Progress
-  yield* progress.update((state) => ({ ...state, phase: "waiting", reason: error.message }))
-  yield* Effect.logWarning(error.message, { code: error.code, retryInMs: afterMs, remediation: error.remediation })
-  yield* Effect.raceFirst(Effect.sleep(afterMs), Deferred.await(stop))
+  const { report } = yield* JobControl
+  const { message, remediation } = error
+  yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: false } })
+  yield* Effect.logWarning(message, { code: error.code, retryInMs: afterMs, remediation })
+  yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), resumed), Deferred.await(stop))
 })
 
 /**
@@ -41,14 +67,19 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
  * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const progress = yield* Progress
+  const { lifecycle } = yield* JobControl
   let failures = 0
   let failingSinceMs = 0
   let source = SourceRetry.START
   while (true) {
     const startedAtMs = yield* Clock.currentTimeMillis
-    const result = yield* Effect.result(attempt(settings, stop))
-    if (Result.isSuccess(result)) return
+    const ended = Effect.as(attempt(settings, stop), true)
+    const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
+    if (Result.isSuccess(result)) {
+      if (result.success) return
+      yield* Effect.logInfo("beginning anew from the checkpoint, as told")
+      continue
+    }
     const nowMs = yield* Clock.currentTimeMillis
     // What ran for longer than the longest wait was well: its backoff starts anew.
     const wasWell = nowMs - startedAtMs > settings.retry.maxMs
@@ -62,7 +93,7 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     if (policy._tag !== "Retry") return yield* error
     if (yield* Deferred.isDone(stop)) {
       // Nothing was received yet, so there is nothing to drain.
-      if ((yield* progress.get).phase !== "replicating") return
+      if ((yield* SubscriptionRef.get(lifecycle)).stage !== "cdc") return
       return yield* error
     }
     yield* wait(stop, error, policy.afterMs)

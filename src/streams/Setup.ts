@@ -54,7 +54,7 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
       slot: settings.slot,
       run: Math.floor((yield* Random.next) * Number.MAX_SAFE_INTEGER).toString(36)
     },
-    flush: settings.flush,
+    loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs
   }
   return job

@@ -113,6 +113,9 @@ export class ModelSql {
       const stored = this.#checkpoints.get(String(parameters[0]))
       return stored === undefined ? [] : [{ lsn: signed(stored) }]
     }
+    if (statement.startsWith("select case when pg_is_in_recovery()")) {
+      return [{ walEnd: Lsn.format(Lsn.fromBigint(postgres.wal.end)) }]
+    }
     if (statement.startsWith("select current_database()")) return [this.#serverRow()]
     if (/from pg_control_system\(\)/.test(statement)) return [{ identifier: SYSTEM_IDENTIFIER }]
     if (/from unnest\(\$1::text\[\]/.test(statement)) return SourceTables.WANTED.map(tableRow)

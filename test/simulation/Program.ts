@@ -9,6 +9,7 @@ import type { Settings } from "../../src/domain/config/Settings.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import { HttpTransport } from "../../src/layers/HttpTransport.ts"
 import { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
+import { JobControl } from "../../src/layers/JobControl.ts"
 import { PostgresSql } from "../../src/layers/PostgresSql.ts"
 import { Progress } from "../../src/layers/Progress.ts"
 import { type ReplicationSession, ReplicationSource } from "../../src/layers/ReplicationSource.ts"
@@ -98,6 +99,7 @@ const layers = (models: Models, incarnation: Incarnation, watch: Watch) => {
   const transport = models.http.transport(incarnation, () => `${incarnation.number}.${models.sessions}`)
   return Layer.mergeAll(
     Progress.layer,
+    JobControl.layer(settings),
     source(models, watch),
     // It only tells people how the slot is doing.
     Layer.succeed(SlotHealth, { read: () => Effect.succeed(undefined), watch: () => Effect.never }),

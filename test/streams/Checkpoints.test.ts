@@ -43,6 +43,7 @@ const world = () => {
     load: () => Effect.succeed(Option.none()),
     save: () => Effect.die("a run saves what it has claimed"),
     claim: () => Effect.void,
+    walEnd: Effect.never,
     confirm: () => Effect.void,
     advance: (slot, run, position) =>
       Effect.suspend(() => {

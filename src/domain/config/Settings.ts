@@ -59,6 +59,10 @@ export interface Settings {
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const
 export type LogLevel = typeof LOG_LEVELS[number]
 
+/** More rows than this are never a batch: its bytes are reached long before. */
+export const FLUSH_ROWS_MAX = 10_000_000
+/** Nobody waits longer than an hour for rows that have arrived, in ms. */
+export const FLUSH_MS_MAX = 3_600_000
 /** Frames are kept in slabs, a few of which must fit. */
 const BUFFER_BYTES_MIN = 1024 * 1024
 /** One batch must fit the buffer twice: one is loaded while the next is read. */
@@ -104,9 +108,9 @@ export const fromEnv = (
   const tables = readTables(reader)
   const sink = readSink(reader)
   const flush: FlushLimits = {
-    rows: reader.integer("flushRows", 1, 10_000_000),
+    rows: reader.integer("flushRows", 1, FLUSH_ROWS_MAX),
     bytes: reader.integer("flushBytes", 1024, 1024 ** 3),
-    everyMs: reader.integer("flushEveryMs", 1, 3_600_000)
+    everyMs: reader.integer("flushEveryMs", 1, FLUSH_MS_MAX)
   }
   const bufferBytesMax = reader.integer("bufferBytesMax", BUFFER_BYTES_MIN, 1024 ** 4)
   if (bufferBytesMax < flush.bytes * BUFFER_BATCHES_MIN) {

@@ -1,0 +1,59 @@
+/** What a health check answers: the lifecycle, and what the loads have run into. Pure. */
+import type { Failure, Lifecycle, Stage } from "../Lifecycle.ts"
+import type { StoppedTable } from "../StoppedTable.ts"
+import { HealthCheckResponse, type Stage as StageName } from "./Operations.ts"
+
+/** A load that is sent again for longer than this is no hiccup any more, in ms. */
+export const RETRYING_MS_MAX = 10_000
+
+/** A load that does not go through at the moment. */
+export interface Trouble {
+  readonly table: string
+  /** When its first attempt failed, in ms since 1970. */
+  readonly sinceMs: number
+  readonly why: string
+}
+
+export const STAGES: Readonly<Record<Stage, StageName>> = {
+  init: "STAGE_INIT",
+  setup: "STAGE_SETUP",
+  snapshot: "STAGE_SNAPSHOT",
+  cdc: "STAGE_CDC"
+}
+
+const age = (sinceMs: number, nowMs: number): string => `${Math.max(0, Math.round((nowMs - sinceMs) / 1000))} s`
+
+const sentence = (failure: Failure): string => `${failure.message} To do: ${failure.remediation}`
+
+const ofStopped = (table: StoppedTable, nowMs: number): string =>
+  `Table '${table.table}' is stopped since ${age(table.sinceMs, nowMs)}, and the slot keeps everything since: ` +
+  `${table.error.message} To do: ${table.error.remediation}`
+
+const ofTrouble = (trouble: Trouble, nowMs: number): string =>
+  `Loading of '${trouble.table}' is retried since ${age(trouble.sinceMs, nowMs)}: ${trouble.why}`
+
+/**
+ * NOT_SERVING when nothing or not everything is replicated: after a failure, with a stopped table, when loads are retried for
+ * longer than `RETRYING_MS_MAX`, and at the end. A job that is paused or drains does what it was told, and is SERVING.
+ */
+export const of = (
+  lifecycle: Lifecycle,
+  stopped: ReadonlyArray<StoppedTable>,
+  troubles: ReadonlyArray<Trouble>,
+  nowMs: number
+): HealthCheckResponse => {
+  const replicating = lifecycle.stage === "cdc"
+  const lines = replicating && stopped.length > 0
+    ? stopped.map((table) => ofStopped(table, nowMs))
+    : lifecycle.failure === undefined
+    ? []
+    : [sentence(lifecycle.failure)]
+  const retried = replicating ? troubles : []
+  const isLong = retried.some(({ sinceMs }) => nowMs - sinceMs >= RETRYING_MS_MAX)
+  return new HealthCheckResponse({
+    status: lines.length > 0 || isLong || lifecycle.state === "stopped" ? "NOT_SERVING" : "SERVING",
+    stage: STAGES[lifecycle.stage],
+    stage_detail: lifecycle.detail,
+    error_detail: [...lines, ...retried.map((trouble) => ofTrouble(trouble, nowMs))].join("\n")
+  })
+}

@@ -1,0 +1,85 @@
+/** What the job is doing at one moment, and the metrics that follow from two such moments. Pure. */
+import type { CdcState } from "./Operations.ts"
+import { MetricsResponse, StatusResponse } from "./Operations.ts"
+
+/** Everything a sample needs to know; positions as unsigned 64-bit numbers. */
+export interface Sample {
+  readonly nowMs: number
+  /** Row changes that StarRocks has acknowledged since the program started. */
+  readonly rows: number
+  readonly batches: number
+  /** The durable checkpoint; undefined before the first setup. */
+  readonly checkpoint: bigint | undefined
+  /** The end of the server's WAL; undefined before it was first asked. */
+  readonly walEnd: bigint | undefined
+  /** The last position received; undefined while there is no connection. */
+  readonly received: bigint | undefined
+  /** Rows received and not acknowledged. */
+  readonly pending: number
+  /** Commit time of the oldest of them, in microseconds since 1970. */
+  readonly oldest: bigint | undefined
+  /** Replication runs at the moment. */
+  readonly connected: boolean
+  /** When nothing was pending for the last time, in ms since 1970. */
+  readonly upToDateMs: number | undefined
+  /** Resident memory in bytes, and CPU time used since the start in microseconds. */
+  readonly memoryBytes: number
+  readonly cpuUs: number
+}
+
+const floor = (value: number): bigint => BigInt(Math.max(0, Math.floor(value)))
+
+/** WAL that is not durable in the sink yet, in bytes; 0 before anything is known. */
+export const lagBytes = ({ checkpoint, received, walEnd }: Sample): bigint => {
+  if (checkpoint === undefined) return 0n
+  const end = walEnd === undefined || (received !== undefined && received > walEnd) ? received : walEnd
+  return end === undefined || end <= checkpoint ? 0n : end - checkpoint
+}
+
+/**
+ * How far the sink is behind, in ms: the age of the oldest transaction that is not acknowledged. While nothing is pending it is
+ * 0, if the server can be heard; otherwise what has happened since it was last heard may be missing.
+ */
+export const lagMs = (sample: Sample): number => {
+  if (sample.oldest !== undefined) return Math.max(0, sample.nowMs - Number(sample.oldest / 1000n))
+  if (sample.connected || sample.upToDateMs === undefined) return 0
+  return Math.max(0, sample.nowMs - sample.upToDateMs)
+}
+
+/** The metrics of this moment; rates are over the time since the one before. */
+export const metrics = (now: Sample, before: Sample | undefined): MetricsResponse => {
+  const elapsedMs = before === undefined ? 0 : now.nowMs - before.nowMs
+  const since = (current: number, earlier: number) => (elapsedMs > 0 ? Math.max(0, current - earlier) : 0)
+  return new MetricsResponse({
+    timestamp: floor(now.nowMs / 1000),
+    events_per_second: elapsedMs > 0 ? since(now.rows, before?.rows ?? 0) * 1000 / elapsedMs : 0,
+    lag_bytes: lagBytes(now),
+    lag_events: floor(now.pending),
+    memory_bytes: floor(now.memoryBytes),
+    total_events_processed: floor(now.rows),
+    total_batches_sent: floor(now.batches),
+    // Microseconds in a millisecond are thousandths of one core.
+    cpu_millicores: elapsedMs > 0 ? floor(since(now.cpuUs, before?.cpuUs ?? 0) / elapsedMs) : 0n,
+    replication_lag_ms: floor(lagMs(now))
+  })
+}
+
+/** The status of this moment; there is no snapshot yet, so its fields are empty. */
+export const status = (
+  sample: Sample,
+  job: { readonly state: CdcState; readonly slot: string; readonly tables: ReadonlyArray<string> }
+): StatusResponse =>
+  new StatusResponse({
+    state: job.state,
+    current_lsn: sample.received ?? sample.checkpoint ?? 0n,
+    confirmed_lsn: sample.checkpoint ?? 0n,
+    pending_events: floor(sample.pending),
+    slot_name: job.slot,
+    tables: job.tables,
+    snapshot_active: false,
+    snapshot_chunks_total: 0n,
+    snapshot_chunks_done: 0n,
+    snapshot_rows_synced: 0n,
+    table_progress: [],
+    snapshot_paused: false
+  })

@@ -1,0 +1,105 @@
+/**
+ * A job under control: replication that follows what it is told, waits for a person where only a person can help, and
+ * ends when it is asked to.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { Settings } from "../domain/config/Settings.ts"
+import * as Reload from "../domain/control/Reload.ts"
+import type { Failure } from "../domain/errors/Policy.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import type { State } from "../domain/Lifecycle.ts"
+import * as JobControl from "../layers/JobControl.ts"
+import * as SlotRemoval from "../layers/SlotRemoval.ts"
+import * as Unpublish from "../layers/Unpublish.ts"
+import * as Replication from "./Replication.ts"
+import * as Setup from "./Setup.ts"
+
+/** What a person may have mended is looked at again this often. */
+const RECHECK_EVERY = "30 seconds"
+
+const reached = (states: ReadonlyArray<State>) =>
+  JobControl.JobControl.use(({ lifecycle }) =>
+    SubscriptionRef.changes(lifecycle).pipe(Stream.filter(({ state }) => states.includes(state)), Stream.runHead)
+  )
+
+/** Waits until there is a reason to try again; a setup is tried again by itself, since what was wrong may be mended. */
+const untilWorthATry = (error: Failure, drain: Deferred.Deferred<void>) => {
+  const told = Effect.raceFirst(Replication.newBeginning, Deferred.await(drain))
+  return error._tag === "SetupError" ? Effect.raceFirst(told, Effect.sleep(RECHECK_EVERY)) : told
+}
+
+const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Deferred.Deferred<void>) {
+  const { report } = yield* JobControl.JobControl
+  let told = ""
+  while (true) {
+    const result = yield* Effect.result(Replication.run(settings, drain))
+    if (Result.isSuccess(result)) return
+    if (yield* Deferred.isDone(drain)) return yield* result.failure
+    const { code, message, remediation } = result.failure
+    yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: true } })
+    // The same failure is said once, not at each look.
+    const log = message === told ? Effect.logDebug : Effect.logError
+    yield* log(message, { code, remediation })
+    told = message
+    yield* untilWorthATry(result.failure, drain)
+    if (yield* Deferred.isDone(drain)) return
+  }
+})
+
+/** Looks at both sides with the new tables; nothing is changed when something is wrong with them. */
+const problemWith = Effect.fnUntraced(function*(settings: Settings, tables: Reload.Tables) {
+  const plan = yield* Effect.result(Setup.inspect({ ...settings, tables: tables.wanted }))
+  if (Result.isFailure(plan)) return plan.failure.message
+  const [problem] = [...plan.success.source.problems, ...plan.success.target.problems]
+  return problem === undefined ? undefined : `${SetupError.describe(problem)} ${SetupError.remedy(problem)}`
+})
+
+const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, reply }: JobControl.ReloadRequest) {
+  const { live } = yield* JobControl.JobControl
+  const before = yield* SubscriptionRef.get(live)
+  const wanted = reload.tables ?? { wanted: before.tables, names: before.names }
+  const problem = yield* problemWith(settings, wanted)
+  if (problem !== undefined) return yield* Deferred.succeed(reply, Reload.refused(problem))
+  const [answer, after] = JobControl.apply(before, reload)
+  // Who no longer waits has been told that nothing was changed.
+  if (!(yield* Deferred.succeed(reply, answer))) return
+  yield* SubscriptionRef.set(live, after)
+  const { removed } = Reload.changes(before.tables, after.tables)
+  if (removed.length === 0) return
+  yield* Unpublish.tables(settings.publication, removed).pipe(
+    Effect.catch((error) =>
+      Effect.logWarning("the tables are left out, and stay in the publication", { reason: error.message })
+    )
+  )
+})
+
+/**
+ * Runs the job until it is drained or stopped. Without a control plane (`isWatched` false) a failure that waits for a person
+ * ends it, since nobody could tell it to go on; with one it stays, says what is wrong, and tries again when it is told to,
+ * when its tables change, and now and then when it was the setup that failed. Fails when a drain fails: what was received is
+ * then read again at the next start; and when the slot that was to be dropped could not be.
+ */
+export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isWatched: boolean) {
+  const { lifecycle, reloads, report } = yield* JobControl.JobControl
+  const drain = yield* Deferred.make<void>()
+  yield* reached(["draining"]).pipe(Effect.andThen(Deferred.succeed(drain, undefined)), Effect.forkScoped)
+  yield* Queue.take(reloads).pipe(
+    Effect.flatMap((request) => changeTables(settings, request)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  const job = isWatched ? untilDrained(settings, drain) : Replication.run(settings, drain)
+  yield* Effect.raceFirst(job, reached(["stopped"]))
+  const { dropSlot } = yield* SubscriptionRef.get(lifecycle)
+  yield* report({ _tag: "Ended" })
+  if (!dropSlot) return
+  yield* SlotRemoval.drop(settings.slot)
+  yield* Effect.logInfo("the replication slot is dropped, as told; changes from here on are lost to it", {
+    slot: settings.slot
+  })
+}, Effect.scoped)
