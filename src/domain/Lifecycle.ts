@@ -25,6 +25,8 @@ export interface Lifecycle {
   readonly failure: Failure | undefined
   /** The slot is to be dropped at the end: `Stop` without `skip_slot_cleanup`. */
   readonly dropSlot: boolean
+  /** Grows each time replication begins. */
+  readonly beginnings: number
   /** Grows with every `Resume` that is accepted: whoever waits for a person begins again. */
   readonly resumes: number
 }
@@ -35,6 +37,7 @@ export const INITIAL: Lifecycle = {
   state: "running",
   failure: undefined,
   dropSlot: false,
+  beginnings: 0,
   resumes: 0
 }
 
@@ -60,7 +63,13 @@ export const after = (current: Lifecycle, event: Event): Lifecycle => {
     case "Step":
       return current.failure === undefined ? { ...current, stage: "setup", detail: event.detail } : current
     case "Replicating":
-      return { ...current, stage: "cdc", detail: REPLICATING, failure: undefined }
+      return {
+        ...current,
+        stage: "cdc",
+        detail: REPLICATING,
+        failure: undefined,
+        beginnings: current.beginnings + 1
+      }
     case "Failed":
       return { ...current, stage: "setup", detail: SETUP_FAILED, failure: event.failure }
     case "TableStopped":

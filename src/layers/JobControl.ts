@@ -19,7 +19,7 @@ export interface LiveSettings {
   readonly names: ReadonlyArray<string>
 }
 
-/** A change that must be looked at on both sides before it is made; whoever does `reply` first decides. */
+/** A change that must be looked at on both sides before it is made; `reply` is to be done with the answer. */
 export interface ReloadRequest {
   readonly reload: Reload.Reload
   readonly reply: Deferred.Deferred<Lifecycle.Answer>
@@ -27,6 +27,10 @@ export interface ReloadRequest {
 
 /** Requests that wait for those before them: who sends more has a script that runs wild. */
 const REQUESTS_MAX = 8
+const UNANSWERED: Lifecycle.Answer = {
+  success: false,
+  message: "The tables are not changed yet, and the databases do not answer; GetStatus shows the tables once they are"
+}
 /** Both sides are asked for their catalogues; a client waits no longer, in ms. */
 const ANSWER_MS_MAX = 30_000
 
@@ -60,10 +64,10 @@ export class JobControl extends Context.Service<JobControl, {
           if (!Queue.offerUnsafe(reloads, { reload, reply })) {
             return Reload.refused(`${REQUESTS_MAX} changes are waiting already`)
           }
-          const late = Deferred.succeed(reply, Reload.refused("the databases did not answer in time"))
-          // One of the two is first, and the other does nothing.
-          yield* Effect.timeoutOrElse(Deferred.await(reply), { duration: ANSWER_MS_MAX, orElse: () => late })
-          return yield* Deferred.await(reply)
+          return yield* Effect.timeoutOrElse(Deferred.await(reply), {
+            duration: ANSWER_MS_MAX,
+            orElse: () => Effect.succeed(UNANSWERED)
+          })
         })
 
         return {

@@ -4,6 +4,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
@@ -20,7 +22,7 @@ import * as Replication from "./Replication.ts"
 import * as Setup from "./Setup.ts"
 
 /** What a person may have mended is looked at again this often. */
-const RECHECK_EVERY = "30 seconds"
+const RECHECK_EVERY = "10 seconds"
 
 const reached = (states: ReadonlyArray<State>) =>
   JobControl.JobControl.use(({ lifecycle }) =>
@@ -59,6 +61,21 @@ const problemWith = Effect.fnUntraced(function*(settings: Settings, tables: Relo
   return problem === undefined ? undefined : `${SetupError.describe(problem)} ${SetupError.remedy(problem)}`
 })
 
+/** Waits until replication begins anew, or what keeps it from that is known. */
+const nextBeginning = Effect.gen(function*() {
+  const { lifecycle } = yield* JobControl.JobControl
+  const before = yield* SubscriptionRef.get(lifecycle)
+  const next = yield* SubscriptionRef.changes(lifecycle).pipe(
+    Stream.filter((now) => now.beginnings > before.beginnings || now.failure !== before.failure),
+    Stream.runHead
+  )
+  return Option.getOrUndefined(next)?.failure
+})
+
+/**
+ * The pipeline begins anew with the new tables, since the running one would go past the first rows of a table that joins the
+ * publication. Whoever asked hears of it then: what changes from the answer on is replicated.
+ */
 const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, reply }: JobControl.ReloadRequest) {
   const { live } = yield* JobControl.JobControl
   const before = yield* SubscriptionRef.get(live)
@@ -66,9 +83,10 @@ const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, r
   const problem = yield* problemWith(settings, wanted)
   if (problem !== undefined) return yield* Deferred.succeed(reply, Reload.refused(problem))
   const [answer, after] = JobControl.apply(before, reload)
-  // Who no longer waits has been told that nothing was changed.
-  if (!(yield* Deferred.succeed(reply, answer))) return
+  const begun = yield* Effect.forkChild(nextBeginning, { startImmediately: true })
   yield* SubscriptionRef.set(live, after)
+  const failure = yield* Fiber.join(begun)
+  yield* Deferred.succeed(reply, failure === undefined ? answer : Reload.failedAfter(failure.message))
   const { removed } = Reload.changes(before.tables, after.tables)
   if (removed.length === 0) return
   yield* Unpublish.tables(settings.publication, removed).pipe(

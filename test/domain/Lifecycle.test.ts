@@ -83,6 +83,7 @@ describe("Lifecycle", () => {
       else assert.deepStrictEqual([step.stage, step.detail], ["setup", "Running automatic setup"])
       const running = after({ _tag: "Replicating" })
       assert.deepStrictEqual([running.stage, running.detail, running.failure], ["cdc", "Replicating", undefined])
+      assert.strictEqual(running.beginnings, current.beginnings + 1)
       const stopped = Lifecycle.after(running, { _tag: "TableStopped", failure: FAILURE })
       assert.deepStrictEqual([stopped.stage, stopped.detail, stopped.failure], ["cdc", "Replicating", FAILURE])
       for (const next of [failed, step, running, stopped]) assert.strictEqual(next.state, current.state)

@@ -81,6 +81,12 @@ export const changes = (
   removed: difference(before, after)
 })
 
+/** The change was made, and what it needs has failed. */
+export const failedAfter = (why: string): Answer => ({
+  success: false,
+  message: `Configuration changed, and replication with it has not begun yet: ${why}`
+})
+
 /** What was changed, in v1's words; what follows for the tables is said behind them. */
 export const done = (reload: Reload, before: ReadonlyArray<Identifier.QualifiedName>): Answer => {
   const parts: Array<string> = []

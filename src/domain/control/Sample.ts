@@ -16,6 +16,8 @@ export interface Sample {
   readonly received: bigint | undefined
   /** Rows received and not acknowledged. */
   readonly pending: number
+  /** Everything received is acknowledged, whether it was worth a checkpoint or not. */
+  readonly settled: boolean
   /** Commit time of the oldest of them, in microseconds since 1970. */
   readonly oldest: bigint | undefined
   /** Replication runs at the moment. */
@@ -29,11 +31,17 @@ export interface Sample {
 
 const floor = (value: number): bigint => BigInt(Math.max(0, Math.floor(value)))
 
-/** WAL that is not durable in the sink yet, in bytes; 0 before anything is known. */
-export const lagBytes = ({ checkpoint, received, walEnd }: Sample): bigint => {
+const later = (one: bigint | undefined, other: bigint | undefined): bigint => {
+  const [a, b] = [one ?? 0n, other ?? 0n]
+  return a > b ? a : b
+}
+
+/** WAL that may hold rows which are not durable in the sink yet, in bytes; 0 before anything is known. */
+export const lagBytes = ({ checkpoint, received, settled, walEnd }: Sample): bigint => {
   if (checkpoint === undefined) return 0n
-  const end = walEnd === undefined || (received !== undefined && received > walEnd) ? received : walEnd
-  return end === undefined || end <= checkpoint ? 0n : end - checkpoint
+  const from = settled ? later(checkpoint, received) : checkpoint
+  const end = later(walEnd, received)
+  return end <= from ? 0n : end - from
 }
 
 /**

@@ -20,6 +20,7 @@ export const take: Effect.Effect<Sample, never, Progress | JobControl> = Effect.
     walEnd: progress.walEnd,
     received: seen?.received,
     pending: seen?.pending ?? 0,
+    settled: seen !== undefined && seen.pending === 0 && seen.bufferedBytes === 0,
     oldest: seen?.oldest,
     connected: stage === "cdc" && seen !== undefined,
     upToDateMs: progress.upToDateMs,

@@ -9,6 +9,7 @@ const CAUGHT_UP: Sample.Sample = {
   walEnd: 500n,
   received: 500n,
   pending: 0,
+  settled: true,
   oldest: undefined,
   connected: true,
   upToDateMs: 999_500,
@@ -32,8 +33,12 @@ describe("Sample", () => {
   })
 
   it("measures the lag in bytes from the server's own position, or what was received after it was asked", () => {
-    const lag = (part: Partial<Sample.Sample>) => Sample.lagBytes({ ...CAUGHT_UP, ...part })
+    const lag = (part: Partial<Sample.Sample>) => Sample.lagBytes({ ...CAUGHT_UP, settled: false, ...part })
     assert.strictEqual(lag({}), 0n)
+    // An idle job stores no checkpoint for what concerns nobody.
+    assert.strictEqual(lag({ settled: true, received: 900n, walEnd: 900n }), 0n)
+    assert.strictEqual(lag({ settled: true, received: 800n, walEnd: 900n }), 100n)
+    assert.strictEqual(lag({ settled: true, received: undefined, walEnd: 900n }), 400n)
     assert.strictEqual(lag({ walEnd: 900n }), 400n)
     assert.strictEqual(lag({ walEnd: 900n, received: 950n }), 450n)
     assert.strictEqual(lag({ walEnd: undefined, received: 700n }), 200n)
