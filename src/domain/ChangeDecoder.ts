@@ -303,7 +303,7 @@ const shapeChanged = (mapping: TableMapping, problems: ReadonlyArray<RowEncoder.
     message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
       problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
     remediation: `Run in StarRocks, with the column's type: ALTER TABLE ${Identifier.quoteSrTable(mapping.target)} ` +
-      `ADD COLUMN …; replication then goes on where it stopped.`,
+      `ADD COLUMN …; or add the column to COLUMNS_EXCLUDE and start again. Replication then goes on where it stopped.`,
     context: { table, columns: problems.map((each) => each.column).join(", ") }
   })
 }

@@ -1,4 +1,5 @@
 /** Names of tables, and quoting them for the two SQL dialects. */
+import * as NamePattern from "./NamePattern.ts"
 
 /** A table by schema (PostgreSQL) or database (StarRocks) and name, both exactly as the catalogue spells them. */
 export interface QualifiedName {
@@ -24,18 +25,22 @@ export const quoteSrTable = (table: QualifiedName): string => `${quoteSr(table.s
 /** A string literal for either dialect (standard_conforming_strings on PostgreSQL); backslashes doubled for StarRocks. */
 export const literalSr = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`
 
+/** An entry of `TABLES`: a table, or all tables whose names fit where a part holds `*` outside quotes. */
+export interface TableEntry extends QualifiedName {
+  /** Which parts are patterns; undefined: the entry names one table. */
+  readonly wild?: { readonly schema: boolean; readonly name: boolean }
+}
+
 /**
- * Reads one entry of `TABLES`: `name`, `schema.name`, or either part in double quotes when it holds a dot or a comma.
- * A bare name is in `public`. Undefined when the entry is not a table name.
+ * Reads one entry of `TABLES`: `name`, `schema.name`, or either part in double quotes when it holds a dot, a comma or an
+ * asterisk. A bare name is in `public`. Undefined when the entry is not a table name.
  */
-export const parseTable = (entry: string): QualifiedName | undefined => {
-  const parts = [...entry.matchAll(/"((?:[^"]|"")+)"|([^".\s][^".]*)/g)]
-  const rebuilt = parts.map((part) => part[0]).join(".")
-  if (rebuilt !== entry) return undefined
-  const names = parts.map((part) => part[1] === undefined ? part[2]!.trim() : part[1].replaceAll("\"\"", "\""))
-  if (names.length === 1) return { schema: "public", name: names[0]! }
-  if (names.length === 2) return { schema: names[0]!, name: names[1]! }
-  return undefined
+export const parseTable = (entry: string): TableEntry | undefined => {
+  const parts = NamePattern.parseParts(entry)
+  if (parts === undefined || parts.length > 2) return undefined
+  const [schema, name] = parts.length === 1 ? [NamePattern.literal("public"), parts[0]!] : [parts[0]!, parts[1]!]
+  const names = { schema: schema.text, name: name.text }
+  return schema.wild || name.wild ? { ...names, wild: { schema: schema.wild, name: name.wild } } : names
 }
 
 /** Splits a `TABLES` value at the commas that are outside double quotes; empty entries are dropped. */

@@ -15,7 +15,10 @@ import type { SourceTable } from "./Table.ts"
 export interface Job {
   readonly slot: string
   readonly publication: string
+  /** Patterns resolved, exclusions taken away. */
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  /** What is wrong with the lists of tables and columns, each with its variable. */
+  readonly listProblems?: ReadonlyArray<string>
   /** The checkpoint that this process has stored last; undefined at its first setup. */
   readonly reached?: Lsn.Lsn | undefined
 }
@@ -196,7 +199,9 @@ const publicationErrors = (job: Job, facts: Facts, tables: ReadonlyArray<TableFa
   for (const table of tables) {
     const published = publication.tables.get(key(table))
     if (published === undefined) continue
-    const hidden = table.columns.filter((column) => !column.generated && !published.includes(column.name))
+    const hidden = [...table.columns, ...(table.leftOut ?? [])].filter((column) =>
+      !column.generated && !published.includes(column.name)
+    )
     if (hidden.length > 0) {
       // With FULL as identity, PostgreSQL would refuse every UPDATE and DELETE of such a table.
       errors.push(`its column list for '${key(table)}' lacks ${hidden.map((column) => `'${column.name}'`).join(", ")}`)
@@ -242,6 +247,8 @@ const slotSteps = (job: Job, facts: Facts): ReadonlyArray<Step> => {
 export const plan = (job: Job, facts: Facts): Plan => {
   const found = new Map(facts.tables.map((table) => [key(table), table]))
   const problems = serverProblems(facts)
+  const { listProblems = [] } = job
+  if (listProblems.length > 0) problems.push({ _tag: "ConfigurationInvalid", problems: listProblems })
   for (const name of job.tables) {
     const table = found.get(Identifier.show(name))
     if (name.name === CHECKPOINT_TABLE) {

@@ -7,6 +7,7 @@
 import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
+import * as ColumnLists from "./ColumnLists.ts"
 import { tupleColumns, VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
@@ -82,16 +83,17 @@ export class RowEncoder {
   /** Value of the `columns` header; undefined when every JSON member is a column by its own name. */
   readonly columnsHeader: string | undefined
   readonly columnCount: number
-  readonly #rules: ReadonlyArray<ColumnRule>
+  /** By the columns' places in the tuple; undefined: the column is left out. */
+  readonly #rules: ReadonlyArray<ColumnRule | undefined>
   readonly #keyIndexes: ReadonlyArray<number>
   readonly #integerKey: boolean
 
-  constructor(rules: ReadonlyArray<ColumnRule>, keyIndexes: ReadonlyArray<number>) {
+  constructor(rules: ReadonlyArray<ColumnRule | undefined>, keyIndexes: ReadonlyArray<number>) {
     this.#rules = rules
     this.#keyIndexes = keyIndexes
     this.columnCount = rules.length
-    this.#integerKey = keyIndexes.length === 1 && rules[keyIndexes[0]!]!.literal === "digits"
-    this.columnsHeader = rules.some((rule) => rule.literal === "hex") ? columnsHeader(rules) : undefined
+    this.#integerKey = keyIndexes.length === 1 && rules[keyIndexes[0]!]?.literal === "digits"
+    this.columnsHeader = rules.some((rule) => rule?.literal === "hex") ? columnsHeader(rules) : undefined
   }
 
   /** True when the tuple has as many columns as the relation. */
@@ -125,7 +127,7 @@ export class RowEncoder {
       let at = valueAt(bytes, tuple, index)
       if (bytes[at] === VALUE_UNCHANGED && oldTuple >= 0) at = valueAt(bytes, oldTuple, index)
       const text = bytes[at] === VALUE_TEXT ? bytes.toString("utf8", at + 5, at + 5 + int32(bytes, at + 1)) : "?"
-      return `${this.#rules[index]!.name}=${text}`
+      return `${this.#rules[index]?.name}=${text}`
     }).join(", ")
   }
 
@@ -144,7 +146,11 @@ export class RowEncoder {
     const rules = this.#rules
     let at = tuple + 2
     for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]!
+      const rule = rules[index]
+      if (rule === undefined) {
+        at += bytes[at] === VALUE_TEXT ? 5 + int32(bytes, at + 1) : 1
+        continue
+      }
       writer.copy(rule.prefix, 0, rule.prefix.length)
       const kind = bytes[at]!
       let problem: string | undefined = undefined
@@ -255,12 +261,12 @@ const writeQuoted = (writer: ByteWriter, bytes: Buffer, start: number, end: numb
 
 const quoteName = (name: string): string => `\`${name.replaceAll("`", "``")}\``
 
-const columnsHeader = (rules: ReadonlyArray<ColumnRule>): string => {
-  const members = rules.map((rule) =>
-    rule.literal === "hex" ? `${HEX_MEMBER_PREFIX}${rules.indexOf(rule)}` : quoteName(rule.name)
+const columnsHeader = (rules: ReadonlyArray<ColumnRule | undefined>): string => {
+  const members = rules.flatMap((rule, index) =>
+    rule === undefined ? [] : rule.literal === "hex" ? [`${HEX_MEMBER_PREFIX}${index}`] : [quoteName(rule.name)]
   )
   const computed = rules.flatMap((rule, index) =>
-    rule.literal === "hex" ? [`${quoteName(rule.name)}=to_binary(${HEX_MEMBER_PREFIX}${index},'hex')`] : []
+    rule?.literal === "hex" ? [`${quoteName(rule.name)}=to_binary(${HEX_MEMBER_PREFIX}${index},'hex')`] : []
   )
   return [...members, ...AuditColumns.NAMES, ...computed].join(",")
 }
@@ -271,8 +277,13 @@ export const compile = (
   mapping: TableMapping
 ): Result.Result<RowEncoder, ReadonlyArray<ShapeProblem>> => {
   const problems: Array<ShapeProblem> = []
-  const rules: Array<ColumnRule> = []
+  const rules: Array<ColumnRule | undefined> = []
+  let written = 0
   relation.columns.forEach((column, index) => {
+    if (!ColumnLists.keeps(mapping.selection, column.name)) {
+      rules.push(undefined)
+      return
+    }
     const target = mapping.targetColumns.get(column.name)
     const kind = PgType.kindOf(column.typeOid)
     if (target === undefined) {
@@ -293,8 +304,9 @@ export const compile = (
       name: column.name,
       literal,
       scale: scaleOf(target.type),
-      prefix: Buffer.from(`${index === 0 ? "{" : ","}${JSON.stringify(member)}:`, "utf8")
+      prefix: Buffer.from(`${written === 0 ? "{" : ","}${JSON.stringify(member)}:`, "utf8")
     })
+    written += 1
   })
   const keyIndexes = mapping.key.map((name) => relation.columns.findIndex((column) => column.name === name))
   mapping.key.forEach((name, part) => {

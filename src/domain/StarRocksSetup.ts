@@ -142,7 +142,13 @@ const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
   for (const { ddl, name } of AuditColumns.COLUMNS) {
     if (!columns.has(name)) columns.set(name, { name, type: ddl.split(" ", 1)[0]!.toLowerCase(), nullable: true })
   }
-  return { source: source.name, target: target.name, key: source.primaryKey, targetColumns: columns }
+  return {
+    source: source.name,
+    target: target.name,
+    key: source.primaryKey,
+    targetColumns: columns,
+    selection: source.selection
+  }
 }
 
 const sharedTargets = (sources: ReadonlyArray<SourceTable>, database: string): ReadonlyArray<SetupReason> =>

@@ -1,4 +1,5 @@
 /** Tables as the two catalogues describe them, and the pairing that a row's way follows. */
+import type { ColumnSelection } from "./ColumnLists.ts"
 import type { QualifiedName } from "./Identifier.ts"
 
 /** A column of a PostgreSQL table, from `pg_attribute`. */
@@ -22,7 +23,12 @@ export interface SourceTable {
   readonly kind: string
   /** `relreplident`: `f` is FULL. */
   readonly replicaIdentity: string
+  /** The columns that are replicated. */
   readonly columns: ReadonlyArray<SourceColumn>
+  /** The columns that `selection` leaves out; undefined: none. */
+  readonly leftOut?: ReadonlyArray<SourceColumn>
+  /** The job's rules for columns of this table; undefined: every column is replicated. */
+  readonly selection?: ColumnSelection | undefined
   readonly primaryKey: ReadonlyArray<string>
   readonly primaryKeyDeferrable: boolean
   /** The role may SELECT from it. */
@@ -57,4 +63,6 @@ export interface TableMapping {
   readonly key: ReadonlyArray<string>
   /** Every target column's type by name; audit columns included. */
   readonly targetColumns: ReadonlyMap<string, TargetColumn>
+  /** Which source columns are written, those that are added later included; undefined: every one. */
+  readonly selection?: ColumnSelection | undefined
 }

@@ -5,9 +5,10 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as PgType from "../domain/PgType.ts"
 import { familyOf } from "../domain/StarRocksType.ts"
-import type { SourceColumn, SourceTable } from "../domain/Table.ts"
-import * as PostgresCatalog from "./PostgresCatalog.ts"
+import type { SourceColumn } from "../domain/Table.ts"
+import * as TableLists from "../domain/TableLists.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+import * as SourceTables from "./SourceTables.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
 import { StarRocksSql } from "./StarRocksSql.ts"
 
@@ -87,13 +88,17 @@ const comparedColumn = (column: SourceColumn, targetType: string): ComparedColum
   }
 }
 
-/** Pairs the tables with the targets of their names, as replication does. Generated columns are not replicated. */
+/**
+ * Pairs the tables with the targets of their names, as replication does: patterns are resolved, and columns that are left
+ * out or generated are not compared.
+ */
 export const pairTables = Effect.fnUntraced(
-  function*(tables: ReadonlyArray<Identifier.QualifiedName>, database: string) {
-    const sources: ReadonlyArray<SourceTable> = yield* PostgresCatalog.readTables(tables)
-    const targets = yield* StarRocksCatalog.readFacts(database, tables.map((table) => table.name))
+  function*(tables: SourceTables.Selected["tables"], database: string, lists?: TableLists.Lists) {
+    const { names, problems, tables: sources } = yield* SourceTables.read({ tables, lists: lists ?? TableLists.NONE })
+    if (problems.length > 0) return yield* SetupError.make({ _tag: "ConfigurationInvalid", problems })
+    const targets = yield* StarRocksCatalog.readFacts(database, names.map((table) => table.name))
     const pairs: Array<Pair> = []
-    for (const name of tables) {
+    for (const name of names) {
       const source = sources.find((table) => Identifier.show(table.name) === Identifier.show(name))
       if (source === undefined) {
         return yield* SetupError.make({ _tag: "PgTableNotFound", table: Identifier.show(name) })

@@ -1,4 +1,4 @@
-/** What PostgreSQL's catalogue says about a job: read-only, exact names, by OID and never by pattern. */
+/** What PostgreSQL's catalogue says about a job: read-only, exact names except where TABLES holds patterns. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
@@ -6,8 +6,10 @@ import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import * as NamePattern from "../domain/NamePattern.ts"
 import type { SlotFacts } from "../domain/postgres/SlotState.ts"
 import type { CheckpointTable, PublicationFacts, TableFacts } from "../domain/PostgresSetup.ts"
+import * as TableLists from "../domain/TableLists.ts"
 import { PostgresSql, type Row } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
@@ -33,6 +35,12 @@ const TableRow = Schema.Struct({
   columns: Schema.Array(Column),
   primaryKey: Schema.Array(Schema.String),
   primaryKeyDeferrable: Schema.Boolean
+})
+
+const MatchedRow = Schema.Struct({
+  schema: Schema.String,
+  name: Schema.String,
+  ancestors: Schema.Array(Schema.Struct({ schema: Schema.String, name: Schema.String }))
 })
 
 const ServerRow = Schema.Struct({
@@ -78,6 +86,7 @@ const SlotRow = Schema.Struct({
 
 // A catalogue row of another shape is our mistake, not the server's: a defect.
 const decodeTables = Schema.decodeUnknownSync(Schema.Array(TableRow))
+const decodeMatched = Schema.decodeUnknownSync(Schema.Array(MatchedRow))
 const decodeServer = Schema.decodeUnknownSync(ServerRow)
 const decodePublication = Schema.decodeUnknownSync(PublicationRow)
 const decodeSlot = Schema.decodeUnknownSync(SlotRow)
@@ -121,6 +130,40 @@ export const readTables = Effect.fnUntraced(function*(
     namesOf(tables)
   )
   return decodeTables(rows).map(({ name, schema, ...rest }) => ({ ...rest, name: { schema, name } }))
+})
+
+/**
+ * The ordinary and partitioned tables that these patterns match, sorted by name; one more than `MATCHED_MAX` at most. None of
+ * system schemas. Also tables that the role may not read: they are not passed over in silence.
+ */
+export const matchTables = Effect.fnUntraced(function*(
+  patterns: ReadonlyArray<TableLists.TablePattern>
+): Effect.fn.Return<ReadonlyArray<TableLists.CatalogueTable>, Failure, PostgresSql> {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select n.nspname as schema, c.relname as name,
+            case when c.relispartition then
+              (select coalesce(json_agg(json_build_object('schema', an.nspname, 'name', ac.relname)), '[]')
+                 from pg_partition_ancestors(c.oid) as a (oid)
+                 join pg_class ac on ac.oid = a.oid
+                 join pg_namespace an on an.oid = ac.relnamespace
+                where a.oid <> c.oid)
+            else '[]' end as ancestors
+       from pg_class c
+       join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p')
+        and not starts_with(n.nspname, 'pg_') and n.nspname <> 'information_schema'
+        and exists (select from unnest($1::text[], $2::text[]) as pattern (schema, name)
+                     where n.nspname like pattern.schema and c.relname like pattern.name)
+      order by n.nspname, c.relname
+      limit $3`,
+    [
+      patterns.map((pattern) => NamePattern.like(pattern.schema)),
+      patterns.map((pattern) => NamePattern.like(pattern.name)),
+      TableLists.MATCHED_MAX + 1
+    ]
+  )
+  return decodeMatched(rows).map(({ ancestors, name, schema }) => ({ name: { schema, name }, ancestors }))
 })
 
 /** Reads what the server and the role are. */

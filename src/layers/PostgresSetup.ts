@@ -18,6 +18,7 @@ import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 import * as ReplicationCommand from "./ReplicationCommand.ts"
 import * as SlotCreation from "./SlotCreation.ts"
+import * as SourceTables from "./SourceTables.ts"
 
 type Failure = SetupError.SetupError | TransientError
 
@@ -34,7 +35,7 @@ export interface SourceReady {
 }
 
 /** The settings that the setup reads. */
-export type Job = Pick<Settings, "source" | "slot" | "publication" | "tables"> & Pick<Plan.Job, "reached">
+export type Job = Pick<Settings, "source" | "slot" | "publication"> & SourceTables.Selected & Pick<Plan.Job, "reached">
 
 /** While we wait for ACCESS EXCLUSIVE, everybody who comes later waits behind us: wait briefly, and more than once. */
 const LOCK_MS_MAX = 2_000
@@ -62,8 +63,8 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
-  const tables = yield* failed(PostgresCatalog.readTables(job.tables))
-  const publication = yield* failed(PostgresCatalog.readPublication(job.publication, job.tables))
+  const { names, problems: listProblems, tables } = yield* failed(SourceTables.read(job))
+  const publication = yield* failed(PostgresCatalog.readPublication(job.publication, names))
   const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
@@ -76,7 +77,14 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
     ? yield* failed(ReplicationCommand.timelineHistory(job.source, server.timeline))
     : undefined
   const checkpointFacts = { checkpoint, checkpointColumns, storedIdentity, history }
-  return Plan.plan(job, { ...server, systemIdentifier, tables, publication, slot, ...checkpointFacts })
+  return Plan.plan({ ...job, tables: names, listProblems }, {
+    ...server,
+    systemIdentifier,
+    tables,
+    publication,
+    slot,
+    ...checkpointFacts
+  })
 })
 
 const lockTimedOut = (what: string, holders: string, context: Record<string, string>) =>

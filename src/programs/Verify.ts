@@ -5,13 +5,15 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Settings } from "../domain/config/Settings.ts"
+import type { QualifiedName } from "../domain/Identifier.ts"
 import * as ComparedRows from "../layers/ComparedRows.ts"
 import * as Comparison from "../layers/Comparison.ts"
 import * as PostgresSql from "../layers/PostgresSql.ts"
+import type * as SourceTables from "../layers/SourceTables.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
 import * as Configuration from "./Configuration.ts"
 
-type Job = Pick<Settings, "source" | "sink" | "tables">
+type Job = Pick<Settings, "source" | "sink"> & SourceTables.Selected
 
 /** The outcome; `tables` by name without schema, except where two share one. */
 export interface Verification {
@@ -29,16 +31,16 @@ const DIFFERENT_EXIT_CODE = 1
 const connections = (job: Job) =>
   Layer.mergeAll(PostgresSql.layer(job.source, APPLICATION_NAME, ComparedRows.SESSION), StarRocksSql.layer(job.sink))
 
-const shortNames = (tables: Job["tables"]): ReadonlyArray<string> =>
+const shortNames = (tables: ReadonlyArray<QualifiedName>): ReadonlyArray<string> =>
   tables.map((table) =>
     tables.filter((other) => other.name === table.name).length === 1 ? table.name : `${table.schema}.${table.name}`
   )
 
 /** Compares all tables of a job. Differences are looked at again for up to `settleMs`. */
 export const verify = Effect.fnUntraced(function*(job: Job, settleMs: number) {
-  const pairs = yield* ComparedRows.pairTables(job.tables, job.sink.database)
+  const pairs = yield* ComparedRows.pairTables(job.tables, job.sink.database, job.lists)
   const results = yield* Effect.forEach(pairs, (pair) => Comparison.compareTable(pair, settleMs))
-  const names = shortNames(job.tables)
+  const names = shortNames(pairs.map((pair) => pair.source))
   return {
     equal: results.every((result) => result.different === 0),
     tables: Object.fromEntries(results.map((result, index) => [names[index] ?? result.table, result]))
@@ -51,8 +53,8 @@ export const verify = Effect.fnUntraced(function*(job: Job, settleMs: number) {
  */
 export const notSoftDeleted = Effect.fnUntraced(
   function*(job: Job, deletedKeys: Readonly<Record<string, ReadonlyArray<string | number>>>) {
-    const pairs = yield* ComparedRows.pairTables(job.tables, job.sink.database)
-    const names = shortNames(job.tables)
+    const pairs = yield* ComparedRows.pairTables(job.tables, job.sink.database, job.lists)
+    const names = shortNames(pairs.map((pair) => pair.source))
     const results: Record<string, ReadonlyArray<string>> = {}
     for (const [index, pair] of pairs.entries()) {
       const name = names[index] ?? pair.source.name

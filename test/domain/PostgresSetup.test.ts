@@ -224,6 +224,22 @@ describe("problems", () => {
     ])
   })
 
+  it("so is one that lacks a column which the job leaves out", () => {
+    const listed = publication({ tables: new Map([["public.orders", ["id"]], ["public.order_items", undefined]]) })
+    const [orders, items] = settled().tables
+    const without = { ...orders!, columns: orders!.columns.slice(0, 1), leftOut: orders!.columns.slice(1) }
+    assert.deepStrictEqual(texts(settled({ publication: listed, tables: [without, items!] })), [
+      "Failed to setup publication 'dbmazz_pub': its column list for 'public.orders' lacks 'note'"
+    ])
+  })
+
+  it("what is wrong with the lists is told with the rest", () => {
+    const broken = PostgresSetup.plan({ ...job, listProblems: ["TABLES: a", "COLUMNS_EXCLUDE: b"] }, settled())
+    assert.deepStrictEqual(broken.problems, [
+      { _tag: "ConfigurationInvalid", problems: ["TABLES: a", "COLUMNS_EXCLUDE: b"] }
+    ])
+  })
+
   it("T55 a FOR ALL TABLES publication that hides a table (publish_via_partition_root) is not trusted", () => {
     const hidden = publication({ allTables: true, tables: new Map([["public.orders", undefined]]) })
     assert.include(texts(settled({ publication: hidden })).join(), "does not publish 'public.order_items'")

@@ -129,6 +129,24 @@ describe("what would lose or refuse rows later is said before replication starts
     assert.deepStrictEqual(plan([target([ID, NAME, ...AUDIT], { key: ["id", "name"] })], [both]).problems, [])
   })
 
+  it("a NOT NULL column whose source column is left out: every load would be refused", () => {
+    const selection = { key: ["id"], includes: undefined, excludes: [{ text: "name", wild: false }] }
+    const [id, name] = orders().columns
+    const without = orders({ columns: [id!], leftOut: [name!], selection })
+    const required = target([ID, targetColumn("name", "varchar(10)", false), ...AUDIT])
+    assert.deepStrictEqual(only([required], [without]), {
+      _tag: "SrColumnRequired",
+      table: "shop.orders",
+      column: "name",
+      type: "varchar(10)"
+    })
+    for (const fine of [target([ID, targetColumn("name", "int(11)"), ...AUDIT]), target([ID, ...AUDIT])]) {
+      const { mappings, problems } = plan([fine], [without])
+      assert.deepStrictEqual(problems, [], "neither looked for nor compared")
+      assert.strictEqual(mappings[0]?.selection, selection)
+    }
+  })
+
   it("a source column without a place, also when only its case differs", () => {
     const missing = { _tag: "SrColumnMissing", table: "shop.orders", column: "name", type: "STRING" } as const
     assert.deepStrictEqual(only([target([ID, ...AUDIT])]), missing)

@@ -2,6 +2,7 @@
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
+import type { Lists } from "../TableLists.ts"
 import { type ControlSettings, readControl } from "./ControlSettings.ts"
 import { Reader } from "./Reader.ts"
 import { readSink } from "./SinkUrl.ts"
@@ -46,7 +47,8 @@ export interface Settings {
   readonly source: PgAddress
   readonly slot: string
   readonly publication: string
-  readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  readonly tables: ReadonlyArray<Identifier.TableEntry>
+  readonly lists: Lists
   readonly sink: SrAddress
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
@@ -82,15 +84,26 @@ const refuseUnsupported = (reader: Reader): void => {
   }
 }
 
-const readTables = (reader: Reader): ReadonlyArray<Identifier.QualifiedName> => {
-  const tables = new Map<string, Identifier.QualifiedName>()
+const readTables = (reader: Reader): ReadonlyArray<Identifier.TableEntry> => {
+  const tables = new Map<string, Identifier.TableEntry>()
   for (const entry of Identifier.splitList(reader.text("tables") ?? "")) {
     const table = Identifier.parseTable(entry)
     if (table === undefined) reader.problem("tables", `'${entry}' is not a table name`)
-    else tables.set(Identifier.show(table), table)
+    // A quoted name may look like a pattern.
+    else tables.set(JSON.stringify(table), table)
   }
   if (tables.size === 0) reader.problem("tables", "names no table")
   return [...tables.values()]
+}
+
+const readLists = (reader: Reader): Lists => {
+  const list = (key: "tablesExclude" | "columnsInclude" | "columnsExclude"): ReadonlyArray<string> =>
+    Identifier.splitList(reader.text(key) ?? "")
+  return {
+    tablesExclude: list("tablesExclude"),
+    columnsInclude: list("columnsInclude"),
+    columnsExclude: list("columnsExclude")
+  }
 }
 
 /**
@@ -106,6 +119,7 @@ export const fromEnv = (
   const slot = reader.name("slot", /^[a-z0-9_]+$/, "may hold only lower-case letters, digits and _ (at most 63)")
   const publication = reader.name("publication", /^[^\0]+$/, "must be a name of at most 63 bytes")
   const tables = readTables(reader)
+  const lists = readLists(reader)
   const sink = readSink(reader)
   const flush: FlushLimits = {
     rows: reader.integer("flushRows", 1, FLUSH_ROWS_MAX),
@@ -128,5 +142,5 @@ export const fromEnv = (
     format: reader.oneOf("logFormat", ["json", "pretty"] as const)
   }
   if (reader.problems.length > 0 || source === undefined || sink === undefined) return Result.fail(reader.problems)
-  return Result.succeed({ source, slot, publication, tables, sink, flush, bufferBytesMax, retry, control, log })
+  return Result.succeed({ source, slot, publication, tables, lists, sink, flush, bufferBytesMax, retry, control, log })
 }

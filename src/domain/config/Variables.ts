@@ -38,9 +38,31 @@ export const VARIABLES = {
   },
   tables: {
     names: ["TABLES"],
-    meaning: "tables to replicate, comma separated; a bare name is in schema public",
+    meaning:
+      "tables to replicate, comma separated; a bare name is in schema public, `*` stands for any characters of a " +
+      "name (docs/tables-and-columns.md)",
     fallback: "orders,order_items",
-    example: "orders,sales.invoices"
+    example: "orders,sales.order_*"
+  },
+  tablesExclude: {
+    names: ["TABLES_EXCLUDE"],
+    meaning: "tables that TABLES names or matches and that are not replicated, comma separated, with the same patterns",
+    fallback: "",
+    example: "public.tmp_*,*.audit"
+  },
+  columnsInclude: {
+    names: ["COLUMNS_INCLUDE"],
+    meaning: "of the tables in this list only these columns and the primary key are replicated: `table.column` or " +
+      "`schema.table.column`, comma separated, with the same patterns",
+    fallback: "",
+    example: "customers.name,customers.country"
+  },
+  columnsExclude: {
+    names: ["COLUMNS_EXCLUDE"],
+    meaning:
+      "columns that are not replicated, written like COLUMNS_INCLUDE and stronger than it; never of the primary key",
+    fallback: "",
+    example: "customers.email,*.*.secret_*"
   },
   starrocksUrl: {
     names: ["SINK_URL", "STARROCKS_URL"],

@@ -134,10 +134,12 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgPrivilegeMissing: (r) => `Run as the table's owner: GRANT ${r.privilege} ON ${r.table} TO "${r.role}";`,
   PgTableNotFound: (r) =>
     `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
-  PgTableKind: () => "Take it out of TABLES, or name the tables that hold its rows.",
-  PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…);`,
+  PgTableKind: () =>
+    "Take it out of TABLES (where a pattern matches it, add it to TABLES_EXCLUDE), or name the tables that hold its rows.",
+  PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…); or add it to TABLES_EXCLUDE.`,
   PgPrimaryKeyDeferrable: (r) => `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
-  PgColumnTypeUnsupported: (r) => `Change the column's type, or take table ${r.table} out of TABLES.`,
+  PgColumnTypeUnsupported: (r) =>
+    `Change the column's type, or add it to COLUMNS_EXCLUDE, or table ${r.table} to TABLES_EXCLUDE.`,
   PgReplicaIdentityFailed: (r) =>
     `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
   PgPublicationFailed: (r) =>
@@ -174,11 +176,15 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
   SrPrivilegeMissing: () => "Run in StarRocks: GRANT SELECT, INSERT, ALTER ON ALL TABLES IN DATABASE … TO USER …;",
   SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`;`,
-  SrTableNotFound: () => "Create it as a PRIMARY KEY table with the source's key columns first.",
+  SrTableNotFound: () =>
+    "Create it as a PRIMARY KEY table with the source's key columns first, or add the source table to TABLES_EXCLUDE.",
   SrTableNotPrimaryKey: () => "Create it again as a PRIMARY KEY table: the model of a table cannot be changed.",
   SrKeyMismatch: (r) => `Create it again with PRIMARY KEY (${r.sourceKey}).`,
-  SrColumnMissing: (r) => `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN \`${r.column}\` ${r.type} NULL;`,
-  SrColumnTypeUnsupported: () => "Change the column's type as docs/type-mapping.md lists it, or make it STRING.",
+  SrColumnMissing: (r) =>
+    `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN \`${r.column}\` ${r.type} NULL; or leave the source column ` +
+    `out with COLUMNS_EXCLUDE.`,
+  SrColumnTypeUnsupported: () =>
+    "Change the column's type as docs/type-mapping.md lists it, make it STRING, or leave the source column out with COLUMNS_EXCLUDE.",
   SrColumnRequired: (r) =>
     `Run in StarRocks: ALTER TABLE ${r.table} MODIFY COLUMN \`${r.column}\` ${r.type} NULL; or drop the column ` +
     `(rows are loaded with every column, so a DEFAULT does not help).`,

@@ -54,6 +54,26 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     ])
   })
 
+  it("reads patterns and lists; what is quoted is no pattern", () => {
+    const { lists, tables } = read({
+      TABLES: "order_*,\"order_*\",*.audit",
+      TABLES_EXCLUDE: "tmp_*, \"a,b\"",
+      COLUMNS_INCLUDE: "a.b",
+      COLUMNS_EXCLUDE: "*.*.secret,c.d"
+    })
+    assert.deepStrictEqual(tables, [
+      { schema: "public", name: "order_*", wild: { schema: false, name: true } },
+      { schema: "public", name: "order_*" },
+      { schema: "*", name: "audit", wild: { schema: true, name: false } }
+    ])
+    assert.deepStrictEqual(lists, {
+      tablesExclude: ["tmp_*", "\"a,b\""],
+      columnsInclude: ["a.b"],
+      columnsExclude: ["*.*.secret", "c.d"]
+    })
+    assert.deepStrictEqual(read({}).lists, { tablesExclude: [], columnsInclude: [], columnsExclude: [] })
+  })
+
   it("says every problem at once, with the variable and an example, and never a secret", () => {
     const found = problems({
       DATABASE_URL: "mysql://me:hunter2@db/shop",
