@@ -6,6 +6,9 @@
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import * as https from "node:https"
+import * as Tls from "../domain/config/Tls.ts"
+import type { TlsProblem } from "../domain/TlsProblem.ts"
+import * as TlsFiles from "./TlsFiles.ts"
 
 /** How long each phase may last, in ms. */
 export interface Limits {
@@ -39,9 +42,14 @@ export interface Call {
   readonly stale?: (begun: boolean) => boolean
   /** False: a connection of its own, closed afterwards. */
   readonly agent: http.Agent | false
+  /** Of an https URL; the files are read for every request, and a changed one makes a new connection. */
+  readonly tls?: Tls.SinkTls | undefined
 }
 
-/** `bodySent`: at least one byte of the body was handed to the socket. `why` is the system's word, never a header. */
+/**
+ * `bodySent`: at least one byte of the body was handed to the socket. `why` is the system's word, never a header. `tls`:
+ * the connection failed because of certificates or the like.
+ */
 export type Answer =
   | {
     readonly _tag: "Answered"
@@ -50,14 +58,30 @@ export type Answer =
     readonly body: string
     readonly bodySent: boolean
   }
-  | { readonly _tag: "Lost"; readonly why: string; readonly bodySent: boolean; readonly pooled: boolean }
+  | {
+    readonly _tag: "Lost"
+    readonly why: string
+    readonly bodySent: boolean
+    readonly pooled: boolean
+    readonly tls?: TlsProblem
+  }
   | { readonly _tag: "Unsendable"; readonly why: string }
 
 const isRedirect = (status: number): boolean => status >= 300 && status < 400
 
+/** The chain is checked whatever the configuration says: the password goes through here. */
+const secured = (call: Call): https.RequestOptions => ({
+  ...TlsFiles.read("sink", call.tls),
+  minVersion: TlsFiles.VERSION_MIN,
+  rejectUnauthorized: true,
+  ...(Tls.httpsCheck(call.tls) === "host" ? {} : { checkServerIdentity: () => undefined })
+})
+
 const open = (call: Call): http.ClientRequest => {
   const options: http.RequestOptions = { method: call.method, agent: call.agent, headers: call.headers }
-  return call.url.protocol === "https:" ? https.request(call.url, options) : http.request(call.url, options)
+  return call.url.protocol === "https:"
+    ? https.request(call.url, { ...options, ...secured(call) })
+    : http.request(call.url, options)
 }
 
 /** The state of one request; its methods are the phases in the order in which they happen. */
@@ -83,7 +107,7 @@ class Conversation {
       : Buffer.from(call.body.buffer, call.body.byteOffset, call.body.byteLength)
     this.request = open(call)
     this.total = setTimeout(() => this.lose(`no answer within ${limits.totalMs} ms`), limits.totalMs)
-    this.request.on("error", (error: NodeJS.ErrnoException) => this.lose(error.code ?? error.message))
+    this.request.on("error", (error: NodeJS.ErrnoException) => this.fail(call.url, error))
     this.request.on("socket", (socket) => {
       if (!socket.connecting) return this.connected()
       this.arm(limits.connectMs, () => this.lose(`no connection within ${limits.connectMs} ms`))
@@ -165,10 +189,18 @@ class Conversation {
     this.resume({ _tag: "Answered", httpStatus, location, body, bodySent: this.bodySent })
   }
 
-  lose(why: string): void {
+  fail(url: URL, error: NodeJS.ErrnoException): void {
+    // Before an answer an error of TLS is one of its handshake, or of a client certificate refused right behind it.
+    const tls = url.protocol === "https:" && !this.responded ? TlsFiles.refusalOf("sink", error)?.problem : undefined
+    if (tls === undefined) return this.lose(error.code ?? error.message)
+    this.lose(`${tls.error}. ${tls.remedy}`, tls)
+  }
+
+  lose(why: string, tls?: TlsProblem): void {
     if (this.over) return
     this.end(true)
-    this.resume({ _tag: "Lost", why, bodySent: this.bodySent, pooled: this.request.reusedSocket })
+    const lost = { _tag: "Lost", why, bodySent: this.bodySent, pooled: this.request.reusedSocket } as const
+    this.resume(tls === undefined ? lost : { ...lost, tls })
   }
 
   end(destroy: boolean): void {
@@ -186,6 +218,12 @@ export const exchange = (call: Call, limits: Limits): Effect.Effect<Answer> =>
       const conversation = new Conversation(call, limits, (answer) => resume(Effect.succeed(answer)))
       return Effect.sync(() => conversation.end(true))
     } catch (error) {
+      if (error instanceof TlsFiles.TlsRefusal) {
+        const { problem } = error
+        const why = `${problem.error}. ${problem.remedy}`
+        resume(Effect.succeed({ _tag: "Lost", why, bodySent: false, pooled: false, tls: problem }))
+        return undefined
+      }
       // node:http refuses header characters and malformed options before anything is sent.
       const why = error instanceof Error && "code" in error ? String(error.code) : "the request cannot be built"
       resume(Effect.succeed({ _tag: "Unsendable", why: `the request cannot be sent as HTTP: ${why}` }))

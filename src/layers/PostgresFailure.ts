@@ -4,6 +4,8 @@ import { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Refusal from "../domain/postgres/Refusal.ts"
+import * as TlsProblem from "../domain/TlsProblem.ts"
+import * as TlsFiles from "./TlsFiles.ts"
 
 /** The phases of an SQL session. */
 export type Phase = Exclude<Refusal.Phase, "replicating">
@@ -81,8 +83,20 @@ export const lost = (
     ...(triesMax === undefined ? {} : { triesMax })
   })
 
+/** What only a person can mend about TLS, said by our side or by the server; undefined: it is about something else. */
+export const ofTls = (error: unknown, host: string): SetupError.SetupError | undefined => {
+  if (error instanceof TlsFiles.TlsRefusal) return SetupError.make({ _tag: "PgTlsFailed", host, ...error.problem })
+  const rejection = read(error)
+  const remedy = rejection.sqlState === undefined ? undefined : TlsProblem.remedyOfRefusal(rejection.text)
+  return remedy === undefined
+    ? undefined
+    : SetupError.make({ _tag: "PgTlsFailed", host, error: describe(rejection), remedy })
+}
+
 /** Classifies whatever `pg` rejects with on an SQL session. */
 export const classify = (error: unknown, address: PgAddress, phase: Phase): PostgresFailure => {
+  const tls = phase === "connecting" ? ofTls(error, place(address)) : undefined
+  if (tls !== undefined) return tls
   const rejection = read(error)
   const { errno, sqlState, text } = rejection
   const verdict = sqlState === undefined

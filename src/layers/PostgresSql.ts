@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import { Socket } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
 import { Client, type QueryResult } from "pg"
 import type { PgAddress } from "../domain/config/Settings.ts"
@@ -44,12 +43,12 @@ export type SessionSettings = Readonly<Record<string, string>>
 
 interface Session {
   readonly client: Client
-  readonly socket: Socket
+  readonly socket: ReturnType<typeof PostgresClient.socket>
   lost: boolean
 }
 
 const open = async (address: PgAddress, applicationName: string, settings: SessionSettings): Promise<Session> => {
-  const socket = new Socket()
+  const socket = PostgresClient.socket(address)
   const client = new Client({ ...PostgresClient.config(address, applicationName), stream: () => socket })
   const session: Session = { client, socket, lost: false }
   const markLost = () => {

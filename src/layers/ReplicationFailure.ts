@@ -37,6 +37,8 @@ export const classify = (
   where: Where,
   phase: Exclude<Refusal.Phase, "connected">
 ): TransientError | SetupError.SetupError => {
+  const tls = phase === "connecting" ? PostgresFailure.ofTls(cause, where.host) : undefined
+  if (tls !== undefined) return tls
   const rejection = PostgresFailure.read(cause)
   const { errno, sqlState, text } = rejection
   const error = PostgresFailure.describe(rejection)

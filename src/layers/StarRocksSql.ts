@@ -3,13 +3,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { type Connection, createConnection, type QueryError, type TypeCastField } from "mysql2"
+import { Socket } from "node:net"
 import type { SrAddress } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { SrSqlError } from "../domain/errors/SrSqlError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
+import * as StarRocksTls from "./StarRocksTls.ts"
 
 /** A result row by column name as the server spells it; every value is text or null. */
 export type Row = Readonly<Record<string, string | null>>
@@ -64,7 +67,10 @@ const isServerError = (error: QueryError): boolean => error.sqlState !== undefin
 
 /** The driver's error is never attached: it may hold the statement and the connection's configuration. */
 const classify = (sink: SrAddress, error: QueryError, phase: "connecting" | "connected"): Failure => {
-  if (!isServerError(error)) return lost(sink, error.code ?? error.message)
+  if (!isServerError(error)) {
+    return (phase === "connecting" ? StarRocksTls.refusal(sink, error) : undefined) ??
+      lost(sink, error.code ?? error.message)
+  }
   const code = error.errno ?? 0
   if (phase === "connected") return new SrSqlError({ code, message: error.message })
   return LOGIN_REFUSED.has(code)
@@ -86,7 +92,10 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
   yield* closing(() => current)
 
   const connect = Effect.callback<Connection, Failure>((resume) => {
+    const options = StarRocksTls.options(sink)
+    if (Result.isFailure(options)) return resume(Effect.fail(options.failure))
     const connection = createConnection({
+      ...options.success,
       host: sink.host,
       port: sink.sqlPort,
       user: sink.user,
@@ -147,6 +156,9 @@ const closing = (current: () => Connection | undefined): Effect.Effect<void, nev
       }
       const late = setTimeout(over, CLOSE_MS_MAX)
       connection.on("end", over)
+      // The driver hears the end of a plain socket only.
+      const stream: unknown = Reflect.get(connection, "stream")
+      if (stream instanceof Socket) stream.once("close", over)
       connection.end()
     })
   )

@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as http from "node:http"
 import * as https from "node:https"
 import type { SrAddress } from "../domain/config/Settings.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import type { LoadRequest } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
@@ -57,8 +58,11 @@ export class StreamLoadClient extends Context.Service<StreamLoadClient, {
   readonly permit: Effect.Effect<Permit>
   /** Asks a front end how far the transaction of a label has come. Never fails: `Unanswered` says why. */
   readonly labelState: (database: string, label: string) => Effect.Effect<Reply.LabelAnswer>
-  /** Succeeds when the configured address answers HTTP with a status below 500. */
-  readonly probe: Effect.Effect<void, TransientError>
+  /**
+   * Succeeds when the configured address answers HTTP with a status below 500. A certificate that is not believed is a
+   * `SetupError` here, where a job begins; to `load` it is `Transient`, because certificates are renewed while it runs.
+   */
+  readonly probe: Effect.Effect<void, TransientError | SetupError.SetupError>
 }>()("dbmazz/layers/StreamLoadClient") {
   /** The client of one StarRocks; its pooled connections close with the scope. */
   static readonly layer = (
@@ -87,6 +91,14 @@ const acquireAgents = Effect.acquireRelease(
 /** Where an exchange ended, for the reader of a message: `host:port`, and who had sent us there. */
 const place = (first: URL, last: URL): string =>
   first.host === last.host ? last.host : `${last.host}, to which ${first.host} redirected`
+
+/** The answer to a redirect that would carry the password in the open; nothing was sent there. */
+const downgraded = (first: URL, target: URL): HttpExchange.Answer => ({
+  _tag: "Unsendable",
+  why: `${first.host} is configured with https and redirected to http://${target.host}, where the password would go ` +
+    "unencrypted. Let the redirect lead to https (of the back end, or of a proxy before it); on a trusted network, " +
+    "configure http://"
+})
 
 const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
   const exchange = yield* HttpTransport
@@ -117,6 +129,9 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       if (answer._tag !== "Answered" || (answer.httpStatus !== 307 && answer.httpStatus !== 308)) break
       const next = Target.redirectTarget(configured, url, answer.location)
       if (next === undefined) break
+      if (Target.isDowngrade(configured, next)) {
+        return { answer: downgraded(call.url, next), at: place(call.url, next) }
+      }
       url = next
       const agent = url.protocol === "https:" ? agents.https : agents.http
       answer = yield* ask({ ...call, url, agent }, callLimits)
@@ -131,7 +146,8 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       headers: Target.loadHeaders(request, Redacted.value(authorization)),
       body: request.body,
       stale: (begun) => heartbeat.isStale(permit, begun),
-      agent: false
+      agent: false,
+      tls: sink.tls
     }, limits.load)
     if (answer._tag !== "Lost") return Outcome.classify(answer, request.rowCount)
     return Outcome.classify({ ...answer, why: `${answer.why} at ${at}` }, request.rowCount)
@@ -143,7 +159,8 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       url: new URL(Target.labelStatePath(database, label), configured),
       headers: { Authorization: Redacted.value(authorization) },
       body: undefined,
-      agent: false
+      agent: false,
+      tls: sink.tls
     }, limits.question)
     return answer._tag === "Answered"
       ? Reply.decodeLabelAnswer(answer.httpStatus, answer.body)
@@ -156,9 +173,13 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       url: new URL("/api/health", configured),
       headers: {},
       body: undefined,
-      agent: false
+      agent: false,
+      tls: sink.tls
     }
     const answer = yield* ask(call, limits.question)
+    if (answer._tag === "Lost" && answer.tls !== undefined) {
+      return yield* SetupError.make({ _tag: "SrTlsFailed", host: configured.host, ...answer.tls })
+    }
     if (answer._tag === "Answered" && answer.httpStatus < HTTP_SERVER_ERROR) return
     return yield* new TransientError({
       code: "SR_UNREACHABLE",

@@ -7,6 +7,7 @@ import { type ControlSettings, readControl } from "./ControlSettings.ts"
 import { Reader } from "./Reader.ts"
 import { readSink } from "./SinkUrl.ts"
 import { readSource } from "./SourceUrl.ts"
+import type { SinkTls, SourceTls } from "./Tls.ts"
 
 /** How to reach PostgreSQL. `tls` undefined: plain TCP. */
 export interface PgAddress {
@@ -15,7 +16,7 @@ export interface PgAddress {
   readonly user: string
   readonly password: Redacted.Redacted<string>
   readonly database: string
-  readonly tls: { readonly verify: boolean } | undefined
+  readonly tls: SourceTls | undefined
 }
 
 /** How to reach StarRocks: Stream Load over HTTP and SQL over the MySQL protocol. */
@@ -27,6 +28,8 @@ export interface SrAddress {
   readonly database: string
   readonly user: string
   readonly password: Redacted.Redacted<string>
+  /** Undefined: SQL is plain, and an https `url` is checked against the authorities that Node ships. */
+  readonly tls?: SinkTls | undefined
 }
 
 /** When a batch is full. */

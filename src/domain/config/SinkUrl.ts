@@ -2,6 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import { PORT_MAX, type Reader } from "./Reader.ts"
 import type { SrAddress } from "./Settings.ts"
+import { readSinkTls } from "./Tls.ts"
 
 /** v1 adds this port to a StarRocks URL that names none. */
 const STARROCKS_HTTP_PORT_DEFAULT = "8040"
@@ -39,6 +40,7 @@ export const readSink = (reader: Reader): SrAddress | undefined => {
   const database = reader.text("starrocksDatabase")
   const user = reader.text("starrocksUser")
   const password = reader.text("starrocksPassword")
+  const tls = readSinkTls(reader, url?.origin.startsWith("https:") === true)
   if (url === undefined || database === undefined || user === undefined) return undefined
   return {
     url: url.origin,
@@ -46,6 +48,7 @@ export const readSink = (reader: Reader): SrAddress | undefined => {
     sqlPort,
     database,
     user,
-    password: Redacted.make(password ?? "")
+    password: Redacted.make(password ?? ""),
+    tls
   }
 }

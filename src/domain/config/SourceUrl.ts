@@ -2,6 +2,7 @@
 import * as Redacted from "effect/Redacted"
 import type { Reader } from "./Reader.ts"
 import type { PgAddress } from "./Settings.ts"
+import { readSourceTls } from "./Tls.ts"
 
 const PG_PORT_DEFAULT = 5432
 
@@ -31,10 +32,7 @@ export const readSource = (reader: Reader): PgAddress | undefined => {
   if (url.username === "") reader.problem("databaseUrl", "names no user")
   const database = decoded(url.pathname.replace(/^\//, ""))
   if (database === "") reader.problem("databaseUrl", "names no database")
-  const sslmode = url.searchParams.get("sslmode") ?? "disable"
-  if (!["disable", "allow", "prefer", "require", "verify-ca", "verify-full"].includes(sslmode)) {
-    reader.problem("databaseUrl", `has an unknown sslmode '${sslmode}'`)
-  }
+  const tls = readSourceTls(reader, url.searchParams)
   if (reader.problems.length > before) return undefined
   return {
     host: host.replace(/^\[|\]$/g, ""),
@@ -42,8 +40,7 @@ export const readSource = (reader: Reader): PgAddress | undefined => {
     user: decoded(url.username),
     password: Redacted.make(decoded(url.password)),
     database,
-    tls: sslmode === "require" || sslmode.startsWith("verify")
-      ? { verify: sslmode.startsWith("verify") }
-      : undefined
+    // As with libpq: nobody is between the two ends of a Unix socket.
+    tls: host.startsWith("/") ? undefined : tls
   }
 }

@@ -24,6 +24,26 @@ export const VARIABLES = {
     example: "postgres://dbmazz:secret@db.example:5432/shop",
     secret: true
   },
+  sourceTlsCa: {
+    names: ["SOURCE_TLS_CA"],
+    meaning:
+      "PEM file with the authorities that sign PostgreSQL's certificate, as `sslrootcert` in the URL; `system`: " +
+      "those that Node ships. With it and no `sslmode`, certificate and host name are checked (verify-full)",
+    fallback: "",
+    example: "/etc/dbmazz/postgres-ca.crt"
+  },
+  sourceTlsCert: {
+    names: ["SOURCE_TLS_CERT"],
+    meaning: "PEM file with the client certificate shown to PostgreSQL, as `sslcert` in the URL",
+    fallback: "",
+    example: "/etc/dbmazz/postgres.crt"
+  },
+  sourceTlsKey: {
+    names: ["SOURCE_TLS_KEY"],
+    meaning: "PEM file with the key of that certificate, as `sslkey` in the URL",
+    fallback: "",
+    example: "/etc/dbmazz/postgres.key"
+  },
   slot: {
     names: ["SOURCE_SLOT_NAME", "SLOT_NAME"],
     meaning: "replication slot, also the key of the checkpoint; created when missing, never dropped",
@@ -92,6 +112,34 @@ export const VARIABLES = {
     fallback: "",
     example: "secret",
     secret: true
+  },
+  sinkTls: {
+    names: ["SINK_TLS"],
+    meaning:
+      "TLS of the MySQL protocol to StarRocks: disable, require (no check), verify-ca, verify-full; an https:// " +
+      "address is always checked, but for verify-ca without the host name",
+    fallback: "disable",
+    example: "verify-full"
+  },
+  sinkTlsCa: {
+    names: ["SINK_TLS_CA"],
+    meaning:
+      "PEM file with the authorities that sign StarRocks' certificates, for HTTPS and SQL; none: those that Node " +
+      "ships",
+    fallback: "",
+    example: "/etc/dbmazz/starrocks-ca.crt"
+  },
+  sinkTlsCert: {
+    names: ["SINK_TLS_CERT"],
+    meaning: "PEM file with the client certificate shown to StarRocks, over HTTPS and SQL",
+    fallback: "",
+    example: "/etc/dbmazz/starrocks.crt"
+  },
+  sinkTlsKey: {
+    names: ["SINK_TLS_KEY"],
+    meaning: "PEM file with the key of that certificate",
+    fallback: "",
+    example: "/etc/dbmazz/starrocks.key"
   },
   flushRows: {
     names: ["FLUSH_SIZE"],

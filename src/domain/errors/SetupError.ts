@@ -11,6 +11,7 @@ import * as Schema from "effect/Schema"
 /** The causes. Field names are the nouns that the texts use. */
 export const SetupReason = Schema.TaggedUnion({
   PgConnectionFailed: { host: Schema.String, error: Schema.String },
+  PgTlsFailed: { host: Schema.String, error: Schema.String, remedy: Schema.String },
   PgWalLevelNotLogical: { walLevel: Schema.String },
   PgRoleCannotReplicate: { role: Schema.String },
   PgPrivilegeMissing: { table: Schema.String, role: Schema.String, privilege: Schema.String },
@@ -41,6 +42,7 @@ export const SetupReason = Schema.TaggedUnion({
     accept: Schema.String
   },
   SrConnectionFailed: { host: Schema.String, error: Schema.String },
+  SrTlsFailed: { host: Schema.String, error: Schema.String, remedy: Schema.String },
   SrPrivilegeMissing: { error: Schema.String },
   SrDatabaseNotFound: { database: Schema.String },
   SrTableNotFound: { table: Schema.String },
@@ -59,6 +61,7 @@ export type SetupReason = typeof SetupReason.Type
 /** What a person reads: what happened, and where. */
 export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgConnectionFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
+  PgTlsFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
   PgWalLevelNotLogical: (r) => `PostgreSQL's wal_level is '${r.walLevel}', logical replication needs 'logical'.`,
   PgRoleCannotReplicate: (r) => `Role '${r.role}' may not start replication.`,
   PgPrivilegeMissing: (r) => `Role '${r.role}' lacks ${r.privilege} on '${r.table}'.`,
@@ -105,6 +108,7 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `${r.found}, and ${r.why}: changes of timeline ${r.stored} that this server does not have may be too many in ` +
     `StarRocks, and changes of timeline ${r.found} up to ${r.checkpoint} may be missing there.`,
   SrConnectionFailed: (r) => `StarRocks connection failed to '${r.host}': ${r.error}`,
+  SrTlsFailed: (r) => `StarRocks connection failed to '${r.host}': ${r.error}`,
   SrPrivilegeMissing: (r) => `StarRocks refused to show its catalogue: ${r.error}`,
   SrDatabaseNotFound: (r) => `Database '${r.database}' not found in StarRocks.`,
   SrTableNotFound: (r) => `Table '${r.table}' not found in StarRocks. Create the table before starting CDC.`,
@@ -127,6 +131,7 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
 export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgConnectionFailed: () =>
     "Check host, port, user, password and pg_hba.conf (the role also needs a 'replication' rule).",
+  PgTlsFailed: (r) => `${r.remedy} See docs/security.md.`,
   PgWalLevelNotLogical: () => "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL.",
   PgRoleCannotReplicate: (r) =>
     `Run as a superuser: ALTER ROLE "${r.role}" REPLICATION; (on a managed service grant its replication role, ` +
@@ -174,6 +179,7 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgTimelineLost: (r) =>
     `Reload the tables into StarRocks, or compare them (dbmazz verify); to go on, run: ${r.accept}`,
   SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
+  SrTlsFailed: (r) => `${r.remedy} See docs/security.md.`,
   SrPrivilegeMissing: () => "Run in StarRocks: GRANT SELECT, INSERT, ALTER ON ALL TABLES IN DATABASE … TO USER …;",
   SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`;`,
   SrTableNotFound: () =>

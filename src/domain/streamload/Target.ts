@@ -40,6 +40,10 @@ export const loadHeaders = (request: LoadRequest, authorization: string): Readon
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || /^127(?:\.\d+){3}$/.test(hostname) || hostname === "[::1]"
 
+/** Whether a redirect leads from a StarRocks that is configured with https to where the password would go in the open. */
+export const isDowngrade = (configured: URL, target: URL): boolean =>
+  configured.protocol === "https:" && target.protocol !== "https:"
+
 /**
  * Where a redirect leads; undefined when its `Location` is missing or no HTTP address. A back end that registered
  * itself as 127.0.0.1 (the all-in-one image does) is looked for on the host that was configured, unless that is

@@ -20,7 +20,7 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     assert.deepInclude(settings, { slot: "dbmazz_slot", publication: "dbmazz_pub" })
     assert.deepStrictEqual(settings.tables.map((table) => table.name), ["orders", "order_items"])
     assert.deepStrictEqual(settings.flush, { rows: 10_000, bytes: 16 * 1024 * 1024, everyMs: 5_000 })
-    assert.deepInclude(settings.source, { host: "db", port: 6543, user: "me", database: "shop", tls: undefined })
+    assert.deepInclude(settings.source, { host: "db", port: 6543, user: "me", database: "shop" })
     assert.strictEqual(Redacted.value(settings.source.password), "p@ss")
     assert.deepInclude(settings.sink, { url: "http://fe:8030", host: "fe", sqlPort: 9030, user: "root" })
   })
