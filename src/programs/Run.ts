@@ -7,10 +7,13 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Settings } from "../domain/config/Settings.ts"
+import * as Log from "../layers/Log.ts"
 import * as Replication from "../streams/Replication.ts"
 import * as Configuration from "./Configuration.ts"
 import * as JobLayers from "./JobLayers.ts"
 import * as Logging from "./Logging.ts"
+
+const log = Log.module("Run")
 
 /**
  * How long a stop may take in ms: orchestrators kill after 30 s or more. What is not confirmed by then is read again at
@@ -29,15 +32,15 @@ const replicate = Effect.fnUntraced(function*(settings: Settings) {
 }, Effect.scoped)
 
 const drain = Effect.fnUntraced(function*<E>(stop: Deferred.Deferred<void>, job: Fiber.Fiber<void, E>) {
-  yield* Effect.logInfo("stopping: loading and confirming what was received")
+  yield* log.info("stopping: loading and confirming what was received")
   yield* Deferred.succeed(stop, undefined)
   const exit = yield* Effect.timeoutOption(Fiber.await(job), DRAIN_MS_MAX)
   const drained = Option.isSome(exit) && Exit.isSuccess(exit.value)
   process.exitCode = drained ? 0 : 1
-  if (Option.isSome(exit) && Exit.isFailure(exit.value)) yield* Effect.logWarning("the drain failed", exit.value.cause)
+  if (Option.isSome(exit) && Exit.isFailure(exit.value)) yield* log.warn("the drain failed", {}, exit.value.cause)
   yield* drained
-    ? Effect.logInfo("stopped; everything received is confirmed")
-    : Effect.logWarning("stopped before everything was confirmed; the rest is read again at the next start")
+    ? log.info("stopped; everything received is confirmed")
+    : log.warn("stopped before everything was confirmed; the rest is read again at the next start")
 })
 
 export const command = Command.make(

@@ -10,16 +10,19 @@ import type { Settings } from "../domain/config/Settings.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
+import * as Log from "../layers/Log.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
+
+const log = Log.module("Replication")
 
 const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
   const progress = yield* Progress
   yield* progress.update((state) => ({ ...state, phase: "setup" }))
   const { position } = yield* progress.get
   const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
-  yield* Effect.logInfo("replicating", {
+  yield* log.info("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
     tables: job.tables.map((table) => `${table.source.schema}.${table.source.name}`)
@@ -30,7 +33,7 @@ const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.D
 const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: Policy.Failure, afterMs: number) {
   const progress = yield* Progress
   yield* progress.update((state) => ({ ...state, phase: "waiting", reason: error.message }))
-  yield* Effect.logWarning(error.message, { code: error.code, retryInMs: afterMs, remediation: error.remediation })
+  yield* log.warn(error.message, { code: error.code, retryInMs: afterMs, remediation: error.remediation })
   yield* Effect.raceFirst(Effect.sleep(afterMs), Deferred.await(stop))
 })
 
