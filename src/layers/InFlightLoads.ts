@@ -14,7 +14,10 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import type { LoadRequest } from "../domain/Load.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as CheckpointStore from "./CheckpointStore.ts"
+import * as Log from "./Log.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+
+const log = Log.module("InFlightLoads")
 
 type Failure = SetupError | TransientError
 
@@ -67,7 +70,7 @@ const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
 
   const warn = Effect.gen(function*() {
     if (yield* Ref.getAndSet(warned, true)) return
-    yield* Effect.logWarning(
+    yield* log.warn(
       "labels in flight cannot be stored: a load that outlives a killed dbmazz would put older rows back; " +
         "run as the table's owner: ALTER TABLE dbmazz_checkpoints ADD COLUMN run text, ADD COLUMN loads_in_flight jsonb;"
     )

@@ -13,12 +13,15 @@ import * as Plan from "../domain/PostgresSetup.ts"
 import type { SourceTable } from "../domain/Table.ts"
 import * as CheckpointIdentity from "./CheckpointIdentity.ts"
 import { CheckpointStore, failed as checkpointFailed } from "./CheckpointStore.ts"
+import * as Log from "./Log.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 import * as ReplicationCommand from "./ReplicationCommand.ts"
 import * as SlotCreation from "./SlotCreation.ts"
 import * as SourceTables from "./SourceTables.ts"
+
+const log = Log.module("PostgresSetup")
 
 type Failure = SetupError.SetupError | TransientError
 
@@ -151,7 +154,7 @@ const changePublication = Effect.fnUntraced(function*(
 
 /** A table that joins a running job: right for a new one, a gap for one that was taken out of the publication. */
 const warnOfGap = (tables: ReadonlyArray<Identifier.QualifiedName>) =>
-  Effect.logWarning("rows of these tables that changed before now are not replicated; reload them if they hold any", {
+  log.warn("rows of these tables that changed before now are not replicated; reload them if they hold any", {
     tables: tables.map(Identifier.show)
   })
 
@@ -174,14 +177,14 @@ export const apply: (
   function*(plan: Plan.Plan, slotLimits: SlotCreation.Limits = SlotCreation.LIMITS) {
     const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
     if (first !== undefined) {
-      for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
+      for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
       return yield* first
     }
     const checkpoints = yield* CheckpointStore
     let start = plan.facts.checkpoint
     let slotCreated = false
     for (const step of plan.steps) {
-      yield* Effect.logInfo("setting up PostgreSQL", { step: Plan.sql(step) })
+      yield* log.info("setting up PostgreSQL", { step: Plan.sql(step) })
       switch (step._tag) {
         case "CreateCheckpointTable":
           yield* checkpoints.prepare

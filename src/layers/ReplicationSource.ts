@@ -12,9 +12,10 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
-import type { Lsn } from "../domain/Lsn.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import * as Liveness from "../domain/postgres/Liveness.ts"
 import * as SlotTakeover from "../domain/postgres/SlotTakeover.ts"
+import * as Log from "./Log.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import {
   type FramePull,
@@ -26,6 +27,8 @@ import * as ReplicationWatch from "./ReplicationWatch.ts"
 import { ReplicationWire } from "./ReplicationWire.ts"
 import * as WalSender from "./WalSender.ts"
 
+const log = Log.module("ReplicationSource")
+
 /** An open session. Everything ends with the scope it was opened in. */
 export interface ReplicationSession {
   /** All frames that are waiting, at least one. Ends after `drain`, fails when the connection is lost. */
@@ -33,7 +36,7 @@ export interface ReplicationSession {
   /** Fails when the connection is lost, whether somebody pulls or not; never after `drain`. */
   readonly lost: Effect.Effect<never, TransientError | SetupError>
   /** Tells the server that everything before this position is durable. Never moves back. */
-  readonly confirm: (position: Lsn) => Effect.Effect<void>
+  readonly confirm: (position: Lsn.Lsn) => Effect.Effect<void>
   /** Gives bytes of frames back to the buffer; reading goes on when there is room again. */
   readonly release: (bytes: number) => Effect.Effect<void>
   /** Stops reading: the frames already received are still given, then the stream ends. */
@@ -53,13 +56,13 @@ export class ReplicationSource extends Context.Service<ReplicationSource, {
    * reached or the slot is in use, with a `SetupError` when the server refuses for good.
    */
   readonly open: (
-    start: Lsn,
+    start: Lsn.Lsn,
     walSenderTimeoutMs: number
   ) => Effect.Effect<ReplicationSession, TransientError | SetupError, Scope.Scope>
 }>()("dbmazz/layers/ReplicationSource") {
   static readonly layer = (options: SourceOptions): Layer.Layer<ReplicationSource> =>
     Layer.succeed(ReplicationSource, {
-      open: Effect.fn("ReplicationSource.open")(function*(start: Lsn, walSenderTimeoutMs: number) {
+      open: Effect.fn("ReplicationSource.open")(function*(start: Lsn.Lsn, walSenderTimeoutMs: number) {
         const wire = yield* ReplicationWire
         const place = { host: PostgresFailure.place(options.address), slot: options.slot }
         const limits = { ...Liveness.limits(walSenderTimeoutMs), ...options.liveness }
@@ -84,6 +87,11 @@ export class ReplicationSource extends Context.Service<ReplicationSource, {
                 )
             ))
         )
+        yield* log.debug("replication connection stands", () => ({
+          ...place,
+          start: Lsn.format(start),
+          walSenderPid: connection.pid()
+        }))
         yield* Effect.sync(() => connection.sendStatus(limits.statusEveryMs)).pipe(
           Effect.repeat(Schedule.spaced(limits.statusEveryMs)),
           Effect.forkScoped

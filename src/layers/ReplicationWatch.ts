@@ -3,6 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Liveness from "../domain/postgres/Liveness.ts"
+import * as Log from "./Log.ts"
+
+const log = Log.module("ReplicationWatch")
 
 /** The connection, as far as it is watched. */
 export interface Watched {
@@ -48,7 +51,7 @@ export const watch = Effect.fnUntraced(function*(
     suspicion = verdict.suspicion
     if (!told && hearing.silentMs > 0) {
       told = true
-      yield* Effect.logInfo("PostgreSQL sends nothing; its walsender was looked at", { ...place, sight: sight._tag })
+      yield* log.info("PostgreSQL sends nothing; its walsender was looked at", { ...place, sight: sight._tag })
     }
   }
 })

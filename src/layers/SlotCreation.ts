@@ -10,9 +10,12 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as OpenTransaction from "../domain/postgres/OpenTransaction.ts"
+import * as Log from "./Log.ts"
 import * as OpenTransactions from "./OpenTransactions.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+
+const log = Log.module("SlotCreation")
 
 export interface Limits {
   /** Longest wait for one transaction in the first attempt; each attempt doubles it. */
@@ -86,7 +89,7 @@ export const create = Effect.fn("SlotCreation.create")(function*(slot: string, l
       const statements = open.map(OpenTransaction.ending).join(" ")
       return yield* SetupError.make({ _tag: "PgSlotBlocked", name: slot, holders, statements, waited })
     }
-    yield* Effect.logWarning("the new replication slot waits for transactions that were open before it", {
+    yield* log.warn("the new replication slot waits for transactions that were open before it", {
       slot,
       waited,
       holders

@@ -3,7 +3,10 @@ import * as Effect from "effect/Effect"
 import * as SrSqlError from "../domain/errors/SrSqlError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { ColumnFacts, Facts, TableFacts } from "../domain/StarRocksSetup.ts"
+import * as Log from "./Log.ts"
 import { type Row, StarRocksSql } from "./StarRocksSql.ts"
+
+const log = Log.module("StarRocksCatalog")
 
 /** A row with its column names in upper case. */
 type Named = ReadonlyMap<string, string | null>
@@ -97,12 +100,12 @@ export const readNewestChange = Effect.fnUntraced(function*(table: Identifier.Qu
 export const warnOfDeadBackEnds = read("SHOW BACKENDS").pipe(
   Effect.flatMap((rows) =>
     rows.length > 0 && rows.every((row) => text(row, "ALIVE").toLowerCase() !== "true")
-      ? Effect.logWarning("StarRocks lists no back end that is alive: loads will wait", { backends: rows.length })
+      ? log.warn("StarRocks lists no back end that is alive: loads will wait", { backends: rows.length })
       : Effect.void
   ),
   Effect.catchIf(
     (error): error is SrSqlError.SrSqlError => error._tag === "SrSqlError",
-    (error) => Effect.logDebug("StarRocks does not show its back ends", { code: error.code })
+    (error) => log.debug("StarRocks does not show its back ends", () => ({ code: error.code }))
   ),
   // A server that lost the connection over this question is asked the next one anew.
   Effect.catchTag("TransientError", () => Effect.void)

@@ -7,9 +7,12 @@ import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import type { SourceTable, TableMapping } from "../domain/Table.ts"
+import * as Log from "./Log.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
 import { StarRocksSql } from "./StarRocksSql.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
+
+const log = Log.module("StarRocksSetup")
 
 type Failure = SetupError.SetupError | TransientError
 
@@ -143,11 +146,11 @@ export const apply: (
   function*(plan: Plan.Plan) {
     const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
     if (first !== undefined) {
-      for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
+      for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
       return yield* first
     }
     for (const step of plan.steps) {
-      yield* Effect.logInfo("setting up StarRocks", { step: Plan.sql(step) })
+      yield* log.info("setting up StarRocks", { step: Plan.sql(step) })
       yield* addAuditColumns(step)
     }
     return plan.mappings

@@ -15,6 +15,9 @@ import * as Target from "../domain/streamload/Target.ts"
 import { Heartbeat, type Permit } from "./Heartbeat.ts"
 import type * as HttpExchange from "./HttpExchange.ts"
 import { HttpTransport } from "./HttpTransport.ts"
+import * as Log from "./Log.ts"
+
+const log = Log.module("StreamLoadClient")
 
 /** Limits of a load; the reasons stand beside the fields. `totalMs` is the load's own timeout and a minute more. */
 export const LOAD_LIMITS: HttpExchange.Limits = {
@@ -132,7 +135,9 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       if (Target.isDowngrade(configured, next)) {
         return { answer: downgraded(call.url, next), at: place(call.url, next) }
       }
+      const from = url.host
       url = next
+      yield* log.debug("redirected", () => ({ method: call.method, from, to: next.host, redirects: redirects + 1 }))
       const agent = url.protocol === "https:" ? agents.https : agents.http
       answer = yield* ask({ ...call, url, agent }, callLimits)
     }

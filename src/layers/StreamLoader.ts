@@ -14,13 +14,17 @@ import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientCode, TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import { type LoadRequest, type LoadResult, LoadTooLarge } from "../domain/Load.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Rejection from "../domain/streamload/Rejection.ts"
 import type * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
 import { BODY_START_MS_MAX } from "./Heartbeat.ts"
 import { InFlightLoads, type LeftLoad } from "./InFlightLoads.ts"
+import * as Log from "./Log.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
+
+const log = Log.module("StreamLoader")
 
 /** Pause between two questions for the state of a label whose transaction still runs, in ms. */
 const POLL_EVERY_MS = 1_000
@@ -171,7 +175,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     waitMs: number
   ) {
     const table = Identifier.show(request.target)
-    yield* Effect.logWarning("stream load will be sent again", {
+    yield* log.warn("stream load will be sent again", {
       label: request.label,
       table,
       attempt: attempts,
@@ -300,7 +304,21 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     const inTurn = Effect.gen(function*() {
       yield* learnOfPredecessors(request.run)
       yield* settleAbandoned(table, request)
-      return yield* send
+      const startedMs = yield* Clock.currentTimeMillis
+      const result = yield* send
+      const endedMs = yield* Clock.currentTimeMillis
+      yield* log.debug("load acknowledged", () => ({
+        label: request.label,
+        table,
+        rows: request.rowCount,
+        bytes: request.body.byteLength,
+        ms: endedMs - startedMs,
+        attempts: result.attempts,
+        alreadyLoaded: result.alreadyLoaded,
+        visible: result.visible,
+        lastCommit: Lsn.format(request.lastCommitLsn)
+      }))
+      return result
     })
     return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over)))
   })

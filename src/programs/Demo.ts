@@ -180,7 +180,7 @@ export const command = Command.make(
   "demo",
   flags,
   Effect.fnUntraced(function*({ json, noMonitor, rate, seconds }) {
-    const logLevel = Option.getOrElse(yield* GlobalFlag.LogLevel, () => "Warn" as const)
+    const logLevel = Option.getOrElse(Option.map(yield* GlobalFlag.LogLevel, Logging.threshold), () => "warn" as const)
     const environment = yield* startServers
     const settings = yield* Configuration.settings({}, environment)
     yield* DemoFiles.write(environment)
@@ -190,7 +190,14 @@ export const command = Command.make(
       rate,
       json,
       monitor: !noMonitor
-    }).pipe(Effect.provide(Layer.provideMerge(JobLayers.layer(settings), Logging.layer(logLevel, "pretty"))))
+    }).pipe(
+      Effect.provide(
+        Layer.provideMerge(
+          JobLayers.layer(settings),
+          Logging.layer({ default: logLevel, modules: new Map() }, "pretty")
+        )
+      )
+    )
     for (const line of json ? [JSON.stringify(summary)] : lines(summary)) yield* Console.log(line)
     if (!summary.equal) process.exitCode = DIFFERENT_EXIT_CODE
   }, Effect.scoped)

@@ -7,11 +7,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { Settings } from "../domain/config/Settings.ts"
 import { JobControl } from "../layers/JobControl.ts"
+import * as Log from "../layers/Log.ts"
 import * as Supervisor from "../streams/Supervisor.ts"
 import * as Configuration from "./Configuration.ts"
 import * as ControlPlane from "./ControlPlane.ts"
 import * as JobLayers from "./JobLayers.ts"
 import * as Logging from "./Logging.ts"
+
+const log = Log.module("Run")
 
 /**
  * How long a stop by signal may take in ms: orchestrators kill after 30 s or more. What is not confirmed by then is read
@@ -26,19 +29,19 @@ const job = (settings: Settings) =>
 const replicate = Effect.fnUntraced(function*(settings: Settings) {
   const running = yield* Effect.forkScoped(job(settings))
   yield* Fiber.join(running).pipe(Effect.onInterrupt(() => drain(running)))
-  yield* Effect.logInfo("stopped")
+  yield* log.info("stopped")
 }, Effect.scoped)
 
 const drain = Effect.fnUntraced(function*<E>(running: Fiber.Fiber<void, E>) {
-  yield* Effect.logInfo("stopping: loading and confirming what was received")
+  yield* log.info("stopping: loading and confirming what was received")
   yield* (yield* JobControl).command({ _tag: "DrainAndStop" })
   const exit = yield* Effect.timeoutOption(Fiber.await(running), DRAIN_MS_MAX)
   const drained = Option.isSome(exit) && Exit.isSuccess(exit.value)
   process.exitCode = drained ? 0 : 1
-  if (Option.isSome(exit) && Exit.isFailure(exit.value)) yield* Effect.logWarning("the drain failed", exit.value.cause)
+  if (Option.isSome(exit) && Exit.isFailure(exit.value)) yield* log.warn("the drain failed", {}, exit.value.cause)
   yield* drained
-    ? Effect.logInfo("stopped; everything received is confirmed")
-    : Effect.logWarning("stopped before everything was confirmed; the rest is read again at the next start")
+    ? log.info("stopped; everything received is confirmed")
+    : log.warn("stopped before everything was confirmed; the rest is read again at the next start")
 })
 
 export const command = Command.make(

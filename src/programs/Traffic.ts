@@ -14,10 +14,13 @@ import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import { SeededRandom } from "../domain/SeededRandom.ts"
+import * as Log from "../layers/Log.ts"
 import * as PostgresFailure from "../layers/PostgresFailure.ts"
 import * as PostgresSql from "../layers/PostgresSql.ts"
 import * as TrafficRows from "./TrafficRows.ts"
 import * as TrafficWorker from "./TrafficWorker.ts"
+
+const log = Log.module("Traffic")
 
 type Failure = PgSqlError | TransientError | SetupError.SetupError
 
@@ -79,7 +82,7 @@ const runWorker = Effect.fnUntraced(function*(
         Effect.catchIf(
           mayPass,
           (error) =>
-            Effect.logWarning("traffic interrupted", { error: error.message }).pipe(
+            log.warn("traffic interrupted", {}, error).pipe(
               Effect.andThen(Effect.sleep(RECONNECT_MS)),
               Effect.as(0)
             )

@@ -6,8 +6,11 @@ import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
+import * as Log from "../layers/Log.ts"
 import type { ReplicationSession } from "../layers/ReplicationSource.ts"
 import type { Loaded } from "./Loads.ts"
+
+const log = Log.module("Checkpoints")
 
 /**
  * A batch without rows moves the checkpoint only when at least this much WAL has passed: storing a checkpoint writes WAL
@@ -55,6 +58,7 @@ export const make = Effect.fnUntraced(function*(
         if (moved.position === current.position) return Effect.succeed(moved)
         return store.advance(slot, run, moved.position).pipe(
           Effect.andThen(session.confirm(moved.position)),
+          Effect.andThen(log.debug("checkpoint stored", () => ({ slot, position: Lsn.format(moved.position) }))),
           Effect.as(moved)
         )
       }).pipe(Effect.map(({ position }) => position))

@@ -9,10 +9,14 @@ import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import type { Origin } from "../domain/Label.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import { type StoppedTable, StoppedTables } from "../domain/StoppedTable.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
+import * as Log from "../layers/Log.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
+
+const log = Log.module("Loads")
 
 /** Loads in flight at once, each of another table: StarRocks gains little from more, and each holds a body in memory. */
 const TABLES_IN_FLIGHT_MAX = 4
@@ -34,6 +38,16 @@ export interface LoadsOptions {
   readonly tableCount: number
   /** Called with all stopped tables each time one more has stopped. */
   readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
+}
+
+/** The commits of its first and its last row: a batch that ends within a transaction has no boundary to tell. */
+const commits = (batch: Batch): { readonly firstCommit?: string; readonly lastCommit?: string } => {
+  const lsns = [...batch.tables.values()].flatMap(({ segments }) =>
+    [segments[0]?.[0], segments.at(-1)?.at(-1)].flatMap((change) => change?.transaction.commitLsn ?? [])
+  )
+  if (lsns.length === 0) return {}
+  const first = lsns.reduce((least, lsn) => lsn < least ? lsn : least)
+  return { firstCommit: Lsn.format(first), lastCommit: Lsn.format(lsns.reduce(Lsn.max)) }
 }
 
 /** A batch that went through. */
@@ -63,10 +77,10 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
 
   const stop = Effect.fnUntraced(function*(mapping: TableMapping, error: PermanentError) {
     if (!stopped.add(mapping, error, yield* Clock.currentTimeMillis)) return
-    yield* Effect.logError(error.message, { code: error.code, remediation: error.remediation, ...error.context })
+    yield* log.error(error.message, { code: error.code, remediation: error.remediation, ...error.context })
     yield* options.onStopped(stopped.list())
     if (stopped.size >= options.tableCount) return yield* error
-    yield* Effect.logError("the table is stopped; the others go on, and the slot keeps everything from here on", {
+    yield* log.error("the table is stopped; the others go on, and the slot keeps everything from here on", {
       table: `${mapping.source.schema}.${mapping.source.name}`
     })
   })
@@ -97,7 +111,8 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
 
   return {
     load: Effect.fn("Loads.load")(function*(batch: Batch) {
-      const syncedAt = AuditColumns.formatSyncedAt(yield* Clock.currentTimeMillis)
+      const startedMs = yield* Clock.currentTimeMillis
+      const syncedAt = AuditColumns.formatSyncedAt(startedMs)
       const loadOptions: LoadOptions = {
         origin: options.origin,
         syncedAt,
@@ -107,6 +122,14 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         concurrency: TABLES_IN_FLIGHT_MAX,
         discard: true
       })
+      const endedMs = yield* Clock.currentTimeMillis
+      yield* log.debug("batch loaded", () => ({
+        rows: batch.rowCount,
+        bytes: batch.bytes,
+        tables: [...batch.tables.keys()],
+        ms: endedMs - startedMs,
+        ...commits(batch)
+      }))
       // Rows before the stop are in this batch's shares, or in an earlier batch.
       yield* Effect.forEach(batch.stops, ({ error, mapping }) => stop(mapping, error), { discard: true })
       return { batch, complete: stopped.size === 0 }

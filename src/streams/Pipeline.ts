@@ -9,12 +9,13 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Origin } from "../domain/Label.ts"
-import type { Lsn } from "../domain/Lsn.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import { Pace } from "../domain/Pace.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { Tally } from "../domain/Tally.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
+import * as Log from "../layers/Log.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
@@ -25,9 +26,11 @@ import * as Loads from "./Loads.ts"
 import * as Told from "./Told.ts"
 import * as Wal from "./Wal.ts"
 
+const log = Log.module("SlotHealth")
+
 /** Everything one run of the pipeline needs to know. */
 export interface Job {
-  readonly start: Lsn
+  readonly start: Lsn.Lsn
   readonly tables: ReadonlyArray<TableMapping>
   readonly origin: Origin
   /** Size in bytes at which a load is split. */
@@ -105,7 +108,17 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     slot: job.origin.slot,
     idle: Effect.map(session.state, (state) => state.bufferedBytes === 0),
     tell: Effect.fnUntraced(function*(report) {
-      for (const warning of report.warnings) yield* Effect.logWarning(warning)
+      const { health } = report
+      yield* log.debug("the slot was looked at", () => ({
+        slot: health.slot,
+        retainedBytes: health.retainedBytes,
+        unconfirmedBytes: health.unconfirmedBytes,
+        safeWalBytes: health.safeWalBytes,
+        confirmed: health.confirmed === undefined ? undefined : Lsn.format(health.confirmed),
+        restart: health.restart === undefined ? undefined : Lsn.format(health.restart),
+        walStatus: health.walStatus
+      }))
+      for (const warning of report.warnings) yield* log.warn(warning)
       yield* progress.update((state) => ({ ...state, slot: report }))
     })
   }).pipe(Effect.forkScoped)

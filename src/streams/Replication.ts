@@ -14,9 +14,12 @@ import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
 import { JobControl } from "../layers/JobControl.ts"
+import * as Log from "../layers/Log.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
+
+const log = Log.module("Replication")
 
 /** Done when the job is to begin anew: its tables are others now, or it was told to go on after a table had stopped. */
 export const newBeginning = Effect.gen(function*() {
@@ -43,7 +46,7 @@ const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.D
   yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
   const wanted = { ...settings, tables }
   const job = yield* Setup.apply(wanted, yield* Setup.inspect(wanted, position))
-  yield* Effect.logInfo("replicating", {
+  yield* log.info("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
     tables: job.tables.map((table) => `${table.source.schema}.${table.source.name}`)
@@ -56,7 +59,7 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
   const { report } = yield* JobControl
   const { message, remediation } = error
   yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: false } })
-  yield* Effect.logWarning(message, { code: error.code, retryInMs: afterMs, remediation })
+  yield* log.warn(message, { code: error.code, retryInMs: afterMs, remediation })
   yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), resumed), Deferred.await(stop))
 })
 
@@ -77,7 +80,7 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
     if (Result.isSuccess(result)) {
       if (result.success) return
-      yield* Effect.logInfo("beginning anew from the checkpoint, as told")
+      yield* log.info("beginning anew from the checkpoint, as told")
       continue
     }
     const nowMs = yield* Clock.currentTimeMillis

@@ -4,11 +4,14 @@ import * as Random from "effect/Random"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type { Lsn } from "../domain/Lsn.ts"
-import type * as PostgresPlan from "../domain/PostgresSetup.ts"
-import type * as StarRocksPlan from "../domain/StarRocksSetup.ts"
+import * as PostgresPlan from "../domain/PostgresSetup.ts"
+import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
+import * as Log from "../layers/Log.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
 import * as StarRocksSetup from "../layers/StarRocksSetup.ts"
 import type { Job } from "./Pipeline.ts"
+
+const log = Log.module("Setup")
 
 /** What was found and what is to be done. */
 export interface Plan {
@@ -29,6 +32,10 @@ export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, 
       error._tag === "TransientError" && problem !== undefined ? SetupError.make(problem) : error
     )
   )
+  yield* log.debug("both sides were looked at", () => ({
+    problems: source.problems.length + target.problems.length,
+    steps: [...source.steps.map(PostgresPlan.sql), ...target.steps.map(StarRocksPlan.sql)]
+  }))
   return { source, target }
 })
 
@@ -39,7 +46,7 @@ export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, 
 export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan: Plan) {
   const [first, ...others] = [...plan.source.problems, ...plan.target.problems].map((reason) => SetupError.make(reason))
   if (first !== undefined) {
-    for (const other of others) yield* Effect.logError(other.message, { remediation: other.remediation })
+    for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
     return yield* first
   }
   const ready = yield* PostgresSetup.apply(plan.source)

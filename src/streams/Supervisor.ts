@@ -16,10 +16,13 @@ import type { Failure } from "../domain/errors/Policy.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type { State } from "../domain/Lifecycle.ts"
 import * as JobControl from "../layers/JobControl.ts"
+import * as Log from "../layers/Log.ts"
 import * as SlotRemoval from "../layers/SlotRemoval.ts"
 import * as Unpublish from "../layers/Unpublish.ts"
 import * as Replication from "./Replication.ts"
 import * as Setup from "./Setup.ts"
+
+const log = Log.module("Supervisor")
 
 /** What a person may have mended is looked at again this often. */
 const RECHECK_EVERY = "10 seconds"
@@ -45,8 +48,7 @@ const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Defe
     const { code, message, remediation } = result.failure
     yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: true } })
     // The same failure is said once, not at each look.
-    const log = message === told ? Effect.logDebug : Effect.logError
-    yield* log(message, { code, remediation })
+    yield* message === told ? log.debug(message, () => ({ code })) : log.error(message, { code, remediation })
     told = message
     yield* untilWorthATry(result.failure, drain)
     if (yield* Deferred.isDone(drain)) return
@@ -90,9 +92,7 @@ const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, r
   const { removed } = Reload.changes(before.tables, after.tables)
   if (removed.length === 0) return
   yield* Unpublish.tables(settings.publication, removed).pipe(
-    Effect.catch((error) =>
-      Effect.logWarning("the tables are left out, and stay in the publication", { reason: error.message })
-    )
+    Effect.catch((error) => log.warn("the tables are left out, and stay in the publication", { reason: error.message }))
   )
 })
 
@@ -117,7 +117,7 @@ export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isW
   yield* report({ _tag: "Ended" })
   if (!dropSlot) return
   yield* SlotRemoval.drop(settings.slot)
-  yield* Effect.logInfo("the replication slot is dropped, as told; changes from here on are lost to it", {
+  yield* log.info("the replication slot is dropped, as told; changes from here on are lost to it", {
     slot: settings.slot
   })
 }, Effect.scoped)

@@ -2,6 +2,7 @@
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
+import * as LogLevel from "../LogLevel.ts"
 import type { Lists } from "../TableLists.ts"
 import { type ControlSettings, readControl } from "./ControlSettings.ts"
 import { Reader } from "./Reader.ts"
@@ -58,11 +59,15 @@ export interface Settings {
   readonly bufferBytesMax: number
   readonly retry: RetryLimits
   readonly control: ControlSettings
-  readonly log: { readonly level: LogLevel; readonly format: "json" | "pretty" }
+  readonly log: LogSettings
 }
 
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const
-export type LogLevel = typeof LOG_LEVELS[number]
+/** `modules`: levels of single modules, by `LogModule`; every other one has `level`. */
+export interface LogSettings {
+  readonly level: LogLevel.Threshold
+  readonly modules: ReadonlyMap<string, LogLevel.Threshold>
+  readonly format: "json" | "pretty"
+}
 
 /** More rows than this are never a batch: its bytes are reached long before. */
 export const FLUSH_ROWS_MAX = 10_000_000
@@ -109,6 +114,14 @@ const readLists = (reader: Reader): Lists => {
   }
 }
 
+const readLog = (reader: Reader): LogSettings => {
+  const format = reader.oneOf("logFormat", ["json", "pretty"])
+  const levels = LogLevel.parse(reader.text("logLevel") ?? "")
+  if (Result.isSuccess(levels)) return { level: levels.success.default, modules: levels.success.modules, format }
+  reader.problem("logLevel", levels.failure)
+  return { level: LogLevel.OFF, modules: new Map(), format }
+}
+
 /**
  * Decodes the settings from the environment (flags already laid over it). A failure lists every problem, each with the
  * variable, what is wrong and an example; values of secrets are never in it.
@@ -140,10 +153,7 @@ export const fromEnv = (
   }
   if (retry.maxMs < retry.baseMs) reader.problem("retryMaxMs", "must not be less than RETRY_BASE_MS")
   const control = readControl(reader)
-  const log = {
-    level: reader.oneOf("logLevel", LOG_LEVELS),
-    format: reader.oneOf("logFormat", ["json", "pretty"] as const)
-  }
+  const log = readLog(reader)
   if (reader.problems.length > 0 || source === undefined || sink === undefined) return Result.fail(reader.problems)
   return Result.succeed({ source, slot, publication, tables, lists, sink, flush, bufferBytesMax, retry, control, log })
 }

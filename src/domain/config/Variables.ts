@@ -243,9 +243,10 @@ export const VARIABLES = {
   },
   logLevel: {
     names: ["LOG_LEVEL"],
-    meaning: "least severe level that is logged: trace, debug, info, warn, error",
+    meaning:
+      "least severe level that is logged: trace, debug, info, warn, error, off; and of single modules (docs/logs.md)",
     fallback: "info",
-    example: "debug"
+    example: "info,StreamLoader=debug"
   },
   logFormat: {
     names: ["LOG_FORMAT"],

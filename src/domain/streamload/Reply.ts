@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as Redaction from "./Redaction.ts"
 
 /** A reply that names a status. Counts are absent when a front end refused the load, or none was begun. */
 export interface Readable {
@@ -91,7 +92,7 @@ export const decode = (body: string): Reply => {
 const LabelStates = Schema.Literals(["VISIBLE", "COMMITTED", "PREPARED", "PREPARE", "ABORTED", "UNKNOWN"])
 export type LabelState = typeof LabelStates.Type
 
-/** The front end's answer to `get_load_state`: the state, or why there is none. */
+/** The front end's answer to `get_load_state`: the state, or why there is none (without row values). */
 export type LabelAnswer =
   | { readonly _tag: "Known"; readonly state: LabelState }
   | { readonly _tag: "Unanswered"; readonly why: string }
@@ -111,6 +112,6 @@ export const decodeLabelAnswer = (httpStatus: number, body: string): LabelAnswer
   const refused = decode(body)
   return {
     _tag: "Unanswered",
-    why: refused._tag === "Readable" ? refused.message : "the reply holds no state of a label"
+    why: refused._tag === "Readable" ? Redaction.redact(refused.message) : "the reply holds no state of a label"
   }
 }

@@ -1,6 +1,7 @@
 /** The BE's HTTP port: it takes loads. Whatever happens to a load, the answer is HTTP 200; the body tells. */
 import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
+import * as Log from "../../../Log.ts"
 import type { Storage } from "../catalogue/Storage.ts"
 import type { Faults, TableName } from "../faults/Faults.ts"
 import type { ErrorLogs } from "../load/ErrorLog.ts"
@@ -15,6 +16,8 @@ import * as Admission from "./Admission.ts"
 import { drain, type Exchange, json, reset, send, sendJson, sendReply, server, target } from "./HttpReply.ts"
 import * as RequestBody from "./RequestBody.ts"
 import { credentials } from "./RequestHeaders.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 /** What the back end works with. */
 export interface Needs {
@@ -115,7 +118,7 @@ const streamLoad = (needs: Needs, exchange: Exchange, table: TableName): void =>
         LoadAbandoned: () => Effect.sync(() => reset(exchange))
       }),
       Effect.catchDefect((defect) =>
-        Effect.logError("a load failed unexpectedly", defect).pipe(
+        log.error("a load failed unexpectedly", {}, defect).pipe(
           Effect.andThen(Effect.sync(() => reply(exchange, progress, { status: "Fail", message: "internal error" })))
         )
       ),

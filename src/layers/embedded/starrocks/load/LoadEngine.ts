@@ -6,6 +6,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { randomUUID } from "node:crypto"
+import * as Log from "../../../Log.ts"
 import type { Catalogue } from "../catalogue/Catalogue.ts"
 import type { Session, Storage, StorageError } from "../catalogue/Storage.ts"
 import * as TableOf from "../catalogue/Table.ts"
@@ -22,6 +23,8 @@ import type { Outcome, Progress } from "./LoadReply.ts"
 import * as LoadReply from "./LoadReply.ts"
 import * as Merge from "./Merge.ts"
 import * as Staging from "./Staging.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 /** A load that ends without success; nothing of it is in the table. */
 export class LoadRefused extends Data.TaggedError("LoadRefused")<{ readonly outcome: Outcome }> {}
@@ -289,7 +292,7 @@ export const make = (needs: Needs): LoadEngine => {
     abortFrom("PREPARE", record, progress, reason, () => Effect.void).pipe(
       // The file has never heard of the transaction: the label is free now, and after a restart too.
       Effect.catch((error) =>
-        Effect.logError("the end of a load could not be written", error).pipe(
+        log.error("the end of a load could not be written", {}, error).pipe(
           Effect.andThen(storage.exclusive(Effect.sync(() => aborted("PREPARE", record, reason))))
         )
       ),

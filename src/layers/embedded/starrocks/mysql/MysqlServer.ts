@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
+import * as Log from "../../../Log.ts"
 import type { Faults } from "../faults/Faults.ts"
 import { type Answer, textColumn } from "../sql/ResultSet.ts"
 import * as SqlSession from "../sql/SqlSession.ts"
@@ -15,6 +16,8 @@ import { MysqlWire } from "../wire/MysqlWire.ts"
 import { type Connection, Connections } from "./Connections.ts"
 import * as Login from "./MysqlLogin.ts"
 import { PreparedStatements } from "./PreparedStatements.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 /** What the server works with. */
 export interface Needs {
@@ -59,7 +62,7 @@ const answered = (wire: MysqlWire, effect: Effect.Effect<void, SqlError, Scope.S
   Effect.scoped(effect).pipe(
     Effect.catchTag("SqlError", (error) => wire.fail(error)),
     Effect.catchDefect((defect) =>
-      Effect.logError("a statement failed unexpectedly", defect).pipe(Effect.andThen(wire.fail(internalError)))
+      log.error("a statement failed unexpectedly", {}, defect).pipe(Effect.andThen(wire.fail(internalError)))
     )
   )
 

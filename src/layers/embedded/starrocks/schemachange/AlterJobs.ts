@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as Log from "../../../Log.ts"
 import type { Catalogue, Dependent } from "../catalogue/Catalogue.ts"
 import { schema } from "../catalogue/Catalogue.ts"
 import type { Storage, StorageError } from "../catalogue/Storage.ts"
@@ -13,6 +14,8 @@ import { type AlterTable, alterTable } from "../sql/AlterTable.ts"
 import { detail, notNormal, type SqlError, unknownDatabase, unknownTable } from "../syntax/SqlError.ts"
 import { attempt } from "../syntax/TokenCursor.ts"
 import * as SchemaChange from "./SchemaChange.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 /** A job's state. */
 export type JobState = "PENDING" | "WAITING_TXN" | "RUNNING" | "FINISHED" | "CANCELLED"
@@ -99,9 +102,7 @@ export const make = Effect.fnUntraced(function*(needs: Needs) {
       job.message = message
       job.finishedAtMs = Date.now()
       return save(job).pipe(
-        Effect.catch((error) =>
-          Effect.logError("the outcome of a schema change was not written", { job: job.id, error: error.message })
-        )
+        Effect.catch((error) => log.error("the outcome of a schema change was not written", { job: job.id }, error))
       )
     })
 

@@ -1,9 +1,12 @@
 /** Transactions that are prepared: the FE commits them, rolls them back, or ends them when they wait too long. */
 import * as Effect from "effect/Effect"
+import * as Log from "../../../Log.ts"
 import type { Storage, StorageError } from "../catalogue/Storage.ts"
 import type { LabelRecord } from "../load/Labels.ts"
 import { type LoadEngine, type LoadRefused, refuse, storageRefusal } from "../load/LoadEngine.ts"
 import type { Prepared, PreparedStore } from "./PreparedStore.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 /** A transaction that has to end, and how. */
 export interface Expired {
@@ -62,7 +65,7 @@ export const make = (storage: Storage, engine: LoadEngine, store: PreparedStore)
           ? "timeout by txn manager"
           : undefined
         // Tried again at the next look.
-        const failed = (error: StorageError) => Effect.logError("a prepared transaction could not be ended", error)
+        const failed = (error: StorageError) => log.error("a prepared transaction could not be ended", {}, error)
         return reason === undefined
           ? []
           : [{ record, end: Effect.catchTag(end(found, reason), "StorageError", failed) }]

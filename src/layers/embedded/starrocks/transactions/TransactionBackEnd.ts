@@ -1,5 +1,6 @@
 /** Stream Load transactions on the BE's HTTP port. Every answer is HTTP 200; its Status tells. */
 import * as Effect from "effect/Effect"
+import * as Log from "../../../Log.ts"
 import type { Faults, TableName } from "../faults/Faults.ts"
 import * as Admission from "../http/Admission.ts"
 import { drain, type Exchange, reset, sendReply } from "../http/HttpReply.ts"
@@ -12,6 +13,8 @@ import * as TransactionHeaders from "./TransactionHeaders.ts"
 import * as TransactionReply from "./TransactionReply.ts"
 import { internal, type Operation, operations, refusal, TransactionRefused } from "./TransactionReply.ts"
 import type { Transactions } from "./Transactions.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 /** What the operations work with. */
 export interface Needs {
@@ -111,7 +114,7 @@ export const handle = (needs: Needs, exchange: Exchange, name: string): void => 
         LoadAbandoned: () => Effect.sync(() => reset(exchange))
       }),
       Effect.catchDefect((defect) =>
-        Effect.logError("a transaction failed unexpectedly", defect).pipe(
+        log.error("a transaction failed unexpectedly", {}, defect).pipe(
           Effect.andThen(Effect.sync(() =>
             sendReply(exchange, TransactionReply.refused(label, refusal("INTERNAL_ERROR", "internal error")))
           ))

@@ -1,10 +1,13 @@
 /** Ends transactions that have lived too long, whose database is gone, or that only the FE remembers. */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Log from "../../../Log.ts"
 import type { LabelRecord, Labels } from "../load/Labels.ts"
 import type { LoadEngine } from "../load/LoadEngine.ts"
 import * as OpenTransaction from "./OpenTransaction.ts"
 import type { PreparedTransactions } from "./PreparedTransactions.ts"
+
+const log = Log.module("EmbeddedStarRocks")
 
 type Open = OpenTransaction.OpenTransaction
 
@@ -41,7 +44,7 @@ const apart = (record: LabelRecord, end: Effect.Effect<void>): Effect.Effect<voi
   Effect.catchDefect(
     end,
     (defect) =>
-      Effect.logError("a transaction could not be ended", { label: record.label, database: record.database }, defect)
+      log.error("a transaction could not be ended", { label: record.label, database: record.database }, defect)
   )
 
 /** Makes the cleaner; nothing runs before its `run` does. */

@@ -1,0 +1,217 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { FaultKind } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
+import * as DbmazzProcess from "../support/DbmazzProcess.ts"
+import * as HttpStage from "../support/HttpStage.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { run } from "../support/PostgresServer.ts"
+import * as Replica from "../support/Replica.ts"
+
+const PG_PASSWORD = "pg p@ss/w0rd:%ΣQ7"
+const SR_PASSWORD = "sr-p4ssw0rd-ΩQ8"
+const SR_USER = "loader"
+const TOKEN = "token-4f1c6a9e2b7d8c3f"
+/** No column of the program, no text of StarRocks and no line number looks like these. */
+const NAMES = ["Jane Xylophone Doe", "Zyx\"Quote'Vex", "línea\nfeedQux", "{\"card\":\"4111-1111\"}"]
+const NUMBER = 770_012_345
+
+const SECRETS = [
+  PG_PASSWORD,
+  encodeURIComponent(PG_PASSWORD),
+  "w0rd",
+  SR_PASSWORD,
+  encodeURIComponent(SR_PASSWORD),
+  TOKEN,
+  ...[`${SR_USER}:${SR_PASSWORD}`, `replicator:${PG_PASSWORD}`, PG_PASSWORD, SR_PASSWORD, TOKEN].map((text) =>
+    Buffer.from(text).toString("base64").replace(/.{0,3}=*$/, "")
+  )
+]
+/** Parts of the rows' values, so that half a value is found too. */
+const VALUES = ["Xylophone", "Doe", "Zyx", "Vex", "línea", "feedQux", "card", "4111", String(NUMBER)]
+
+const assertClean = (job: DbmazzProcess.DbmazzProcess): void => {
+  const said = job.log() + job.output()
+  for (const secret of [...SECRETS, ...VALUES]) assert.notInclude(said, secret)
+}
+
+const lines = (job: DbmazzProcess.DbmazzProcess): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  job.log().split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line))
+
+/** A replication with a login of its own on both sides, every line of the log on. */
+const world = Effect.gen(function*() {
+  const replica = yield* Replica.start
+  const role = yield* PostgresServer.freshRole(replica.source, "superuser")
+  yield* run(replica.source, `alter role ${role.user} password '${PG_PASSWORD}'`)
+  yield* replica.query(`CREATE USER '${SR_USER}'@'%' IDENTIFIED BY '${SR_PASSWORD}'`)
+  yield* replica.query(`GRANT ALL ON ALL TABLES IN ALL DATABASES TO '${SR_USER}'@'%'`)
+  yield* run(replica.source, "create table notes (id bigint primary key, name text, card integer)")
+  yield* replica.query(
+    `CREATE TABLE ${replica.sink.database}.notes (id BIGINT NOT NULL, name VARCHAR(5) NULL, card INT NULL)
+     PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
+  )
+  const source = { ...replica.source, user: role.user, password: Redacted.make(PG_PASSWORD) }
+  const environment = (extra: Readonly<Record<string, string>> = {}) =>
+    DbmazzProcess.jobEnvironment(source, replica.sink, {
+      TABLES: "items",
+      SLOT_NAME: replica.slot,
+      STARROCKS_USER: SR_USER,
+      STARROCKS_PASS: SR_PASSWORD,
+      CONTROL_TOKEN: TOKEN,
+      LOG_LEVEL: "trace",
+      RETRY_BASE_MS: "20",
+      RETRY_MAX_MS: "200",
+      ...extra
+    })
+  return { replica, source, environment }
+})
+
+const insert = (replica: Replica.Replica, table: string, extra = "") =>
+  Effect.forEach(
+    NAMES,
+    (name, index) =>
+      run(replica.source, `insert into ${table} values ($1, $2${extra})`, [NUMBER + index * 1_000_000_000, name])
+  )
+
+const FAULTS: ReadonlyArray<FaultKind> = ["fe-error", "be-reset", "reset-after-commit", "status-unknown", "be-shutdown"]
+
+layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds" })(
+  "A whole run, logged down to the last detail, holds no password, no token and no value of a row",
+  (it) => {
+    for (const format of ["json", "pretty"] as const) {
+      it.effect(`when both sides fail and come back, and a password changes, as ${format}`, () =>
+        Effect.gen(function*() {
+          const { server } = yield* PostgresServer.PostgresServer
+          const { environment, replica } = yield* world
+          const { faults } = replica.endpoint
+          const job = yield* DbmazzProcess.start(["run"], environment({ LOG_FORMAT: format, TABLES: "items,notes" }))
+          yield* job.logged(format === "json" ? "\"replicating\"" : ": replicating ")
+          yield* insert(replica, "items")
+          yield* replica.caughtUp
+          for (const kind of FAULTS) {
+            faults.on(kind, { count: 2 })
+            yield* run(replica.source, "update items set name = name || 'Vex'")
+            yield* replica.caughtUp
+            assert.isAbove(faults.hits(kind), 0, kind)
+          }
+          faults.off()
+          yield* Effect.orDie(server.restart)
+          yield* run(replica.source, "update items set name = name || 'Doe'")
+          yield* replica.caughtUp
+          yield* insert(replica, "notes", ", 4111")
+          yield* job.logged("the table is stopped")
+          yield* replica.query(`ALTER USER '${SR_USER}'@'%' IDENTIFIED BY 'another'`)
+          yield* run(replica.source, "update items set name = name || 'Zyx'")
+          assert.strictEqual(yield* job.exit, 1)
+          for (
+            const seen of [
+              "load acknowledged",
+              "batch loaded",
+              "checkpoint stored",
+              "redirected",
+              "will be sent again",
+              "retryInMs",
+              "SR_REJECTED_ROWS",
+              "SR_ACCESS_DENIED",
+              "replication connection stands"
+            ]
+          ) assert.include(job.log(), seen)
+          assertClean(job)
+          if (format === "pretty") return
+          for (const line of lines(job)) {
+            for (const member of ["timestamp", "level", "module", "message"]) assert.isString(line[member])
+          }
+          assert.deepInclude(lines(job).find(({ message }) => message === "load acknowledged"), {
+            level: "debug",
+            module: "StreamLoader",
+            table: "shop.items",
+            attempts: 1
+          })
+        }))
+    }
+
+    it.effect("when nobody can be reached, or nobody lets us in", () =>
+      Effect.gen(function*() {
+        const { environment, replica, source } = yield* world
+        const dead = String(yield* HttpStage.deadPort)
+        const reached = environment()["DATABASE_URL"] ?? ""
+        const away = [
+          [{ DATABASE_URL: reached.replace(`:${source.port}/`, `:${dead}/`) }, "PG_UNREACHABLE"],
+          [{ STARROCKS_URL: `http://127.0.0.1:${dead}` }, "SR_UNREACHABLE"],
+          [{ STARROCKS_PORT: dead }, "SR_UNREACHABLE"]
+        ] as const
+        for (const [wrong, code] of away) {
+          const job = yield* DbmazzProcess.start(["run"], environment(wrong))
+          yield* job.logged(code)
+          yield* job.kill("SIGTERM")
+          yield* job.exit
+          assertClean(job)
+        }
+        yield* run(replica.source, `alter role ${source.user} password 'another'`)
+        const refusedHere = yield* DbmazzProcess.start(["run"], environment())
+        assert.strictEqual(yield* refusedHere.exit, 78)
+        assert.include(refusedHere.log(), "PostgreSQL connection failed")
+        assertClean(refusedHere)
+        yield* run(replica.source, `alter role ${source.user} password '${PG_PASSWORD}'`)
+        yield* replica.query(`ALTER USER '${SR_USER}'@'%' IDENTIFIED BY 'another'`)
+        const refusedThere = yield* DbmazzProcess.start(["run"], environment())
+        assert.strictEqual(yield* refusedThere.exit, 78)
+        assert.include(refusedThere.log(), "StarRocks connection failed")
+        assertClean(refusedThere)
+        const misread = yield* DbmazzProcess.start(
+          ["run"],
+          environment({
+            DATABASE_URL: reached.replace("postgres:", "mysql:"),
+            STARROCKS_URL: `http://${SR_USER}:${encodeURIComponent(SR_PASSWORD)}@127.0.0.1:1`,
+            CONTROL_HOST: "0.0.0.0"
+          })
+        )
+        assert.strictEqual(yield* misread.exit, 78)
+        assert.include(misread.log(), "must not hold a user or password")
+        assertClean(misread)
+      }))
+
+    it.effect("when a sink repeats in its messages what it was sent", () =>
+      Effect.gen(function*() {
+        const { environment, replica } = yield* world
+        const texts: ReadonlyArray<(turn: HttpStage.Turn) => string> = [
+          (turn) => `odd ${turn.body.toString("utf8")}`,
+          (turn) => `parse error. Row: ${turn.body.toString("utf8")}`,
+          () => `cannot cast '${NAMES[0]}' to INT, near "${NAMES[0]}`,
+          (turn) => `authorization ${String(turn.headers.authorization)} is not known here`
+        ]
+        let loads = 0
+        const stage = yield* HttpStage.start((turn) => {
+          if (turn.method !== "PUT") {
+            const state = turn.path.includes("get_load_state")
+            return turn.reply(state ? { status: "FAILED", msg: `asked by '${NAMES[0]}'` } : {})
+          }
+          if (!turn.path.includes("again")) {
+            return turn.redirect(
+              `http://${SR_USER}:${encodeURIComponent(SR_PASSWORD)}@${stage.host}:${stage.port}/again`
+            )
+          }
+          turn.read(() => {
+            const text = texts[loads % texts.length]
+            loads += 1
+            if (loads === 3) turn.reset()
+            else turn.reply({ Status: "Fail", Message: text?.(turn) })
+          })
+        })
+        yield* DbmazzProcess.start(["run"], environment()).pipe(
+          Effect.flatMap((first) => Effect.andThen(first.logged("\"replicating\""), first.kill("SIGKILL"))),
+          Effect.scoped
+        )
+        const job = yield* DbmazzProcess.start(["run"], environment({ STARROCKS_URL: stage.url }))
+        yield* job.logged("\"replicating\"")
+        yield* insert(replica, "items")
+        assert.strictEqual(yield* job.exit, 1)
+        assert.include(job.log(), "SR_REJECTED_LOAD")
+        assert.include(job.log(), "SR_LABEL_UNSETTLED")
+        const redirected = lines(job).find(({ message }) => message === "redirected")
+        assert.deepInclude(redirected, { to: `${stage.host}:${stage.port}`, redirects: 1 })
+        assert.isAbove(loads, texts.length)
+        assertClean(job)
+      }))
+  }
+)
