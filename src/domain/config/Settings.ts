@@ -1,11 +1,14 @@
-/** The configuration of one replication job, decoded once from the environment and passed on as a value. */
+/** The configuration of one replication job, decoded once from flags, environment and file, and passed on as a value. */
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import { type ControlSettings, readControl } from "./ControlSettings.ts"
-import { Reader } from "./Reader.ts"
+import * as LogLevels from "./LogLevels.ts"
+import { type Input, Reader } from "./Reader.ts"
 import { readSink } from "./SinkUrl.ts"
 import { readSource } from "./SourceUrl.ts"
+import type { Environment } from "./Substitution.ts"
+import { readTelemetry, type TelemetrySettings } from "./TelemetrySettings.ts"
 
 /** How to reach PostgreSQL. `tls` undefined: plain TCP. */
 export interface PgAddress {
@@ -47,20 +50,34 @@ export interface Settings {
   readonly slot: string
   readonly publication: string
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  /** The same tables, in the same order, as the person spelled them. */
+  readonly tableNames: ReadonlyArray<string>
+  readonly lists: FilterLists
   readonly sink: SrAddress
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
   readonly retry: RetryLimits
   readonly control: ControlSettings
-  readonly log: { readonly level: LogLevel; readonly format: "json" | "pretty" }
+  readonly log: LogSettings
+  readonly telemetry: TelemetrySettings
 }
 
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const
-export type LogLevel = typeof LOG_LEVELS[number]
+/** What is left out, as patterns nobody has parsed yet. */
+export interface FilterLists {
+  readonly tablesExclude: ReadonlyArray<string>
+  readonly columnsInclude: ReadonlyArray<string>
+  readonly columnsExclude: ReadonlyArray<string>
+}
 
-/** Frames are kept in slabs, a few of which must fit. */
-const BUFFER_BYTES_MIN = 1024 * 1024
+export interface LogSettings {
+  readonly level: LogLevel
+  /** By the name of the module's file; for the others `level` holds. */
+  readonly modules: ReadonlyMap<string, LogLevel>
+  readonly format: "json" | "pretty"
+}
+export type LogLevel = LogLevels.LogLevel
+
 /** One batch must fit the buffer twice: one is loaded while the next is read. */
 const BUFFER_BATCHES_MIN = 2
 
@@ -78,51 +95,93 @@ const refuseUnsupported = (reader: Reader): void => {
   }
 }
 
-const readTables = (reader: Reader): ReadonlyArray<Identifier.QualifiedName> => {
+/** By the name a person knows a table under, in their order; of two spellings of one table the first. */
+const readTables = (reader: Reader): ReadonlyMap<string, Identifier.QualifiedName> => {
+  const entries = reader.list("tables")
   const tables = new Map<string, Identifier.QualifiedName>()
-  for (const entry of Identifier.splitList(reader.text("tables") ?? "")) {
+  const seen = new Set<string>()
+  for (const entry of entries) {
     const table = Identifier.parseTable(entry)
     if (table === undefined) reader.problem("tables", `'${entry}' is not a table name`)
-    else tables.set(Identifier.show(table), table)
+    else if (!seen.has(Identifier.quotePgTable(table))) tables.set(entry, table)
+    if (table !== undefined) seen.add(Identifier.quotePgTable(table))
   }
-  if (tables.size === 0) reader.problem("tables", "names no table")
-  return [...tables.values()]
+  if (entries.length === 0 && reader.sound("tables")) reader.problem("tables", "names no table")
+  return tables
+}
+
+const readFlush = (reader: Reader): FlushLimits => ({
+  rows: reader.integer("flushRows"),
+  bytes: reader.integer("flushBytes"),
+  everyMs: reader.integer("flushEveryMs")
+})
+
+const readBuffer = (reader: Reader, flush: FlushLimits): number => {
+  const bytes = reader.integer("bufferBytesMax")
+  if (reader.sound("bufferBytesMax", "flushBytes") && bytes < flush.bytes * BUFFER_BATCHES_MIN) {
+    reader.problem("bufferBytesMax", `must be at least ${BUFFER_BATCHES_MIN} times FLUSH_BYTES (${flush.bytes})`)
+  }
+  return bytes
+}
+
+const readRetry = (reader: Reader): RetryLimits => {
+  const retry: RetryLimits = {
+    baseMs: reader.integer("retryBaseMs"),
+    maxMs: reader.integer("retryMaxMs"),
+    maxElapsedMs: reader.integer("retryMaxElapsedMs")
+  }
+  if (reader.sound("retryBaseMs", "retryMaxMs") && retry.maxMs < retry.baseMs) {
+    reader.problem("retryMaxMs", "must not be less than RETRY_BASE_MS")
+  }
+  return retry
+}
+
+const readLog = (reader: Reader): LogSettings => {
+  const levels = LogLevels.parse(reader.text("logLevel") ?? LogLevels.DEFAULT.level)
+  if (levels === undefined) reader.problem("logLevel", LogLevels.RULE)
+  return { ...levels ?? LogLevels.DEFAULT, format: reader.choice("logFormat") }
 }
 
 /**
- * Decodes the settings from the environment (flags already laid over it). A failure lists every problem, each with the
- * variable, what is wrong and an example; values of secrets are never in it.
+ * Decodes the settings. A failure lists every problem, each with the flag, the variable or the place in the file, what is
+ * wrong and an example; values of secrets are never in it.
  */
-export const fromEnv = (
-  env: Readonly<Record<string, string | undefined>>
-): Result.Result<Settings, ReadonlyArray<string>> => {
-  const reader = new Reader(env)
+export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<string>> => {
+  const reader = new Reader(input)
   refuseUnsupported(reader)
   const source = readSource(reader)
-  const slot = reader.name("slot", /^[a-z0-9_]+$/, "may hold only lower-case letters, digits and _ (at most 63)")
-  const publication = reader.name("publication", /^[^\0]+$/, "must be a name of at most 63 bytes")
+  const slot = reader.text("slot") ?? ""
+  const publication = reader.text("publication") ?? ""
   const tables = readTables(reader)
+  const lists: FilterLists = {
+    tablesExclude: reader.list("tablesExclude"),
+    columnsInclude: reader.list("columnsInclude"),
+    columnsExclude: reader.list("columnsExclude")
+  }
   const sink = readSink(reader)
-  const flush: FlushLimits = {
-    rows: reader.integer("flushRows", 1, 10_000_000),
-    bytes: reader.integer("flushBytes", 1024, 1024 ** 3),
-    everyMs: reader.integer("flushEveryMs", 1, 3_600_000)
-  }
-  const bufferBytesMax = reader.integer("bufferBytesMax", BUFFER_BYTES_MIN, 1024 ** 4)
-  if (bufferBytesMax < flush.bytes * BUFFER_BATCHES_MIN) {
-    reader.problem("bufferBytesMax", `must be at least ${BUFFER_BATCHES_MIN} times FLUSH_BYTES (${flush.bytes})`)
-  }
-  const retry: RetryLimits = {
-    baseMs: reader.integer("retryBaseMs", 1, 60_000),
-    maxMs: reader.integer("retryMaxMs", 1, 3_600_000),
-    maxElapsedMs: reader.integer("retryMaxElapsedMs", 0, 604_800_000)
-  }
-  if (retry.maxMs < retry.baseMs) reader.problem("retryMaxMs", "must not be less than RETRY_BASE_MS")
+  const flush = readFlush(reader)
+  const bufferBytesMax = readBuffer(reader, flush)
+  const retry = readRetry(reader)
   const control = readControl(reader)
-  const log = {
-    level: reader.oneOf("logLevel", LOG_LEVELS),
-    format: reader.oneOf("logFormat", ["json", "pretty"] as const)
-  }
+  const log = readLog(reader)
+  const telemetry = readTelemetry(reader)
   if (reader.problems.length > 0 || source === undefined || sink === undefined) return Result.fail(reader.problems)
-  return Result.succeed({ source, slot, publication, tables, sink, flush, bufferBytesMax, retry, control, log })
+  return Result.succeed({
+    source,
+    slot,
+    publication,
+    tables: [...tables.values()],
+    tableNames: [...tables.keys()],
+    lists,
+    sink,
+    flush,
+    bufferBytesMax,
+    retry,
+    control,
+    log,
+    telemetry
+  })
 }
+
+/** Decodes the settings from the environment alone. */
+export const fromEnv = (env: Environment): Result.Result<Settings, ReadonlyArray<string>> => decode({ env })
