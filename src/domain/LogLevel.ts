@@ -23,7 +23,12 @@ const DEFAULT = "default"
 
 const FALLBACK: Threshold = "info"
 
-const THRESHOLDS: ReadonlyArray<Threshold> = [...LEVELS, OFF]
+export const THRESHOLDS: ReadonlyArray<Threshold> = [...LEVELS, OFF]
+
+const WORD = [...THRESHOLDS, "warning"].join("|").replaceAll(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`)
+const ENTRY = `\\s*(?:[A-Za-z]\\w*\\s*=\\s*)?(?:${WORD})\\s*`
+/** The form of what `parse` reads, for editors; the modules' names are not in it. */
+export const PATTERN = `^${ENTRY}(?:,${ENTRY})*$`
 
 /** What is written so, in whatever case; `warning` is `warn` too. */
 const find = (name: string): Threshold | undefined => {

@@ -8,13 +8,13 @@ import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { FlushLimits, Settings } from "../domain/config/Settings.ts"
 import * as Reload from "../domain/control/Reload.ts"
-import * as Identifier from "../domain/Identifier.ts"
+import type * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
 
 /** The part of the configuration that can be changed while the job runs. */
 export interface LiveSettings {
   readonly flush: FlushLimits
-  readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  readonly tables: ReadonlyArray<Identifier.TableEntry>
   /** The tables as they were spelled, for people. */
   readonly names: ReadonlyArray<string>
 }
@@ -55,7 +55,7 @@ export class JobControl extends Context.Service<JobControl, {
         const live = yield* SubscriptionRef.make<LiveSettings>({
           flush: settings.flush,
           tables: settings.tables,
-          names: settings.tables.map(Identifier.show)
+          names: settings.tableNames
         })
         const reloads = yield* Queue.bounded<ReloadRequest>(REQUESTS_MAX)
 
@@ -82,26 +82,21 @@ export class JobControl extends Context.Service<JobControl, {
             const reload = Reload.parse(request)
             if (Result.isFailure(reload)) return Reload.refused(reload.failure)
             if (reload.success.tables !== undefined) return yield* looked(reload.success)
-            return yield* SubscriptionRef.modify(live, (current) => apply(current, reload.success))
+            yield* SubscriptionRef.update(live, (current) => apply(current, reload.success))
+            return Reload.done(reload.success, Reload.UNCHANGED)
           })
         }
       })
     )
 }
 
-/** The change made, and what its sender is told. */
-export const apply = (
-  current: LiveSettings,
-  reload: Reload.Reload
-): readonly [Lifecycle.Answer, LiveSettings] => [
-  Reload.done(reload, current.tables),
-  {
-    flush: {
-      ...current.flush,
-      rows: reload.rows ?? current.flush.rows,
-      everyMs: reload.everyMs ?? current.flush.everyMs
-    },
-    tables: reload.tables?.wanted ?? current.tables,
-    names: reload.tables?.names ?? current.names
-  }
-]
+/** The change made. */
+export const apply = (current: LiveSettings, reload: Reload.Reload): LiveSettings => ({
+  flush: {
+    ...current.flush,
+    rows: reload.rows ?? current.flush.rows,
+    everyMs: reload.everyMs ?? current.flush.everyMs
+  },
+  tables: reload.tables?.wanted ?? current.tables,
+  names: reload.tables?.names ?? current.names
+})

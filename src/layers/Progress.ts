@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Trouble } from "../domain/control/Health.ts"
+import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Report } from "./SlotHealth.ts"
@@ -24,6 +25,8 @@ export interface Observation {
 }
 
 export interface ProgressState {
+  /** The source tables of the last pipeline, patterns resolved; empty before the first. */
+  readonly tables: ReadonlyArray<QualifiedName>
   /** Row changes that StarRocks has acknowledged since the program started. */
   readonly rows: number
   readonly batches: number
@@ -46,6 +49,7 @@ export interface ProgressState {
 }
 
 const INITIAL: ProgressState = {
+  tables: [],
   rows: 0,
   batches: 0,
   position: undefined,

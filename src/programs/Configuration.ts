@@ -1,48 +1,79 @@
-/** Settings for the commands that work on a job: the environment, with the flags laid over it. */
+/** Settings for the commands that work on a job: the file, the environment laid over it, the flags over both. */
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
+import * as ConfigFile from "../domain/config/ConfigFile.ts"
 import * as Settings from "../domain/config/Settings.ts"
-import { type Variable, type VariableKey, VARIABLES } from "../domain/config/Variables.ts"
+import type { Environment } from "../domain/config/Substitution.ts"
+import { describeType, flagName, type Variable } from "../domain/config/Variable.ts"
+import { ENTRIES, type VariableKey } from "../domain/config/Variables.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
+import * as BoundedFile from "./BoundedFile.ts"
+import * as SecretFiles from "./SecretFiles.ts"
 
-const kebab = (key: string): string => key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+const FILE_VARIABLE = "DBMAZZ_CONFIG"
+/** Thousands of tables fit; a larger file is another one. */
+const FILE_BYTES_MAX = 256 * 1024
 
-const keys = Object.keys(VARIABLES).filter((key): key is VariableKey => key in VARIABLES)
+const describeDefault = ({ fallback }: Variable): string =>
+  fallback === undefined ? "; required" : fallback === "" ? "" : `; default ${fallback}`
 
 const describe = (variable: Variable): string =>
   [
     variable.meaning,
     variable.unit === undefined ? "" : ` (${variable.unit})`,
-    variable.fallback === undefined ? "; required" : variable.fallback === "" ? "" : `; default ${variable.fallback}`,
-    `; from ${variable.names.join(" or ")}`
+    variable.type.kind === "integer" ? `; ${describeType(variable.type)}` : "",
+    describeDefault(variable),
+    `; from ${variable.names.join(" or ")}, in the file ${variable.path}`,
+    variable.secret === true
+      ? `; a flag is seen in the list of processes: rather set ${variable.names[0]}_FILE to a file that holds the value`
+      : ""
   ].join("")
 
-/** One flag a variable; a flag that is given wins over the environment. `--log-level` every command has already. */
-export const flags = Object.fromEntries(
-  keys.filter((key) => key !== "logLevel").map((
-    key
-  ) => [key, Flag.String(kebab(key)).pipe(Flag.optional, Flag.withDescription(describe(VARIABLES[key])))])
-)
+const flag = (name: string, description: string) =>
+  Flag.String(name.slice("--".length)).pipe(Flag.optional, Flag.withDescription(description))
 
-/** What the flags gave, by variable. */
+/**
+ * `--config`, and one flag a setting; a flag that is given wins over environment and file. `--log-level` every command
+ * has already.
+ */
+export const flags = Object.fromEntries([
+  [
+    "config",
+    flag("--config", `YAML file with settings; from ${FILE_VARIABLE}; docs/dbmazz.example.yaml shows all of them`)
+  ] as const,
+  ...ENTRIES.filter(([key]) => key !== "logLevel").map(([key, variable]) =>
+    [key, flag(flagName(key), describe(variable))] as const
+  )
+])
+
+/** What the flags gave, by setting; and under `config` the file. */
 export type FlagValues = Readonly<Record<string, Option.Option<string>>>
 
+const readFile = Effect.fnUntraced(function*(name: string, env: Environment) {
+  return yield* BoundedFile.read(name, FILE_BYTES_MAX).pipe(
+    Effect.match({
+      onSuccess: (text) => ConfigFile.decode(name, text, env),
+      onFailure: (why) =>
+        ConfigFile.unreadable(name, [`${name}: ${why}; --config or ${FILE_VARIABLE} names the configuration file`])
+    })
+  )
+})
+
 /** Decodes the settings; a failure is one `SetupError` that lists every problem. */
-export const settings = (
+export const settings: (
   values: FlagValues,
-  environment: Readonly<Record<string, string | undefined>>
-): Effect.Effect<Settings.Settings, SetupError.SetupError> => {
-  const env: Record<string, string | undefined> = { ...environment }
-  for (const key of keys) {
+  environment: Environment
+) => Effect.Effect<Settings.Settings, SetupError.SetupError> = Effect.fnUntraced(function*(values, environment) {
+  const given: Partial<Record<VariableKey, string>> = {}
+  for (const [key] of ENTRIES) {
     const value = values[key]
-    if (value === undefined || Option.isNone(value)) continue
-    for (const name of VARIABLES[key].names) delete env[name]
-    env[VARIABLES[key].names[0]] = value.value
+    if (value !== undefined && Option.isSome(value)) given[key] = value.value
   }
-  return Result.match(Settings.fromEnv(env), {
-    onSuccess: Effect.succeed,
-    onFailure: (problems) => Effect.fail(SetupError.make({ _tag: "ConfigurationInvalid", problems }))
-  })
-}
+  const { env, faults } = yield* SecretFiles.resolve(environment, (key) => given[key] !== undefined)
+  const name = Option.getOrUndefined(values["config"] ?? Option.none()) ?? env[FILE_VARIABLE] ?? ""
+  const file = name === "" ? undefined : yield* readFile(name, env)
+  return yield* Effect.fromResult(Settings.decode({ env, flags: given, file, faults })).pipe(
+    Effect.mapError((problems) => SetupError.make({ _tag: "ConfigurationInvalid", problems }))
+  )
+})

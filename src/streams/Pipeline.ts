@@ -67,7 +67,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     oldest: tally.oldest
   }))
   yield* Effect.acquireRelease(
-    progress.update((state) => ({ ...state, position: job.start, stopped: [], observe })),
+    progress.update((state) => ({
+      ...state,
+      tables: job.tables.map(({ source }) => source),
+      position: job.start,
+      stopped: [],
+      observe
+    })),
     () => progress.update((state) => ({ ...state, observe: undefined }))
   )
   yield* control.report({ _tag: "Replicating" })

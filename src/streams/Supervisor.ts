@@ -17,6 +17,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import type { State } from "../domain/Lifecycle.ts"
 import * as JobControl from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
+import { Progress } from "../layers/Progress.ts"
 import * as SlotRemoval from "../layers/SlotRemoval.ts"
 import * as Unpublish from "../layers/Unpublish.ts"
 import * as Replication from "./Replication.ts"
@@ -84,12 +85,15 @@ const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, r
   const wanted = reload.tables ?? { wanted: before.tables, names: before.names }
   const problem = yield* problemWith(settings, wanted)
   if (problem !== undefined) return yield* Deferred.succeed(reply, Reload.refused(problem))
-  const [answer, after] = JobControl.apply(before, reload)
+  const progress = yield* Progress
+  const { tables: had } = yield* progress.get
   const begun = yield* Effect.forkChild(nextBeginning, { startImmediately: true })
-  yield* SubscriptionRef.set(live, after)
+  yield* SubscriptionRef.set(live, JobControl.apply(before, reload))
   const failure = yield* Fiber.join(begun)
-  yield* Deferred.succeed(reply, failure === undefined ? answer : Reload.failedAfter(failure.message))
-  const { removed } = Reload.changes(before.tables, after.tables)
+  if (failure !== undefined) return yield* Deferred.succeed(reply, Reload.failedAfter(failure.message))
+  const changes = Reload.changes(had, (yield* progress.get).tables)
+  yield* Deferred.succeed(reply, Reload.done(reload, changes))
+  const { removed } = changes
   if (removed.length === 0) return
   yield* Unpublish.tables(settings.publication, removed).pipe(
     Effect.catch((error) => log.warn("the tables are left out, and stay in the publication", { reason: error.message }))

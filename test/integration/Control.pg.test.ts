@@ -155,7 +155,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
         const refused = yield* client.ReloadConfig({ ...KEEP, tables: ["items", "nowhere"] })
         assert.isFalse(refused.success)
         assert.include(refused.message, "Table 'public.nowhere' not found in PostgreSQL")
-        assert.deepStrictEqual((yield* client.GetStatus()).tables, ["public.items"])
+        assert.deepStrictEqual((yield* client.GetStatus()).tables, ["items"])
         const answer = yield* client.ReloadConfig({ ...KEEP, flush_size: 50n })
         assert.deepStrictEqual({ ...answer }, { success: true, message: "Configuration reloaded: flush_size=50" })
         yield* run(replica.source, "insert into items select n, 'x' from generate_series(1, 500) n")

@@ -1,6 +1,6 @@
 /** Where the control plane listens, and whom it obeys. */
 import * as Redacted from "effect/Redacted"
-import { PORT_MAX, type Reader } from "./Reader.ts"
+import type { Reader } from "./Reader.ts"
 
 /** Files in PEM form. With `ca` only clients whose certificate it has signed are heard. */
 export interface ControlTls {
@@ -31,6 +31,7 @@ const readTls = (reader: Reader): ControlTls | undefined => {
   const key = reader.text("controlTlsKey") ?? ""
   const ca = reader.text("controlTlsCa") ?? ""
   if (cert === "" && key === "" && ca === "") return undefined
+  if (!reader.sound("controlTlsCert", "controlTlsKey", "controlTlsCa")) return undefined
   if (cert === "") reader.problem("controlTlsCert", "must be set when the key or the CA is")
   if (key === "") reader.problem("controlTlsKey", "must be set when the certificate or the CA is")
   return { cert, key, ca: ca === "" ? undefined : ca }
@@ -42,11 +43,14 @@ export const readControl = (reader: Reader): ControlSettings => {
   const token = reader.text("controlToken") ?? ""
   const control: ControlSettings = {
     host,
-    grpcPort: reader.integer("grpcPort", 0, PORT_MAX),
-    httpPort: reader.integer("httpPort", 0, PORT_MAX),
+    grpcPort: reader.integer("grpcPort"),
+    httpPort: reader.integer("httpPort"),
     token: token === "" ? undefined : Redacted.make(token),
     tls: readTls(reader),
     insecure: reader.flag("controlInsecure")
+  }
+  if (!reader.sound("controlHost", "controlToken", "controlTlsCa", "controlInsecure", "grpcPort", "httpPort")) {
+    return control
   }
   const isGuarded = control.token !== undefined || control.tls?.ca !== undefined || control.insecure
   if (!isLoopback(host) && !isGuarded && (control.grpcPort > 0 || control.httpPort > 0)) {

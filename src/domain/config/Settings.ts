@@ -1,13 +1,15 @@
-/** The configuration of one replication job, decoded once from the environment and passed on as a value. */
+/** The configuration of one replication job, decoded once from flags, environment and file, and passed on as a value. */
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { Lists } from "../TableLists.ts"
 import { type ControlSettings, readControl } from "./ControlSettings.ts"
-import { Reader } from "./Reader.ts"
+import { type Input, Reader } from "./Reader.ts"
 import { readSink } from "./SinkUrl.ts"
 import { readSource } from "./SourceUrl.ts"
+import type { Environment } from "./Substitution.ts"
+import { readTelemetry, type TelemetrySettings } from "./TelemetrySettings.ts"
 import type { SinkTls, SourceTls } from "./Tls.ts"
 
 /** How to reach PostgreSQL. `tls` undefined: plain TCP. */
@@ -52,6 +54,8 @@ export interface Settings {
   readonly slot: string
   readonly publication: string
   readonly tables: ReadonlyArray<Identifier.TableEntry>
+  /** The same tables, in the same order, as the person spelled them. */
+  readonly tableNames: ReadonlyArray<string>
   readonly lists: Lists
   readonly sink: SrAddress
   readonly flush: FlushLimits
@@ -60,6 +64,7 @@ export interface Settings {
   readonly retry: RetryLimits
   readonly control: ControlSettings
   readonly log: LogSettings
+  readonly telemetry: TelemetrySettings
 }
 
 /** `modules`: levels of single modules, by `LogModule`; every other one has `level`. */
@@ -69,12 +74,6 @@ export interface LogSettings {
   readonly format: "json" | "pretty"
 }
 
-/** More rows than this are never a batch: its bytes are reached long before. */
-export const FLUSH_ROWS_MAX = 10_000_000
-/** Nobody waits longer than an hour for rows that have arrived, in ms. */
-export const FLUSH_MS_MAX = 3_600_000
-/** Frames are kept in slabs, a few of which must fit. */
-const BUFFER_BYTES_MIN = 1024 * 1024
 /** One batch must fit the buffer twice: one is loaded while the next is read. */
 const BUFFER_BATCHES_MIN = 2
 
@@ -92,30 +91,50 @@ const refuseUnsupported = (reader: Reader): void => {
   }
 }
 
-const readTables = (reader: Reader): ReadonlyArray<Identifier.TableEntry> => {
+/** By the name a person knows a table under, in their order; of two spellings of one table the first. */
+const readTables = (reader: Reader): ReadonlyMap<string, Identifier.TableEntry> => {
+  const entries = reader.list("tables")
   const tables = new Map<string, Identifier.TableEntry>()
-  for (const entry of Identifier.splitList(reader.text("tables") ?? "")) {
+  const seen = new Set<string>()
+  for (const entry of entries) {
     const table = Identifier.parseTable(entry)
     if (table === undefined) reader.problem("tables", `'${entry}' is not a table name`)
     // A quoted name may look like a pattern.
-    else tables.set(JSON.stringify(table), table)
+    else if (!seen.has(JSON.stringify(table))) tables.set(entry, table)
+    if (table !== undefined) seen.add(JSON.stringify(table))
   }
-  if (tables.size === 0) reader.problem("tables", "names no table")
-  return [...tables.values()]
+  if (entries.length === 0 && reader.sound("tables")) reader.problem("tables", "names no table")
+  return tables
 }
 
-const readLists = (reader: Reader): Lists => {
-  const list = (key: "tablesExclude" | "columnsInclude" | "columnsExclude"): ReadonlyArray<string> =>
-    Identifier.splitList(reader.text(key) ?? "")
-  return {
-    tablesExclude: list("tablesExclude"),
-    columnsInclude: list("columnsInclude"),
-    columnsExclude: list("columnsExclude")
+const readFlush = (reader: Reader): FlushLimits => ({
+  rows: reader.integer("flushRows"),
+  bytes: reader.integer("flushBytes"),
+  everyMs: reader.integer("flushEveryMs")
+})
+
+const readBuffer = (reader: Reader, flush: FlushLimits): number => {
+  const bytes = reader.integer("bufferBytesMax")
+  if (reader.sound("bufferBytesMax", "flushBytes") && bytes < flush.bytes * BUFFER_BATCHES_MIN) {
+    reader.problem("bufferBytesMax", `must be at least ${BUFFER_BATCHES_MIN} times FLUSH_BYTES (${flush.bytes})`)
   }
+  return bytes
+}
+
+const readRetry = (reader: Reader): RetryLimits => {
+  const retry: RetryLimits = {
+    baseMs: reader.integer("retryBaseMs"),
+    maxMs: reader.integer("retryMaxMs"),
+    maxElapsedMs: reader.integer("retryMaxElapsedMs")
+  }
+  if (reader.sound("retryBaseMs", "retryMaxMs") && retry.maxMs < retry.baseMs) {
+    reader.problem("retryMaxMs", "must not be less than RETRY_BASE_MS")
+  }
+  return retry
 }
 
 const readLog = (reader: Reader): LogSettings => {
-  const format = reader.oneOf("logFormat", ["json", "pretty"])
+  const format = reader.choice("logFormat")
   const levels = LogLevel.parse(reader.text("logLevel") ?? "")
   if (Result.isSuccess(levels)) return { level: levels.success.default, modules: levels.success.modules, format }
   reader.problem("logLevel", levels.failure)
@@ -123,37 +142,45 @@ const readLog = (reader: Reader): LogSettings => {
 }
 
 /**
- * Decodes the settings from the environment (flags already laid over it). A failure lists every problem, each with the
- * variable, what is wrong and an example; values of secrets are never in it.
+ * Decodes the settings. A failure lists every problem, each with the flag, the variable or the place in the file, what is
+ * wrong and an example; values of secrets are never in it.
  */
-export const fromEnv = (
-  env: Readonly<Record<string, string | undefined>>
-): Result.Result<Settings, ReadonlyArray<string>> => {
-  const reader = new Reader(env)
+export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<string>> => {
+  const reader = new Reader(input)
   refuseUnsupported(reader)
   const source = readSource(reader)
-  const slot = reader.name("slot", /^[a-z0-9_]+$/, "may hold only lower-case letters, digits and _ (at most 63)")
-  const publication = reader.name("publication", /^[^\0]+$/, "must be a name of at most 63 bytes")
+  const slot = reader.text("slot") ?? ""
+  const publication = reader.text("publication") ?? ""
   const tables = readTables(reader)
-  const lists = readLists(reader)
+  const lists: Lists = {
+    tablesExclude: reader.list("tablesExclude"),
+    columnsInclude: reader.list("columnsInclude"),
+    columnsExclude: reader.list("columnsExclude")
+  }
   const sink = readSink(reader)
-  const flush: FlushLimits = {
-    rows: reader.integer("flushRows", 1, FLUSH_ROWS_MAX),
-    bytes: reader.integer("flushBytes", 1024, 1024 ** 3),
-    everyMs: reader.integer("flushEveryMs", 1, FLUSH_MS_MAX)
-  }
-  const bufferBytesMax = reader.integer("bufferBytesMax", BUFFER_BYTES_MIN, 1024 ** 4)
-  if (bufferBytesMax < flush.bytes * BUFFER_BATCHES_MIN) {
-    reader.problem("bufferBytesMax", `must be at least ${BUFFER_BATCHES_MIN} times FLUSH_BYTES (${flush.bytes})`)
-  }
-  const retry: RetryLimits = {
-    baseMs: reader.integer("retryBaseMs", 1, 60_000),
-    maxMs: reader.integer("retryMaxMs", 1, 3_600_000),
-    maxElapsedMs: reader.integer("retryMaxElapsedMs", 0, 604_800_000)
-  }
-  if (retry.maxMs < retry.baseMs) reader.problem("retryMaxMs", "must not be less than RETRY_BASE_MS")
+  const flush = readFlush(reader)
+  const bufferBytesMax = readBuffer(reader, flush)
+  const retry = readRetry(reader)
   const control = readControl(reader)
   const log = readLog(reader)
+  const telemetry = readTelemetry(reader)
   if (reader.problems.length > 0 || source === undefined || sink === undefined) return Result.fail(reader.problems)
-  return Result.succeed({ source, slot, publication, tables, lists, sink, flush, bufferBytesMax, retry, control, log })
+  return Result.succeed({
+    source,
+    slot,
+    publication,
+    tables: [...tables.values()],
+    tableNames: [...tables.keys()],
+    lists,
+    sink,
+    flush,
+    bufferBytesMax,
+    retry,
+    control,
+    log,
+    telemetry
+  })
 }
+
+/** Decodes the settings from the environment alone. */
+export const fromEnv = (env: Environment): Result.Result<Settings, ReadonlyArray<string>> => decode({ env })

@@ -1,6 +1,6 @@
 /** How to reach StarRocks, from the URL of its HTTP server and the variables beside it. */
 import * as Redacted from "effect/Redacted"
-import { PORT_MAX, type Reader } from "./Reader.ts"
+import type { Reader } from "./Reader.ts"
 import type { SrAddress } from "./Settings.ts"
 import { readSinkTls } from "./Tls.ts"
 
@@ -36,7 +36,7 @@ const readSinkUrl = (reader: Reader): SinkUrl | undefined => {
 /** Undefined when something is wrong; the reader then has the problems. */
 export const readSink = (reader: Reader): SrAddress | undefined => {
   const url = readSinkUrl(reader)
-  const sqlPort = reader.integer("starrocksSqlPort", 1, PORT_MAX)
+  const sqlPort = reader.integer("starrocksSqlPort")
   const database = reader.text("starrocksDatabase")
   const user = reader.text("starrocksUser")
   const password = reader.text("starrocksPassword")

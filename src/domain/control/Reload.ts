@@ -1,6 +1,6 @@
 /** A change of the configuration of a running job: what is asked for, whether it can be, and what the asker is told. Pure. */
 import * as Result from "effect/Result"
-import { FLUSH_MS_MAX, FLUSH_ROWS_MAX } from "../config/Settings.ts"
+import { VARIABLES } from "../config/Variables.ts"
 import * as Identifier from "../Identifier.ts"
 import type { Answer } from "../Lifecycle.ts"
 
@@ -19,7 +19,7 @@ export interface Reload {
 }
 
 export interface Tables {
-  readonly wanted: ReadonlyArray<Identifier.QualifiedName>
+  readonly wanted: ReadonlyArray<Identifier.TableEntry>
   /** As they were spelled. */
   readonly names: ReadonlyArray<string>
 }
@@ -34,11 +34,11 @@ const within = (name: string, value: bigint, most: number): Result.Result<number
 const tablesOf = (names: ReadonlyArray<string>): Result.Result<Tables | undefined, string> => {
   const trimmed = [...new Set(names.map((name) => name.trim()))]
   if (trimmed.length === 0) return Result.succeed(undefined)
-  const wanted = new Map<string, Identifier.QualifiedName>()
+  const wanted = new Map<string, Identifier.TableEntry>()
   for (const name of trimmed) {
     const table = Identifier.parseTable(name)
     if (table === undefined) return Result.fail(`'${name}' is not a table name`)
-    wanted.set(Identifier.show(table), table)
+    wanted.set(JSON.stringify(table), table)
   }
   return Result.succeed({ wanted: [...wanted.values()], names: trimmed })
 }
@@ -47,8 +47,8 @@ const tablesOf = (names: ReadonlyArray<string>): Result.Result<Tables | undefine
 export const parse = (request: Request): Result.Result<Reload, string> =>
   Result.gen(function*() {
     const reload: Reload = {
-      rows: yield* within("flush_size", request.flush_size, FLUSH_ROWS_MAX),
-      everyMs: yield* within("flush_interval_ms", request.flush_interval_ms, FLUSH_MS_MAX),
+      rows: yield* within("flush_size", request.flush_size, VARIABLES.flushRows.type.most),
+      everyMs: yield* within("flush_interval_ms", request.flush_interval_ms, VARIABLES.flushEveryMs.type.most),
       tables: yield* tablesOf(request.tables)
     }
     return reload
@@ -69,14 +69,18 @@ const difference = (
   return these.filter((table) => !names.has(Identifier.show(table)))
 }
 
-/** The tables that are new, and those that are not wanted any more. */
+/** Tables that joined, and those that are left out from now on. */
+export interface Changes {
+  readonly added: ReadonlyArray<Identifier.QualifiedName>
+  readonly removed: ReadonlyArray<Identifier.QualifiedName>
+}
+
+export const UNCHANGED: Changes = { added: [], removed: [] }
+
 export const changes = (
   before: ReadonlyArray<Identifier.QualifiedName>,
   after: ReadonlyArray<Identifier.QualifiedName>
-): {
-  readonly added: ReadonlyArray<Identifier.QualifiedName>
-  readonly removed: ReadonlyArray<Identifier.QualifiedName>
-} => ({
+): Changes => ({
   added: difference(after, before),
   removed: difference(before, after)
 })
@@ -88,7 +92,7 @@ export const failedAfter = (why: string): Answer => ({
 })
 
 /** What was changed, in v1's words; what follows for the tables is said behind them. */
-export const done = (reload: Reload, before: ReadonlyArray<Identifier.QualifiedName>): Answer => {
+export const done = (reload: Reload, { added, removed }: Changes): Answer => {
   const parts: Array<string> = []
   if (reload.rows !== undefined) parts.push(`flush_size=${reload.rows}`)
   if (reload.everyMs !== undefined) parts.push(`flush_interval_ms=${reload.everyMs}`)
@@ -96,7 +100,6 @@ export const done = (reload: Reload, before: ReadonlyArray<Identifier.QualifiedN
   if (parts.length === 0) {
     return { success: false, message: "No configuration changes provided (use 0 to keep current values)" }
   }
-  const { added, removed } = changes(before, reload.tables?.wanted ?? before)
   const notes = [
     ...(added.length === 0
       ? []

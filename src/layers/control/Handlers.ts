@@ -7,6 +7,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Health from "../../domain/control/Health.ts"
 import { type CdcState, ControlResponse, InvalidArgument, Operations } from "../../domain/control/Operations.ts"
 import * as Sample from "../../domain/control/Sample.ts"
+import * as Identifier from "../../domain/Identifier.ts"
 import type { Answer, Command, State } from "../../domain/Lifecycle.ts"
 import { JobControl } from "../JobControl.ts"
 import { Progress } from "../Progress.ts"
@@ -55,8 +56,13 @@ export const layer = (slot: string) =>
       GetStatus: () =>
         Effect.gen(function*() {
           const { state } = yield* SubscriptionRef.get(control.lifecycle)
-          const { names } = yield* SubscriptionRef.get(control.live)
-          return Sample.status(yield* sample, { state: STATES[state], slot, tables: names })
+          const { names, tables } = yield* SubscriptionRef.get(control.live)
+          const resolved = (yield* progress.get).tables
+          // What a pattern stands for says more than the pattern.
+          const shown = resolved.length > 0 && tables.some(({ wild }) => wild !== undefined)
+            ? resolved.map(Identifier.show)
+            : names
+          return Sample.status(yield* sample, { state: STATES[state], slot, tables: shown })
         }),
       StreamMetrics: ({ interval_ms }) =>
         interval_ms <= 0

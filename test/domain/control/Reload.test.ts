@@ -6,22 +6,25 @@ import * as Identifier from "../../../src/domain/Identifier.ts"
 const NOTHING: Reload.Request = { flush_size: 0n, flush_interval_ms: 0n, tables: [] }
 const parse = (request: Partial<Reload.Request>) => Reload.parse({ ...NOTHING, ...request })
 const parsed = (request: Partial<Reload.Request>) => Result.getOrThrow(parse(request))
-const BEFORE = [{ schema: "public", name: "a" }, { schema: "public", name: "b" }]
+const A = { schema: "public", name: "a" }
+const B = { schema: "public", name: "b" }
+const C = { schema: "sales", name: "c" }
 
 describe("Reload", () => {
   it("says in v1's words what was changed, and only that", () => {
-    const message = (request: Partial<Reload.Request>) => Reload.done(parsed(request), BEFORE).message
+    const message = (request: Partial<Reload.Request>, changes = Reload.UNCHANGED) =>
+      Reload.done(parsed(request), changes).message
     assert.strictEqual(message({ flush_size: 5n }), "Configuration reloaded: flush_size=5")
     assert.strictEqual(
       message({ flush_size: 5n, flush_interval_ms: 100n, tables: ["a", "b"] }),
       "Configuration reloaded: flush_size=5, flush_interval_ms=100, tables=[\"a\", \"b\"]"
     )
     assert.strictEqual(
-      message({ tables: ["a", "sales.c"] }),
+      message({ tables: ["a", "sales.c"] }, Reload.changes([A, B], [A, C])),
       "Configuration reloaded: tables=[\"a\", \"sales.c\"] (added [\"sales.c\"], from their changes after this one on; " +
         "removed [\"public.b\"])"
     )
-    assert.deepStrictEqual(Reload.done(parsed({}), BEFORE), {
+    assert.deepStrictEqual(Reload.done(parsed({}), Reload.UNCHANGED), {
       success: false,
       message: "No configuration changes provided (use 0 to keep current values)"
     })

@@ -1,0 +1,76 @@
+/** How it is delivered: batches, memory, retries. */
+import { integer, type Variable } from "./Variable.ts"
+
+const MIB = 1024 * 1024
+const GIB = 1024 * MIB
+const TIB = 1024 * GIB
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const WEEK_MS = 7 * 24 * HOUR_MS
+
+export const DELIVERY_VARIABLES = {
+  flushRows: {
+    names: ["FLUSH_SIZE"],
+    path: "flush.rows",
+    type: integer(1, 10_000_000),
+    meaning: "a batch is loaded when it holds this many row changes",
+    unit: "rows",
+    fallback: "10000",
+    example: "50000"
+  },
+  flushEveryMs: {
+    names: ["FLUSH_INTERVAL_MS"],
+    path: "flush.interval_ms",
+    type: integer(1, HOUR_MS),
+    meaning: "a batch is loaded when its first change is this old",
+    unit: "ms",
+    fallback: "5000",
+    example: "1000"
+  },
+  flushBytes: {
+    names: ["FLUSH_BYTES"],
+    path: "flush.bytes",
+    type: integer(1024, GIB),
+    meaning: "a batch is loaded when it holds this much WAL; also the size at which a load is split",
+    unit: "bytes",
+    fallback: String(16 * MIB),
+    example: String(64 * MIB)
+  },
+  bufferBytesMax: {
+    names: ["MAX_BUFFER_BYTES"],
+    path: "buffer.max_bytes",
+    // Frames are kept in slabs, a few of which must fit.
+    type: integer(MIB, TIB),
+    meaning: "reading pauses while this much is read and not yet acknowledged by StarRocks",
+    unit: "bytes",
+    fallback: String(64 * MIB),
+    example: String(256 * MIB)
+  },
+  retryBaseMs: {
+    names: ["RETRY_BASE_MS"],
+    path: "retry.base_ms",
+    type: integer(1, MINUTE_MS),
+    meaning: "first wait after a transient failure; it doubles, jittered",
+    unit: "ms",
+    fallback: "200",
+    example: "500"
+  },
+  retryMaxMs: {
+    names: ["RETRY_MAX_MS"],
+    path: "retry.max_ms",
+    type: integer(1, HOUR_MS),
+    meaning: "longest wait between two tries",
+    unit: "ms",
+    fallback: "30000",
+    example: "60000"
+  },
+  retryMaxElapsedMs: {
+    names: ["RETRY_MAX_ELAPSED_MS"],
+    path: "retry.max_elapsed_ms",
+    type: integer(0, WEEK_MS),
+    meaning: "how long the same failure is retried before the table or the job stops; 0: for ever",
+    unit: "ms",
+    fallback: "0",
+    example: "3600000"
+  }
+} as const satisfies Record<string, Variable>
