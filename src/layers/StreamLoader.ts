@@ -1,9 +1,11 @@
 /** The retrying sink: a load is over when StarRocks acknowledged every row of it, or said that it never will. */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Semaphore from "effect/Semaphore"
 import type { RetryLimits } from "../domain/config/Settings.ts"
@@ -22,6 +24,7 @@ import * as Target from "../domain/streamload/Target.ts"
 import { BODY_START_MS_MAX } from "./Heartbeat.ts"
 import { InFlightLoads, type LeftLoad } from "./InFlightLoads.ts"
 import * as Log from "./Log.ts"
+import * as Metrics from "./Metrics.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
 
 const log = Log.module("StreamLoader")
@@ -119,6 +122,22 @@ const isOver = (answer: Reply.LabelAnswer, mayNotBegin: boolean, mayNotRun: bool
 
 const unsettled = (why: string): Settlement => ({ _tag: "Transient", code: "SR_LABEL_UNSETTLED", why })
 
+const outcomeOf = (exit: Exit.Exit<LoadResult, LoadFailure>): Metrics.LoadOutcome => {
+  if (Exit.isSuccess(exit)) return exit.value.alreadyLoaded ? "already_loaded" : "loaded"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  return Option.getOrUndefined(Cause.findErrorOption(exit.cause))?._tag === "LoadTooLarge" ? "split" : "failed"
+}
+
+const measure = (request: LoadRequest, table: string, askedMs: number, exit: Exit.Exit<LoadResult, LoadFailure>) =>
+  Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+    Metrics.loadFinished({
+      table,
+      outcome: outcomeOf(exit),
+      ms: nowMs - askedMs,
+      rows: request.rowCount,
+      bytes: request.body.length
+    }))
+
 const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const client = yield* StreamLoadClient
   const inFlight = yield* InFlightLoads
@@ -183,6 +202,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       reason: failure.why,
       waitMs
     })
+    yield* Metrics.retrying(failure.code)
     yield* onRetrying(table, { table, label: request.label, attempt: attempts, code: failure.code, why: failure.why })
   })
 
@@ -320,7 +340,17 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       }))
       return result
     })
-    return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over)))
+    yield* Effect.annotateCurrentSpan({
+      table,
+      label: request.label,
+      rows: request.rowCount,
+      bytes: request.body.length
+    })
+    const askedMs = yield* Clock.currentTimeMillis
+    return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over))).pipe(
+      Effect.tap(({ attempts }) => Effect.annotateCurrentSpan({ attempts })),
+      Effect.onExit((exit) => measure(request, table, askedMs, exit))
+    )
   })
 
   return { load }
