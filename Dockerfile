@@ -19,6 +19,7 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY package.json LICENSE ./
 COPY bin ./bin
+COPY proto ./proto
 COPY demo/sql ./demo/sql
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist

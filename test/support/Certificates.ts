@@ -22,7 +22,8 @@ export interface Authority {
   ) => Effect.Effect<KeyPair>
 }
 
-const openssl = (...args: ReadonlyArray<string>): Promise<unknown> => promisify(execFile)("openssl", args)
+/** Runs the program. */
+export const openssl = (...args: ReadonlyArray<string>): Promise<unknown> => promisify(execFile)("openssl", args)
 const KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 /** An authority of its own, believed by nobody. */

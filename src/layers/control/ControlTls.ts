@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFile, stat } from "node:fs/promises"
+import { createSecureContext } from "node:tls"
 import type { ControlTls } from "../../domain/config/ControlSettings.ts"
 import { VARIABLES } from "../../domain/config/Variables.ts"
 import * as SetupError from "../../domain/errors/SetupError.ts"
@@ -67,5 +68,8 @@ export const load = Effect.fnUntraced(function*(tls: ControlTls): Effect.fn.Retu
   if (tls.ca !== undefined && ca !== undefined) {
     yield* parse("controlTlsCa", tls.ca, "a certificate", () => new X509Certificate(ca))
   }
-  return { cert, key, ca }
+  const pem: ControlPem = { cert, key, ca }
+  // OpenSSL has rules of its own, for example on the length of keys.
+  yield* parse("controlTlsCert", tls.cert, "a certificate that TLS takes", () => createSecureContext({ ...pem }))
+  return pem
 })

@@ -1,0 +1,7 @@
+// Original file: proto/dbmazz.proto
+
+export interface PauseRequest {
+}
+
+export interface PauseRequest__Output {
+}

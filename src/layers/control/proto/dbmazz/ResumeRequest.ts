@@ -1,0 +1,7 @@
+// Original file: proto/dbmazz.proto
+
+export interface ResumeRequest {
+}
+
+export interface ResumeRequest__Output {
+}

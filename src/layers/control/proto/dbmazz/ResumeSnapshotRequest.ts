@@ -1,0 +1,7 @@
+// Original file: proto/dbmazz.proto
+
+export interface ResumeSnapshotRequest {
+}
+
+export interface ResumeSnapshotRequest__Output {
+}

@@ -1,0 +1,7 @@
+// Original file: proto/dbmazz.proto
+
+export interface StartSnapshotRequest {
+}
+
+export interface StartSnapshotRequest__Output {
+}

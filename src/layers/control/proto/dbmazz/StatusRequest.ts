@@ -1,0 +1,7 @@
+// Original file: proto/dbmazz.proto
+
+export interface StatusRequest {
+}
+
+export interface StatusRequest__Output {
+}
