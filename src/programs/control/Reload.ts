@@ -1,0 +1,54 @@
+/** `dbmazz reload`: changes batches and tables of the running job. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Answer from "./Answer.ts"
+import * as Connection from "./Connection.ts"
+import { UsageError } from "./UsageError.ts"
+
+const positive = (name: string, metavar: string, description: string) =>
+  Flag.Int(name).pipe(
+    Flag.filter(
+      (value) => value >= 1 && Number.isSafeInteger(value),
+      () => "a whole number from 1 on"
+    ),
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description),
+    Flag.optional
+  )
+
+/** An empty list would mean "no change" to the server, which nobody means who writes it. */
+const tableList = (text: string): Option.Option<ReadonlyArray<string>> => {
+  const names = text.split(",").map((name) => name.trim())
+  return names.every((name) => name !== "") ? Option.some(names) : Option.none()
+}
+
+export const command = Command.make(
+  "reload",
+  {
+    ...Connection.flags,
+    flushSize: positive("flush-size", "rows", "rows of a batch, from the next batch on"),
+    flushInterval: positive("flush-interval", "ms", "age in ms of a batch's first change at which it is loaded"),
+    tables: Flag.String("tables").pipe(
+      Flag.filterMap(tableList, () => "table names with commas between"),
+      Flag.withMetavar("a,b"),
+      Flag.withDescription("the whole list of tables from now on"),
+      Flag.optional
+    )
+  },
+  Effect.fnUntraced(function*({ flushInterval, flushSize, tables, ...values }) {
+    if (Option.isNone(flushInterval) && Option.isNone(flushSize) && Option.isNone(tables)) {
+      return yield* new UsageError({
+        message: "nothing to change",
+        remediation: "Give --flush-size, --flush-interval or --tables."
+      })
+    }
+    const change = {
+      flushSize: Option.getOrElse(flushSize, () => 0),
+      flushIntervalMs: Option.getOrElse(flushInterval, () => 0),
+      tables: Option.getOrElse(tables, () => [])
+    }
+    yield* Answer.give(values, (channel) => channel.reload(change))
+  })
+).pipe(Command.withDescription("change batches and tables while the job runs; lasts until the process ends"))
