@@ -44,8 +44,8 @@ export const INITIAL: Lifecycle = {
 /** The steps of a setup, in their order. */
 export const STEPS = { setup: "Running automatic setup", replication: "Starting replication stream" } as const
 
-export const REPLICATING = "Replicating"
-export const SETUP_FAILED = "Setup failed"
+const REPLICATING = "Replicating"
+const SETUP_FAILED = "Setup failed"
 
 /** What the job itself reports. */
 export type Event =

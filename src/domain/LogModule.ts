@@ -3,6 +3,7 @@
 /** A part is named after its file; the embedded servers have one name each, whatever file of theirs speaks. */
 export const MODULES = [
   "Checkpoints",
+  "Control",
   "EmbeddedStarRocks",
   "InFlightLoads",
   "Loads",
@@ -21,6 +22,7 @@ export const MODULES = [
   "StreamLoadClient",
   "StreamLoader",
   "Supervisor",
+  "Telemetry",
   "Traffic"
 ] as const
 export type LogModule = typeof MODULES[number]

@@ -86,6 +86,15 @@ export const rowsByTable = (batch: Batch): ReadonlyArray<readonly [table: string
     ([table, share]) => [table, share.segments.reduce((rows, segment) => rows + segment.length, 0)] as const
   )
 
+/** What is counted of a batch that was acknowledged just now. */
+export const acknowledged = (batch: Batch, nowMs: number): Acknowledged => ({
+  rows: batch.rowCount,
+  bytes: batch.bytes,
+  tables: rowsByTable(batch),
+  commitTimeMs: batch.commitTime === undefined ? undefined : Number(batch.commitTime / 1000n),
+  nowMs
+})
+
 /** Called once a batch. A batch without rows only moves the bytes. */
 export const batchAcknowledged = Effect.fnUntraced(function*(batch: Acknowledged) {
   yield* Metric.update(walBytesAcknowledged, batch.bytes)

@@ -16,6 +16,9 @@ import * as Redacted from "effect/Redacted"
 import * as Tracer from "effect/Tracer"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import * as BatchSpans from "./BatchSpans.ts"
+import * as Log from "./Log.ts"
+
+const log = Log.module("Telemetry")
 
 /** Where telemetry goes. */
 export interface TelemetryOptions {
@@ -101,7 +104,7 @@ const quiet = (collector: URL, exportMs: number) => {
               const path = new URL(request.url).pathname
               if (nowMs - (toldAtMs.get(path) ?? -Infinity) < TOLD_EVERY_MS) return Effect.void
               toldAtMs.set(path, nowMs)
-              return Effect.logWarning("telemetry cannot be delivered; the job goes on without", {
+              return log.warn("telemetry cannot be delivered; the job goes on without", {
                 collector: collector.host,
                 path,
                 reason: reason._tag === "StatusCodeError" ? `HTTP ${reason.response.status}` : reason._tag,

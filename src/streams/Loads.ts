@@ -111,6 +111,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
 
   return {
     load: Effect.fn("Loads.load")(function*(batch: Batch) {
+      yield* Effect.annotateCurrentSpan({ rows: batch.rowCount, bytes: batch.bytes })
       const startedMs = yield* Clock.currentTimeMillis
       const syncedAt = AuditColumns.formatSyncedAt(startedMs)
       const loadOptions: LoadOptions = {

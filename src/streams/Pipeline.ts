@@ -16,6 +16,7 @@ import { Tally } from "../domain/Tally.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
+import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
@@ -93,6 +94,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     const position = yield* checkpoints.commit(loaded)
     yield* session.release(batch.bytes)
     tally.acknowledged(batch.rowCount)
+    yield* Metrics.batchAcknowledged(Metrics.acknowledged(batch, yield* Clock.currentTimeMillis))
     yield* progress.update((state) => ({
       ...state,
       rows: state.rows + batch.rowCount,

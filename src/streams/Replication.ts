@@ -15,6 +15,7 @@ import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
+import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
@@ -59,6 +60,7 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
   const { report } = yield* JobControl
   const { message, remediation } = error
   yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: false } })
+  yield* Metrics.retrying(error.code)
   yield* log.warn(message, { code: error.code, retryInMs: afterMs, remediation })
   yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), resumed), Deferred.await(stop))
 })

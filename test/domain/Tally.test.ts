@@ -3,7 +3,7 @@ import type { Change } from "../../src/domain/Change.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import { Tally } from "../../src/domain/Tally.ts"
 
-const at = Lsn.Lsn.make
+const at = (value: bigint): Lsn.Lsn => Lsn.Lsn.make(value)
 const row = (commitTime: bigint): Change => ({
   _tag: "Row",
   kind: "insert",

@@ -43,7 +43,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
         const { client, job, replica } = yield* started()
         yield* job.replicating
         const pid = yield* walSenderPid(replica)
-        assert.deepStrictEqual({ ...(yield* client.Pause()) }, { success: true, message: "CDC paused successfully" })
+        assert.deepInclude(yield* client.Pause(), { success: true, message: "CDC paused successfully" })
         yield* run(replica.source, "insert into items select n, 'paused' from generate_series(1, 500) n")
         // The rows have arrived, and still nothing is loaded when the server would have given up somebody silent.
         yield* until(Effect.map(client.GetStatus(), (status) => status.pending_events === 500n))
@@ -157,7 +157,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
         assert.include(refused.message, "Table 'public.nowhere' not found in PostgreSQL")
         assert.deepStrictEqual((yield* client.GetStatus()).tables, ["items"])
         const answer = yield* client.ReloadConfig({ ...KEEP, flush_size: 50n })
-        assert.deepStrictEqual({ ...answer }, { success: true, message: "Configuration reloaded: flush_size=50" })
+        assert.deepInclude(answer, { success: true, message: "Configuration reloaded: flush_size=50" })
         yield* run(replica.source, "insert into items select n, 'x' from generate_series(1, 500) n")
         yield* until(Effect.map(rowsIn(replica, "items"), (rows) => rows === 500))
         const after = (yield* client.StreamMetrics({ interval_ms: 10 }).pipe(Stream.take(1), Stream.runCollect))[0]

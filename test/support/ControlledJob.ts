@@ -41,5 +41,3 @@ export const start = Effect.fnUntraced(function*(environment: Readonly<Record<st
     isRunning: Effect.sync(() => running.pollUnsafe() === undefined)
   }
 })
-
-export type ControlledJob = Effect.Success<ReturnType<typeof start>>

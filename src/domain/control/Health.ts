@@ -14,7 +14,7 @@ export interface Trouble {
   readonly why: string
 }
 
-export const STAGES: Readonly<Record<Stage, StageName>> = {
+const STAGES: Readonly<Record<Stage, StageName>> = {
   init: "STAGE_INIT",
   setup: "STAGE_SETUP",
   snapshot: "STAGE_SNAPSHOT",

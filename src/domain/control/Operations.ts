@@ -10,8 +10,7 @@ import * as Schema from "effect/Schema"
 /** An unsigned 64-bit number; a decimal string in JSON. */
 const Uint64 = Schema.BigIntFromString
 
-export const ServingStatus = Schema.Literals(["UNKNOWN", "SERVING", "NOT_SERVING"])
-export type ServingStatus = typeof ServingStatus.Type
+const ServingStatus = Schema.Literals(["UNKNOWN", "SERVING", "NOT_SERVING"])
 
 export const Stage = Schema.Literals(["STAGE_UNKNOWN", "STAGE_INIT", "STAGE_SETUP", "STAGE_CDC", "STAGE_SNAPSHOT"])
 export type Stage = typeof Stage.Type
@@ -63,7 +62,7 @@ export class StatusResponse extends Schema.Class<StatusResponse>("StatusResponse
  */
 export class MetricsResponse extends Schema.Class<MetricsResponse>("MetricsResponse")({
   timestamp: Uint64,
-  events_per_second: Schema.Number,
+  events_per_second: Schema.Finite,
   lag_bytes: Uint64,
   lag_events: Uint64,
   memory_bytes: Uint64,

@@ -13,6 +13,9 @@ import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Log from "../Log.ts"
+
+const log = Log.module("Control")
 
 /** What a client is told instead of an answer. */
 export class Refusal extends Data.TaggedError("GrpcRefusal")<{ readonly code: status; readonly message: string }> {}
@@ -59,7 +62,7 @@ export const make: Effect.Effect<Calls, never, Scope.Scope> = Effect.gen(functio
     const refusal = Cause.findErrorOption(cause)
     if (refusal._tag === "Some") return refusal.value
     if (Cause.hasInterruptsOnly(cause)) return ENDING
-    run(Effect.logError(`gRPC ${rpc} failed`, cause))
+    run(log.error("a gRPC call failed", { rpc }, cause))
     return INTERNAL
   }
 

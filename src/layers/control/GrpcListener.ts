@@ -6,7 +6,10 @@ import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { VARIABLES } from "../../domain/config/Variables.ts"
 import * as SetupError from "../../domain/errors/SetupError.ts"
+import * as Log from "../Log.ts"
 import type { Connections } from "./GrpcConnections.ts"
+
+const log = Log.module("Control")
 
 /** A listener that cannot accept fails at every connection; one line in this time says so. In ms. */
 const FAILURE_LOG_MS = 60_000
@@ -59,7 +62,7 @@ export const listen = Effect.fnUntraced(function*(
   server.on("error", (cause: NodeJS.ErrnoException) => {
     if (performance.now() - loggedAtMs < FAILURE_LOG_MS) return
     loggedAtMs = performance.now()
-    run(Effect.logWarning(`gRPC cannot accept connections on ${host}:${port}: ${cause.code ?? cause.message}`))
+    run(log.warn("gRPC cannot accept connections", { host, port, reason: cause.code ?? cause.message }))
   })
   yield* Effect.addFinalizer(() => Effect.sync(() => server.close()))
   const bound = server.address()

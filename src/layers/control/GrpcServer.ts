@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import type { ControlSettings } from "../../domain/config/ControlSettings.ts"
 import type { SetupError } from "../../domain/errors/SetupError.ts"
 import type { JobControl } from "../JobControl.ts"
+import * as Log from "../Log.ts"
 import * as ControlTls from "./ControlTls.ts"
 import * as GrpcAdmission from "./GrpcAdmission.ts"
 import * as GrpcCalls from "./GrpcCalls.ts"
@@ -15,6 +16,8 @@ import * as GrpcHealth from "./GrpcHealth.ts"
 import * as GrpcListener from "./GrpcListener.ts"
 import * as GrpcOperations from "./GrpcOperations.ts"
 import * as GrpcReflection from "./GrpcReflection.ts"
+
+const log = Log.module("Control")
 
 /** The largest request is a list of tables: ten thousand names fit. In bytes. */
 export const REQUEST_BYTES_MAX = 1024 * 1024
@@ -86,7 +89,7 @@ export const listen = Effect.fnUntraced(function*(
   GrpcReflection.serve(server)
   const address = { host: control.host, port }
   const bound = yield* GrpcListener.listen(address, connections, server.createConnectionInjector(secured))
-  yield* Effect.logInfo("gRPC listens", {
+  yield* log.info("gRPC listens", {
     host: control.host,
     port: bound,
     tls: control.tls !== undefined,

@@ -7,9 +7,12 @@ import { type HttpServerError, isHttpServerError } from "effect/http/HttpServerE
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type { ControlSettings } from "../../domain/config/ControlSettings.ts"
+import * as Log from "../Log.ts"
 import * as BearerToken from "./BearerToken.ts"
 import * as HttpReply from "./HttpReply.ts"
 import * as HttpRoute from "./HttpRoute.ts"
+
+const log = Log.module("Control")
 
 /** Bytes of a request's body: a list of a few thousand tables fits, and nothing else is longer than a line. */
 export const BODY_BYTES_MAX = 256 * 1024
@@ -78,7 +81,7 @@ export const answered = (routes: ReadonlyArray<HttpRoute.Route>) =>
 
 const defect = (request: Request, cause: Cause.Cause<never>) =>
   Effect.as(
-    Effect.logError("a request to the control plane failed", {
+    log.error("a request to the control plane failed", {
       method: request.method,
       path: HttpRoute.pathOf(request.url)
     }, cause),

@@ -8,7 +8,10 @@ import * as https from "node:https"
 import type * as net from "node:net"
 import type { ControlSettings } from "../../domain/config/ControlSettings.ts"
 import * as SetupError from "../../domain/errors/SetupError.ts"
+import * as Log from "../Log.ts"
 import * as ControlTls from "./ControlTls.ts"
+
+const log = Log.module("Control")
 
 /** Connections at once: dashboards, probes and scripts are a few dozen; whoever comes later is hung up on. */
 export const CONNECTIONS_MAX = 256
@@ -123,7 +126,7 @@ export const serve = <A, E, R>(control: ControlSettings, app: Layer.Layer<A, E, 
         server.on(
           "error",
           (error: NodeJS.ErrnoException) =>
-            report(Effect.logWarning("the HTTP control plane cannot take a connection", { reason: reasonOf(error) }))
+            report(log.warn("the HTTP control plane cannot take a connection", { reason: reasonOf(error) }))
         )
       )
     )

@@ -10,10 +10,13 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { InvalidArgument, Operations } from "../../domain/control/Operations.ts"
+import * as Log from "../Log.ts"
 import type { ControlCalls } from "./ControlCalls.ts"
 import { BODY_BYTES_MAX } from "./HttpGuard.ts"
 import * as HttpReply from "./HttpReply.ts"
 import type { Route } from "./HttpRoute.ts"
+
+const log = Log.module("Control")
 
 /** Streams of metrics on one connection: a dashboard shows one or two. */
 export const STREAMS_PER_CLIENT_MAX = 16
@@ -95,7 +98,7 @@ const surviving = <R>(websocket: Effect.Effect<HttpServerResponse.HttpServerResp
   Effect.catchDefect(
     websocket,
     (defect) =>
-      Effect.as(Effect.logDebug("a websocket of the control plane was ended", { reason: String(defect) }), GONE)
+      Effect.as(log.debug("a websocket of the control plane was ended", () => ({ reason: String(defect) })), GONE)
   )
 
 const GONE = HttpServerResponse.empty()

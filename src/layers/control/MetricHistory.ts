@@ -5,7 +5,10 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { MetricsResponse } from "../../domain/control/Operations.ts"
+import * as Log from "../Log.ts"
 import type { ControlCalls } from "./ControlCalls.ts"
+
+const log = Log.module("Control")
 
 /** As in dbmazz v2, whose samples are a second apart. */
 export const SAMPLES_MAX = 60
@@ -40,7 +43,7 @@ export const make: (calls: ControlCalls) => Effect.Effect<MetricHistory, never, 
         if (samples.length > SAMPLES_MAX) samples.shift()
         return sampled.open
       }),
-      Effect.tapCause((cause) => Effect.logError("the metrics cannot be sampled", cause)),
+      Effect.tapCause((cause) => log.error("the metrics cannot be sampled", {}, cause)),
       Effect.sandbox,
       Effect.retry(Schedule.spaced(RESTART_MS)),
       Effect.forkScoped

@@ -35,7 +35,7 @@ describe("Health", () => {
   it("says what failed and what to do", () => {
     const failed = Lifecycle.after(REPLICATING, { _tag: "Failed", failure: FAILURE })
     const health = Health.of(failed, [STOPPED], [trouble(0)], 60_000)
-    assert.deepStrictEqual({ ...health }, {
+    assert.deepInclude(health, {
       status: "NOT_SERVING",
       stage: "STAGE_SETUP",
       stage_detail: "Setup failed",

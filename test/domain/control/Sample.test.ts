@@ -66,7 +66,7 @@ describe("Sample", () => {
   it("makes a status of it: what was received, or the checkpoint while there is no connection", () => {
     const job = { state: "PAUSED", slot: "s", tables: ["items"] } as const
     const status = Sample.status({ ...CAUGHT_UP, received: 700n, pending: 7 }, job)
-    assert.deepStrictEqual({ ...status }, {
+    assert.deepInclude(status, {
       state: "PAUSED",
       current_lsn: 700n,
       confirmed_lsn: 500n,
