@@ -45,7 +45,7 @@ const Wish = Schema.Struct({
   retryMaxElapsedMs: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 604_800_000 }))),
   controlToken: Schema.optionalKey(AnyText),
   controlInsecure: Schema.optionalKey(Schema.Boolean),
-  logLevel: Schema.optionalKey(Schema.Literals(["debug", "warn,Loads=trace", "Loads=error,Batches=debug"])),
+  logLevel: Schema.optionalKey(Schema.Literals(["debug", "warn,Loads=trace", "Loads=error,StreamLoader=debug"])),
   logFormat: Schema.optionalKey(Schema.Literals(["json", "pretty"])),
   telemetryHeaders: Schema.optionalKey(Schema.Literals(["a=b", "x-key=c,y=d"])),
   telemetryServiceName: Schema.optionalKey(AnyText)

@@ -119,7 +119,7 @@ describe("gRPC: an error inside that reaches a client shows what is not its busi
         assert.strictEqual(error.details, "an error inside dbmazz: see its log")
         assert.deepInclude(yield* ask(health.Check.bind(health, {})), { status: "SERVING" })
       }).pipe(Effect.scoped, Effect.provide(log))
-      const logged = lines.filter((line) => line.includes("gRPC GetStatus failed"))
+      const logged = lines.filter((line) => line.includes("a gRPC call failed") && line.includes("GetStatus"))
       assert.lengthOf(logged, 1)
       assert.include(logged[0], "row 42 of secret_table")
     }))
