@@ -1,5 +1,6 @@
 /** The endpoint and the daemon as processes of their own, compiled and started as the product is. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { cpSync } from "node:fs"
 import * as path from "node:path"
 import { createInterface } from "node:readline"
 
@@ -27,6 +28,8 @@ export const build = (): void => {
   execFileSync(process.execPath, [path.join(ROOT, "node_modules/typescript/bin/tsc"), "-p", path.join(ROOT, "bench")], {
     stdio: "inherit"
   })
+  // Where the compiled program looks for it.
+  cpSync(path.join(ROOT, "proto"), path.join(ROOT, ".dbmazz/bench/proto"), { recursive: true })
 }
 
 /** Starts `dbmazz <args>`. */
