@@ -29,7 +29,7 @@ const page = [
   ...section(
     "setup",
     "Setup",
-    "Something of PostgreSQL, StarRocks or the configuration has to be changed first. Exit code 78."
+    "Something of PostgreSQL, StarRocks or the configuration has to be changed first. Exit code 78; while the control plane is on, `run` ends so only for its configuration, and otherwise says what is wrong and looks again every 10 s."
   ),
   ...section(
     "transient",

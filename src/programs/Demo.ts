@@ -6,7 +6,6 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Console from "effect/Console"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -16,6 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as fs from "node:fs/promises"
+import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { Settings } from "../domain/config/Settings.ts"
@@ -24,8 +24,9 @@ import * as EmbeddedStarRocks from "../layers/embedded/EmbeddedStarRocks.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import { Progress } from "../layers/Progress.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
-import * as Replication from "../streams/Replication.ts"
+import * as Supervisor from "../streams/Supervisor.ts"
 import * as Configuration from "./Configuration.ts"
+import * as ControlPlane from "./ControlPlane.ts"
 import * as DemoFiles from "./DemoFiles.ts"
 import * as DemoView from "./DemoView.ts"
 import * as JobLayers from "./JobLayers.ts"
@@ -33,6 +34,8 @@ import * as Logging from "./Logging.ts"
 import * as Traffic from "./Traffic.ts"
 import * as Verify from "./Verify.ts"
 
+/** Of the control plane: only this machine reaches it. */
+const HOST = "127.0.0.1"
 const DATABASE = "shop"
 const TABLES = ["orders", "order_items", "toast_test"] as const
 const RATE_DEFAULT = 10
@@ -66,6 +69,17 @@ const temporaryDirectory = Effect.acquireRelease(
   (directory) => Effect.promise(() => fs.rm(directory, { recursive: true, force: true }))
 )
 
+/** Free a moment ago: a demo may run beside a job and other demos, which have the default ports. */
+const freePort = Effect.callback<string>((resume) => {
+  const probe = net.createServer()
+  probe.once("error", (error) => resume(Effect.die(error)))
+  probe.listen(0, HOST, () => {
+    const address = probe.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    probe.close(() => resume(Effect.succeed(String(port))))
+  })
+})
+
 /** Both servers, started side by side, with the environment of a job between them. */
 const startServers = Effect.gen(function*() {
   const directory = yield* temporaryDirectory
@@ -73,13 +87,19 @@ const startServers = Effect.gen(function*() {
     EmbeddedPostgres.make({}),
     EmbeddedStarRocks.make({ dataDir: directory, database: DATABASE })
   ], { concurrency: 2 })
+  const grpcPort = yield* freePort
   const environment: Record<string, string> = {
     DATABASE_URL: Redacted.value(postgres.url),
     TABLES: TABLES.join(","),
     STARROCKS_URL: `http://${starrocks.host}:${starrocks.fePort}`,
     STARROCKS_PORT: String(starrocks.mysqlPort),
     STARROCKS_DB: DATABASE,
-    FLUSH_INTERVAL_MS: String(FLUSH_EVERY_MS)
+    FLUSH_INTERVAL_MS: String(FLUSH_EVERY_MS),
+    CONTROL_HOST: HOST,
+    GRPC_PORT: grpcPort,
+    HTTP_PORT: yield* freePort,
+    // Where `dbmazz status` and the like look.
+    DBMAZZ_ADDRESS: `${HOST}:${grpcPort}`
   }
   return environment
 })
@@ -138,12 +158,12 @@ interface DemoOptions {
 }
 
 const play = Effect.fnUntraced(function*(settings: Settings, options: DemoOptions) {
-  const { lifecycle } = yield* JobControl
+  const { command, lifecycle } = yield* JobControl
   const traffic = yield* Traffic.make(settings.source, SEED)
   yield* traffic.createTables
   yield* createTargets
-  const stop = yield* Deferred.make<void>()
-  const job = yield* Effect.forkChild(Replication.run(settings, stop))
+  // A failure ends the demo, as if there were no control plane: nobody waits beside it to mend one.
+  const job = yield* Effect.forkChild(Supervisor.run(settings, false))
   const scene = Effect.gen(function*() {
     yield* SubscriptionRef.changes(lifecycle).pipe(Stream.filter(({ stage }) => stage === "cdc"), Stream.runHead)
     yield* traffic.seedRows
@@ -153,9 +173,9 @@ const play = Effect.fnUntraced(function*(settings: Settings, options: DemoOption
     yield* Effect.raceFirst(traffic.run(options.rate, options.seconds), view)
     return yield* summarize(settings, traffic, firstRowMs, (performance.now() - startedAt) / 1000)
   })
-  // The job ends by itself only when it fails, and then there is nothing to compare.
-  const summary = yield* Effect.raceFirst(scene, Effect.andThen(Fiber.join(job), Effect.never))
-  yield* Deferred.succeed(stop, undefined)
+  // A job that ends before the scene has failed, or was told to: then there is nothing to compare.
+  const summary = yield* Effect.raceFirst(scene, Effect.as(Fiber.join(job), undefined))
+  yield* command({ _tag: "DrainAndStop" })
   yield* Fiber.join(job)
   return summary
 })
@@ -193,11 +213,15 @@ export const command = Command.make(
     }).pipe(
       Effect.provide(
         Layer.provideMerge(
-          JobLayers.layer(settings),
+          Layer.provideMerge(
+            JobLayers.job(settings),
+            Layer.provideMerge(ControlPlane.layer(settings), JobLayers.shared(settings))
+          ),
           Logging.layer({ default: logLevel, modules: new Map() }, "pretty")
         )
       )
     )
+    if (summary === undefined) return yield* Console.error("the job has ended, as it was told; nothing was compared")
     for (const line of json ? [JSON.stringify(summary)] : lines(summary)) yield* Console.log(line)
     if (!summary.equal) process.exitCode = DIFFERENT_EXIT_CODE
   }, Effect.scoped)

@@ -31,6 +31,8 @@ export const howToConnect = (environment: Readonly<Record<string, string>>): str
   const sink = new URL(environment["STARROCKS_URL"] ?? "http://127.0.0.1")
   return [
     `source:  the URL is in ${path.relative(process.cwd(), ENV_FILE) || ENV_FILE} (psql "$DATABASE_URL")`,
-    `sink:    mysql -h ${sink.hostname} -P ${environment["STARROCKS_PORT"]} -u root ${environment["STARROCKS_DB"]}`
+    `sink:    mysql -h ${sink.hostname} -P ${environment["STARROCKS_PORT"]} -u root ${environment["STARROCKS_DB"]}`,
+    `control: npm run dbmazz -- status --address ${environment["DBMAZZ_ADDRESS"]}`,
+    `         curl http://127.0.0.1:${environment["HTTP_PORT"]}/metrics`
   ].join("\n")
 }

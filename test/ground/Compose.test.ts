@@ -80,7 +80,10 @@ describe("docker-compose.yml", () => {
       "STARROCKS_PASS",
       "FLUSH_SIZE",
       "FLUSH_INTERVAL_MS",
-      "GRPC_PORT"
+      "GRPC_PORT",
+      "HTTP_PORT",
+      "CONTROL_HOST",
+      "CONTROL_INSECURE"
     ])
     assert.strictEqual(new URL(environment["DATABASE_URL"] ?? "").searchParams.get("replication"), "database")
   })

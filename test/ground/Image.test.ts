@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import packageJson from "../../package.json" with { type: "json" }
@@ -46,6 +47,17 @@ describe("the image", () => {
     assert.deepStrictEqual(final?.entrypoint, ["node", "--max-semi-space-size=2", "bin/dbmazz.js"])
     assert.deepStrictEqual(final?.command, ["run"])
     assert.strictEqual(packageJson.bin.dbmazz, "bin/dbmazz.js")
+  })
+
+  it("is asked whether it lives, without a token, and opens both ports of the control plane", () => {
+    assert.match(read("Dockerfile"), /^EXPOSE 50051 8080$/m)
+    const check = /^HEALTHCHECK .*CMD (\[.+\])$/m.exec(read("Dockerfile"))?.[1] ?? "[]"
+    const [program, flag, script]: ReadonlyArray<string> = JSON.parse(check)
+    assert.deepStrictEqual([program, flag], ["node", "-e"])
+    assert.include(script, "/healthz")
+    // Nobody listens at port 1.
+    const { status } = spawnSync(process.execPath, ["-e", script ?? ""], { env: { HTTP_PORT: "1" } })
+    assert.strictEqual(status, 1)
   })
 
   it("holds every folder that the published package holds", () => {

@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type { FaultKind } from "../../src/layers/embedded/starrocks/faults/Faults.ts"
+import * as BufCurl from "../support/BufCurl.ts"
 import * as DbmazzProcess from "../support/DbmazzProcess.ts"
 import * as HttpStage from "../support/HttpStage.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -12,6 +13,8 @@ const PG_PASSWORD = "pg p@ss/w0rd:%ΣQ7"
 const SR_PASSWORD = "sr-p4ssw0rd-ΩQ8"
 const SR_USER = "loader"
 const TOKEN = "token-4f1c6a9e2b7d8c3f"
+/** What a stranger tries; it may be a password of another system. */
+const WRONG_TOKEN = "wr0ng-9d3e5f7a1c"
 /** No column of the program, no text of StarRocks and no line number looks like these. */
 const NAMES = ["Jane Xylophone Doe", "Zyx\"Quote'Vex", "línea\nfeedQux", "{\"card\":\"4111-1111\"}"]
 const NUMBER = 770_012_345
@@ -23,6 +26,7 @@ const SECRETS = [
   SR_PASSWORD,
   encodeURIComponent(SR_PASSWORD),
   TOKEN,
+  WRONG_TOKEN,
   ...[`${SR_USER}:${SR_PASSWORD}`, `replicator:${PG_PASSWORD}`, PG_PASSWORD, SR_PASSWORD, TOKEN].map((text) =>
     Buffer.from(text).toString("base64").replace(/.{0,3}=*$/, "")
   )
@@ -129,6 +133,83 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
           })
         }))
     }
+
+    it.effect("when it is steered by clients with the token, and strangers try others", () =>
+      Effect.gen(function*() {
+        const { environment, replica } = yield* world
+        const [grpc, http] = [yield* HttpStage.deadPort, yield* HttpStage.deadPort]
+        const job = yield* DbmazzProcess.start(
+          ["run"],
+          environment({ GRPC_PORT: String(grpc), HTTP_PORT: String(http) })
+        )
+        yield* job.logged("\"replicating\"")
+        let answers = ""
+        const ask = (path: string, authorization: string, method = "GET", body?: string) =>
+          Effect.promise(async () => {
+            const headers = { authorization, ...(body === undefined ? {} : { "content-type": "application/json" }) }
+            const response = await fetch(`http://127.0.0.1:${http}${path}`, { method, headers, body: body ?? null })
+            answers += await response.text()
+            return response.status
+          })
+        const call = (rpc: string, authorization: string, message = "{}") =>
+          Effect.map(
+            BufCurl.curl([
+              "-H",
+              `authorization: ${authorization}`,
+              "--reflect-header",
+              `authorization: Bearer ${TOKEN}`,
+              "-d",
+              message,
+              `http://127.0.0.1:${grpc}/dbmazz.${rpc}`
+            ]),
+            ({ status, stderr, stdout }) => {
+              answers += stdout + stderr
+              return status
+            }
+          )
+        const right = `Bearer ${TOKEN}`
+        assert.strictEqual(yield* call("CdcControlService/Pause", right), 0)
+        yield* insert(replica, "items")
+        for (
+          const wrong of [`Bearer ${WRONG_TOKEN}`, WRONG_TOKEN, `Basic ${WRONG_TOKEN}`, `Bearer ${TOKEN}${WRONG_TOKEN}`]
+        ) {
+          assert.strictEqual(yield* ask("/readyz", wrong), 401)
+          assert.strictEqual(yield* ask(`/metrics?token=${WRONG_TOKEN}`, wrong), 401)
+          assert.strictEqual(yield* ask("/rpc", wrong, "POST", "{}"), 401)
+          assert.notStrictEqual(yield* call("CdcControlService/Stop", wrong), 0)
+        }
+        assert.strictEqual(yield* ask(`/${WRONG_TOKEN}`, right), 404)
+        assert.strictEqual(yield* ask("/rpc", right, "POST", `{"${WRONG_TOKEN}":1}`), 400)
+        assert.strictEqual(
+          yield* ask("/api/v1/log-level", right, "PUT", "{\"module\":\"Control\",\"level\":\"trace\"}"),
+          200
+        )
+        assert.strictEqual(yield* call("CdcControlService/Resume", right), 0)
+        yield* replica.caughtUp
+        yield* insert(replica, "notes", ", 4111")
+        assert.strictEqual(
+          yield* call("CdcControlService/ReloadConfig", right, "{\"tables\":[\"items\",\"notes\"]}"),
+          0
+        )
+        yield* run(replica.source, "update notes set card = 4111, name = name || 'Vex'")
+        yield* job.logged("the table is stopped")
+        for (const path of ["/readyz", "/metrics", "/api/v1/health", "/api/v1/cdc/status", "/api/v1/cdc/metrics"]) {
+          yield* ask(path, right)
+        }
+        assert.strictEqual(yield* call("HealthService/Check", right), 0)
+        assert.include(answers, "is stopped since")
+        assert.strictEqual(yield* call("CdcControlService/Stop", right, "{\"skip_slot_cleanup\":true}"), 0)
+        assert.strictEqual(yield* job.exit, 0, job.log())
+        for (const seen of ["load acknowledged", "log levels changed", "SR_REJECTED_ROWS"]) {
+          assert.include(job.log(), seen)
+        }
+        assertClean(job)
+        for (const secret of [PG_PASSWORD, SR_PASSWORD, TOKEN]) {
+          assert.notInclude(answers, secret)
+        }
+        // Of the numbers only the long one: metrics are numbers too.
+        for (const value of VALUES.filter((text) => text !== "4111")) assert.notInclude(answers, value)
+      }))
 
     it.effect("when nobody can be reached, or nobody lets us in", () =>
       Effect.gen(function*() {

@@ -14,10 +14,13 @@ export const frame = (message: Buffer, length = message.length, flag = 0): Buffe
 export const HEADERS = { ":method": "POST", "content-type": "application/grpc", te: "trailers" } as const
 
 /** A connection, closed with the scope. Its errors are for the caller of a request to see. */
-export const session = (port: number): Effect.Effect<http2.ClientHttp2Session, never, Scope.Scope> =>
+export const session = (
+  port: number,
+  host = "127.0.0.1"
+): Effect.Effect<http2.ClientHttp2Session, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      const opened = http2.connect(`http://127.0.0.1:${port}`)
+      const opened = http2.connect(`http://${host}:${port}`)
       opened.on("error", () => undefined)
       return opened
     }),

@@ -9,10 +9,12 @@ import * as Layer from "effect/Layer"
 import type { ControlSettings } from "../../domain/config/ControlSettings.ts"
 import type { SetupError } from "../../domain/errors/SetupError.ts"
 import type { JobControl } from "../JobControl.ts"
+import { LogLevels } from "../LogLevels.ts"
 import * as ControlCalls from "./ControlCalls.ts"
 import * as HttpApi from "./HttpApi.ts"
 import * as HttpGuard from "./HttpGuard.ts"
 import * as HttpListener from "./HttpListener.ts"
+import * as HttpLogLevels from "./HttpLogLevels.ts"
 import * as HttpProbes from "./HttpProbes.ts"
 import * as HttpRpc from "./HttpRpc.ts"
 import * as MetricHistory from "./MetricHistory.ts"
@@ -31,6 +33,7 @@ export const layer = (
     const routes = [
       ...(yield* HttpProbes.make(calls)),
       ...HttpApi.routes(calls, history),
+      ...HttpLogLevels.routes(yield* LogLevels),
       ...(yield* HttpRpc.make(calls))
     ]
     const router = yield* HttpRouter.make

@@ -44,7 +44,7 @@ const refusal = (
   // Browsers add the header to every request that changes something and to every websocket. A page does not know the token.
   if (control.token === undefined && request.headers["origin"] !== undefined) return foreign
   const type = request.headers["content-type"]
-  if (request.method === "POST" && type !== undefined && !POST_TYPES.test(type)) {
+  if (request.method !== "GET" && type !== undefined && !POST_TYPES.test(type)) {
     return HttpReply.refuse(415, "send the body as application/json", { accept: "application/json" })
   }
   return undefined

@@ -6,7 +6,7 @@ import type { HttpServerResponse } from "effect/http/HttpServerResponse"
 import type * as Scope from "effect/Scope"
 
 export interface Route {
-  readonly method: "GET" | "POST"
+  readonly method: "GET" | "POST" | "PUT"
   readonly path: `/${string}`
   readonly handle: Effect.Effect<HttpServerResponse, HttpServerError, HttpServerRequest | Scope.Scope>
 }

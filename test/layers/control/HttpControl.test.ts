@@ -7,6 +7,7 @@ import * as net from "node:net"
 import { HealthCheckResponse } from "../../../src/domain/control/Operations.ts"
 import { BODY_BYTES_MAX } from "../../../src/layers/control/HttpGuard.ts"
 import { CONNECTIONS_MAX } from "../../../src/layers/control/HttpListener.ts"
+import * as LogLevels from "../../../src/layers/LogLevels.ts"
 import * as Metrics from "../../../src/layers/Metrics.ts"
 import * as World from "./HttpWorld.ts"
 
@@ -298,6 +299,63 @@ describe("The token: a stranger learns and moves nothing", () => {
       assert.strictEqual((yield* World.ask(port, "/readyz", { headers })).status, 200)
       assert.strictEqual((yield* World.post(port, "/pause", undefined, headers)).status, 200)
       assert.strictEqual((yield* World.ask(port, "/nothing", { headers })).status, 404)
+    }))
+})
+
+describe("Log levels: a running job is looked into without a restart", () => {
+  const levels = LogLevels.layer({ default: "info", modules: new Map([["Loads", "debug"]]) })
+
+  it.live("are shown, and changed for all modules or for one; a word that is not known is refused and changes nothing", () =>
+    Effect.gen(function*() {
+      const { port } = yield* World.start(World.makeJob())
+      const path = "/api/v1/log-level"
+      const put = (body: unknown) =>
+        World.ask(port, path, {
+          method: "PUT",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(body)
+        })
+      const held = yield* LogLevels.LogLevels
+      assert.deepStrictEqual(json(yield* World.ask(port, path)), { default: "info", modules: { Loads: "debug" } })
+      assert.deepStrictEqual(json(yield* put({ module: "streamloader", level: "TRACE" })), {
+        default: "info",
+        modules: { Loads: "debug", StreamLoader: "trace" }
+      })
+      assert.isTrue(held.isEnabled("StreamLoader", "trace"))
+      yield* put({ module: "Loads", level: "default" })
+      assert.deepStrictEqual(json(yield* put({ level: "warn" })), {
+        default: "warn",
+        modules: { StreamLoader: "trace" }
+      })
+      assert.isFalse(held.isEnabled("Loads", "info"))
+      const mistakes = [
+        [{ level: "loud" }, "'loud' is no log level: use trace, debug"],
+        [{ module: "Nowhere", level: "info" }, "'Nowhere' is no module: use Checkpoints"],
+        [{ module: "Loads" }, "level"],
+        [{ modul: "Loads", level: "debug" }, "modul"]
+      ] as const
+      for (const [body, why] of mistakes) {
+        const refused = yield* put(body)
+        assert.strictEqual(refused.status, 400)
+        assert.include(refused.text, why)
+      }
+      assert.deepStrictEqual(json(yield* World.ask(port, path)), {
+        default: "warn",
+        modules: { StreamLoader: "trace" }
+      })
+      assert.strictEqual((yield* World.post(port, path, {})).headers.allow, "GET, HEAD, PUT")
+    }).pipe(Effect.provide(levels)))
+
+  it.live("cannot be changed by a form of a web page", () =>
+    Effect.gen(function*() {
+      const { port } = yield* World.start(World.makeJob())
+      const headers = { "content-type": "text/plain" }
+      const answer = yield* World.ask(port, "/api/v1/log-level", {
+        method: "PUT",
+        headers,
+        body: "{\"level\":\"off\"}"
+      })
+      assert.strictEqual(answer.status, 415)
     }))
 })
 
