@@ -18,6 +18,8 @@ import type { TableMapping } from "./Table.ts"
 interface KnownRelation {
   readonly relation: Relation
   route: TableRoute | undefined
+  /** The mapping that its rows will have, once they are those of its part in the job. */
+  readonly later?: TableMapping
   transaction: Transaction | undefined
   rowsInTransaction: number
 }
@@ -139,7 +141,7 @@ export class ChangeDecoder {
     frame: Envelope.WalFrame,
     weight: number
   ): void {
-    const known = this.#relations.get(message.relationId)
+    const known = this.#known(message.relationId)
     const transaction = this.#transaction
     if (known === undefined) return this.#fail(unknownRelation(message, frame))
     if (transaction === undefined) return this.#fail(outOfOrder(message._tag, frame))
@@ -192,12 +194,29 @@ export class ChangeDecoder {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return
     }
+    if (this.#isEarly(mapping)) {
+      this.#relations.set(relation.relationId, { ...base, route: undefined, later: mapping })
+      return
+    }
     const encoder = RowEncoder.compile(relation, mapping)
     if (Result.isFailure(encoder)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.#stop(mapping, shapeChanged(mapping, encoder.failure), 0)
     }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
+  }
+
+  /** Whether the transaction is older than the table's part in the job: its rows, and what became of it, are not wanted. */
+  #isEarly({ from }: TableMapping): boolean {
+    return from !== undefined && this.#transaction !== undefined && this.#transaction.commitLsn < from
+  }
+
+  #known(relationId: number): KnownRelation | undefined {
+    const known = this.#relations.get(relationId)
+    if (known?.later === undefined || this.#isEarly(known.later)) return known
+    this.#relations.delete(relationId)
+    this.#relation(known.relation)
+    return this.#relations.get(relationId)
   }
 
   #routed(mapping: TableMapping): boolean {
@@ -209,7 +228,7 @@ export class ChangeDecoder {
     if (this.#transaction === undefined) return this.#fail(outOfOrder("Truncate", frame))
     const lsn = Lsn.format(this.#transaction.commitLsn)
     for (const id of relationIds) {
-      const mapping = this.#relations.get(id)?.route?.mapping
+      const mapping = this.#known(id)?.route?.mapping
       if (mapping !== undefined) this.#stop(mapping, truncated(mapping, lsn), 0)
     }
   }

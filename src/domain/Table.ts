@@ -1,6 +1,7 @@
 /** Tables as the two catalogues describe them, and the pairing that a row's way follows. */
 import type { ColumnSelection } from "./ColumnLists.ts"
 import type { QualifiedName } from "./Identifier.ts"
+import type { Lsn } from "./Lsn.ts"
 
 /** A column of a PostgreSQL table, from `pg_attribute`. */
 export interface SourceColumn {
@@ -65,4 +66,6 @@ export interface TableMapping {
   readonly targetColumns: ReadonlyMap<string, TargetColumn>
   /** Which source columns are written, those that are added later included; undefined: every one. */
   readonly selection?: ColumnSelection | undefined
+  /** It joined a running job: what was committed before this position is not its. Undefined: it was there from the start. */
+  readonly from?: Lsn
 }

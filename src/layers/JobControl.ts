@@ -8,8 +8,9 @@ import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { FlushLimits, Settings } from "../domain/config/Settings.ts"
 import * as Reload from "../domain/control/Reload.ts"
-import type * as Identifier from "../domain/Identifier.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
+import * as Lsn from "../domain/Lsn.ts"
 
 /** The part of the configuration that can be changed while the job runs. */
 export interface LiveSettings {
@@ -17,6 +18,8 @@ export interface LiveSettings {
   readonly tables: ReadonlyArray<Identifier.TableEntry>
   /** The tables as they were spelled, for people. */
   readonly names: ReadonlyArray<string>
+  /** Tables that joined while the job ran, by `schema.name`, and from which position on their rows are wanted. */
+  readonly joined: ReadonlyMap<string, Lsn.Lsn>
 }
 
 /** A change that must be looked at on both sides before it is made; `reply` is to be done with the answer. */
@@ -55,7 +58,8 @@ export class JobControl extends Context.Service<JobControl, {
         const live = yield* SubscriptionRef.make<LiveSettings>({
           flush: settings.flush,
           tables: settings.tables,
-          names: settings.tableNames
+          names: settings.tableNames,
+          joined: new Map()
         })
         const reloads = yield* Queue.bounded<ReloadRequest>(REQUESTS_MAX)
 
@@ -82,7 +86,7 @@ export class JobControl extends Context.Service<JobControl, {
             const reload = Reload.parse(request)
             if (Result.isFailure(reload)) return Reload.refused(reload.failure)
             if (reload.success.tables !== undefined) return yield* looked(reload.success)
-            yield* SubscriptionRef.update(live, (current) => apply(current, reload.success))
+            yield* SubscriptionRef.update(live, (current) => apply(current, reload.success, [], Lsn.ZERO))
             return Reload.done(reload.success, Reload.UNCHANGED)
           })
         }
@@ -90,8 +94,14 @@ export class JobControl extends Context.Service<JobControl, {
     )
 }
 
-/** The change made. */
-export const apply = (current: LiveSettings, reload: Reload.Reload): LiveSettings => ({
+/** The change made; `joining` tables are wanted `from` there on. */
+export const apply = (
+  current: LiveSettings,
+  reload: Reload.Reload,
+  joining: ReadonlyArray<Identifier.QualifiedName>,
+  from: Lsn.Lsn
+): LiveSettings => ({
+  joined: new Map([...current.joined, ...joining.map((table) => [Identifier.show(table), from] as const)]),
   flush: {
     ...current.flush,
     rows: reload.rows ?? current.flush.rows,

@@ -7,6 +7,7 @@ import type { Trouble } from "../domain/control/Health.ts"
 import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
+import type { LiveSettings } from "./JobControl.ts"
 import type { Report } from "./SlotHealth.ts"
 import type { Retrying } from "./StreamLoader.ts"
 
@@ -24,9 +25,19 @@ export interface Observation {
   readonly oldest: bigint | undefined
 }
 
-export interface ProgressState {
-  /** The source tables of the last pipeline, patterns resolved; empty before the first. */
+/** What was replicated, and by which configuration. */
+export interface Begun {
+  readonly entries: LiveSettings["tables"]
+  readonly resumes: number
+  /** The source tables, patterns resolved. */
   readonly tables: ReadonlyArray<QualifiedName>
+}
+
+export interface ProgressState {
+  /** What the last attempt was made with: whoever waits for something new compares with it. */
+  readonly attempted: { readonly tables: LiveSettings["tables"] | undefined; readonly resumes: number }
+  /** The last attempt that came as far as a replication connection; undefined before the first. */
+  readonly begun: Begun | undefined
   /** Row changes that StarRocks has acknowledged since the program started. */
   readonly rows: number
   readonly batches: number
@@ -49,7 +60,8 @@ export interface ProgressState {
 }
 
 const INITIAL: ProgressState = {
-  tables: [],
+  attempted: { tables: undefined, resumes: 0 },
+  begun: undefined,
   rows: 0,
   batches: 0,
   position: undefined,

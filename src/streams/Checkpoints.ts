@@ -10,6 +10,13 @@ import * as Log from "../layers/Log.ts"
 import type { ReplicationSession } from "../layers/ReplicationSource.ts"
 import type { Loaded } from "./Loads.ts"
 
+/** The part of a job that its checkpoints follow. */
+export interface Job {
+  readonly start: Lsn.Lsn
+  readonly origin: { readonly slot: string; readonly run: string }
+  readonly tables: ReadonlyArray<{ readonly from?: Lsn.Lsn }>
+}
+
 const log = Log.module("Checkpoints")
 
 /**
@@ -32,29 +39,37 @@ export interface Standing {
   readonly rowsBehind: boolean
 }
 
-/** The standing after this batch; the position stays when there is nothing to store. */
-export const next = (current: Standing, batch: Pick<Batch, "boundary" | "rowCount" | "rowsBehind">): Standing => {
+/**
+ * The standing after this batch; the position stays when there is nothing to store. Past the position at which a table joined
+ * it is always stored: a later run knows nothing of the joining, and must not meet what the table was before.
+ */
+export const next = (
+  current: Standing,
+  batch: Pick<Batch, "boundary" | "rowCount" | "rowsBehind">,
+  joined: ReadonlyArray<Lsn.Lsn> = []
+): Standing => {
   const { boundary } = batch
   const rows = current.rowsBehind || batch.rowCount > 0
   if (boundary === undefined || boundary <= current.position) return { position: current.position, rowsBehind: rows }
   // A batch that was cut just before a commit leaves the boundary to a batch without rows: it counts all the same.
-  const worth = rows || Lsn.distance(current.position, boundary) >= IDLE_ADVANCE_BYTES
+  const ofJoined = joined.some((from) => current.position < from && from <= boundary)
+  const worth = rows || ofJoined || Lsn.distance(current.position, boundary) >= IDLE_ADVANCE_BYTES
   return { position: worth ? boundary : current.position, rowsBehind: batch.rowsBehind > 0 }
 }
 
 /** Starts at the stored checkpoint, for the run that has claimed the slot. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
 export const make = Effect.fnUntraced(function*(
-  slot: string,
-  run: string,
-  start: Lsn.Lsn,
+  job: Job,
   session: ReplicationSession
 ): Effect.fn.Return<Checkpoints, never, CheckpointStore> {
   const store = yield* CheckpointStore
+  const { origin: { run, slot }, start, tables } = job
+  const joined = tables.flatMap(({ from }) => from === undefined ? [] : [from])
   const standing = yield* SynchronizedRef.make<Standing>({ position: start, rowsBehind: false })
   return {
     commit: ({ batch, complete }) =>
       SynchronizedRef.updateAndGetEffect(standing, (current) => {
-        const moved = complete ? next(current, batch) : current
+        const moved = complete ? next(current, batch, joined) : current
         if (moved.position === current.position) return Effect.succeed(moved)
         return store.advance(slot, run, moved.position).pipe(
           Effect.andThen(session.confirm(moved.position)),

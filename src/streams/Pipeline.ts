@@ -70,15 +70,14 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   yield* Effect.acquireRelease(
     progress.update((state) => ({
       ...state,
-      tables: job.tables.map(({ source }) => source),
       position: job.start,
       stopped: [],
       observe
     })),
     () => progress.update((state) => ({ ...state, observe: undefined }))
   )
-  yield* control.report({ _tag: "Replicating" })
   yield* store.claim(job.origin.slot, job.origin.run, job.start)
+  yield* control.report({ _tag: "Replicating" })
 
   const loads = yield* Loads.make({
     origin: job.origin,
@@ -87,7 +86,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     onStopped: (stopped) =>
       Effect.andThen(progress.update((state) => ({ ...state, stopped })), control.report(Told.stopped(stopped)))
   })
-  const checkpoints = yield* Checkpoints.make(job.origin.slot, job.origin.run, job.start, session)
+  const checkpoints = yield* Checkpoints.make(job, session)
 
   const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
     const batch = loaded.batch

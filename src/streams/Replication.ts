@@ -10,50 +10,73 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Policy from "../domain/errors/Policy.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
-import { JobControl } from "../layers/JobControl.ts"
+import { JobControl, type LiveSettings } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
-import { Progress } from "../layers/Progress.ts"
+import { type Begun, Progress } from "../layers/Progress.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
 
 const log = Log.module("Replication")
 
-/** Done when the job is to begin anew: its tables are others now, or it was told to go on after a table had stopped. */
-export const newBeginning = Effect.gen(function*() {
-  const { live } = yield* JobControl
-  const { tables } = yield* SubscriptionRef.get(live)
-  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== tables)
-  yield* Effect.raceFirst(Stream.runHead(otherTables), resumed)
-})
-
-/** Done when the job is told to go on in spite of a failure; a pause that ends is none. */
+/** Done when the job is told to go on in spite of a failure, after the last attempt began; a pause that ends is none. */
 const resumed = Effect.gen(function*() {
   const { lifecycle } = yield* JobControl
-  const { resumes } = yield* SubscriptionRef.get(lifecycle)
+  const { attempted } = yield* (yield* Progress).get
   yield* SubscriptionRef.changes(lifecycle).pipe(
-    Stream.filter((now) => now.resumes > resumes && now.failure !== undefined),
+    Stream.filter((now) => now.resumes > attempted.resumes && now.failure !== undefined),
     Stream.runHead
   )
 })
 
-const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const { live, report } = yield* JobControl
-  const { tables } = yield* SubscriptionRef.get(live)
-  const { position } = yield* (yield* Progress).get
-  yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
-  const wanted = { ...settings, tables }
+/** Done when the job is to begin anew: its tables are others than those of the last attempt, or it was told to go on. */
+export const newBeginning = Effect.gen(function*() {
+  const { live } = yield* JobControl
+  const { attempted } = yield* (yield* Progress).get
+  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== attempted.tables)
+  yield* Effect.raceFirst(Stream.runHead(otherTables), resumed)
+})
+
+/** One try, from the setup to the end of the pipeline. */
+interface Attempt {
+  readonly settings: Settings
+  readonly live: LiveSettings
+  readonly resumes: number
+}
+
+/** A table that fitted a pattern and does not any more was dropped or renamed: what it had left to load would be skipped. */
+const lostTable = (
+  begun: Begun | undefined,
+  next: Attempt,
+  job: Pipeline.Job
+): Identifier.QualifiedName | undefined => {
+  if (begun === undefined || begun.entries !== next.live.tables || begun.resumes !== next.resumes) return undefined
+  const found = new Set(job.tables.map(({ source }) => Identifier.show(source)))
+  return begun.tables.find((source) => !found.has(Identifier.show(source)))
+}
+
+const prepare = Effect.fnUntraced(function*(attempt: Attempt) {
+  const { live, settings } = attempt
+  const { begun, position } = yield* (yield* Progress).get
+  const wanted = { ...settings, tables: live.tables }
   const job = yield* Setup.apply(wanted, yield* Setup.inspect(wanted, position))
+  const lost = lostTable(begun, attempt, job)
+  if (lost !== undefined) return yield* SetupError.make({ _tag: "PgTableGone", table: Identifier.show(lost) })
+  const tables = job.tables.map((mapping) => {
+    const from = live.joined.get(Identifier.show(mapping.source))
+    return from === undefined ? mapping : { ...mapping, from }
+  })
   yield* log.info("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
-    tables: job.tables.map((table) => `${table.source.schema}.${table.source.name}`)
+    tables: tables.map(({ source }) => Identifier.show(source))
   })
-  yield* report({ _tag: "Step", detail: Lifecycle.STEPS.replication })
-  yield* Pipeline.run(job, stop)
+  return { ...job, tables }
 })
 
 const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: Policy.Failure, afterMs: number) {
@@ -72,13 +95,35 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
  * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const { lifecycle } = yield* JobControl
+  const { lifecycle, live, report } = yield* JobControl
+  const progress = yield* Progress
   let failures = 0
   let failingSinceMs = 0
   let source = SourceRetry.START
   while (true) {
     const startedAtMs = yield* Clock.currentTimeMillis
-    const ended = Effect.as(attempt(settings, stop), true)
+    const attempt: Attempt = {
+      settings,
+      live: yield* SubscriptionRef.get(live),
+      resumes: (yield* SubscriptionRef.get(lifecycle)).resumes
+    }
+    yield* progress.update((state) => ({
+      ...state,
+      attempted: { tables: attempt.live.tables, resumes: attempt.resumes }
+    }))
+    yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
+    const ended = Effect.gen(function*() {
+      const job = yield* prepare(attempt)
+      yield* report({ _tag: "Step", detail: Lifecycle.STEPS.replication })
+      const begun: Begun = {
+        entries: attempt.live.tables,
+        resumes: attempt.resumes,
+        tables: job.tables.map(({ source }) => source)
+      }
+      yield* progress.update((state) => ({ ...state, begun }))
+      yield* Pipeline.run(job, stop)
+      return true
+    })
     const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
     if (Result.isSuccess(result)) {
       if (result.success) return
@@ -97,12 +142,13 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const policy = Policy.decide(error, settings.retry, attempts)
     if (policy._tag !== "Retry") return yield* error
     if (yield* Deferred.isDone(stop)) {
-      // Nothing was received yet, so there is nothing to drain.
-      if ((yield* SubscriptionRef.get(lifecycle)).stage !== "cdc") return
+      // Nothing was received yet, so there is nothing to drain; otherwise what was received is not all loaded.
+      if ((yield* progress.get).begun === undefined) return
       return yield* error
     }
     yield* wait(stop, error, policy.afterMs)
-    // Stopped while it waited: nothing was in flight.
-    if (yield* Deferred.isDone(stop)) return
+    if (!(yield* Deferred.isDone(stop))) continue
+    if ((yield* progress.get).begun === undefined) return
+    return yield* error
   }
 })

@@ -4,7 +4,6 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
@@ -14,12 +13,14 @@ import type { Settings } from "../domain/config/Settings.ts"
 import * as Reload from "../domain/control/Reload.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import type { State } from "../domain/Lifecycle.ts"
+import type * as Identifier from "../domain/Identifier.ts"
+import type { Lifecycle, State } from "../domain/Lifecycle.ts"
+import * as Lsn from "../domain/Lsn.ts"
+import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import * as JobControl from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as SlotRemoval from "../layers/SlotRemoval.ts"
-import * as Unpublish from "../layers/Unpublish.ts"
 import * as Replication from "./Replication.ts"
 import * as Setup from "./Setup.ts"
 
@@ -41,6 +42,7 @@ const untilWorthATry = (error: Failure, drain: Deferred.Deferred<void>) => {
 
 const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Deferred.Deferred<void>) {
   const { report } = yield* JobControl.JobControl
+  const progress = yield* Progress
   let told = ""
   while (true) {
     const result = yield* Effect.result(Replication.run(settings, drain))
@@ -52,52 +54,64 @@ const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Defe
     yield* message === told ? log.debug(message, () => ({ code })) : log.error(message, { code, remediation })
     told = message
     yield* untilWorthATry(result.failure, drain)
-    if (yield* Deferred.isDone(drain)) return
+    if (!(yield* Deferred.isDone(drain))) continue
+    // What was received is not all loaded; before replication has begun there is nothing to drain.
+    if ((yield* progress.get).begun === undefined) return
+    return yield* result.failure
   }
 })
 
-/** Looks at both sides with the new tables; nothing is changed when something is wrong with them. */
-const problemWith = Effect.fnUntraced(function*(settings: Settings, tables: Reload.Tables) {
-  const plan = yield* Effect.result(Setup.inspect({ ...settings, tables: tables.wanted }))
-  if (Result.isFailure(plan)) return plan.failure.message
-  const [problem] = [...plan.success.source.problems, ...plan.success.target.problems]
-  return problem === undefined ? undefined : `${SetupError.describe(problem)} ${SetupError.remedy(problem)}`
-})
-
 /** Waits until replication begins anew, or what keeps it from that is known. */
-const nextBeginning = Effect.gen(function*() {
-  const { lifecycle } = yield* JobControl.JobControl
-  const before = yield* SubscriptionRef.get(lifecycle)
-  const next = yield* SubscriptionRef.changes(lifecycle).pipe(
-    Stream.filter((now) => now.beginnings > before.beginnings || now.failure !== before.failure),
-    Stream.runHead
+const nextBeginning = (before: Lifecycle) =>
+  JobControl.JobControl.use(({ lifecycle }) =>
+    SubscriptionRef.changes(lifecycle).pipe(
+      Stream.filter((now) =>
+        now.beginnings > before.beginnings || now.state === "stopped" ||
+        (now.stage !== "cdc" && now.failure !== undefined && now.failure !== before.failure)
+      ),
+      Stream.runHead,
+      Effect.map((next) => Option.getOrUndefined(next)?.failure)
+    )
   )
-  return Option.getOrUndefined(next)?.failure
+
+const shown = (tables: ReadonlyArray<Identifier.TableEntry>): string =>
+  tables.map((table) => JSON.stringify(table)).sort().join()
+
+/** The answer to a change of tables, once it is made: all of it or nothing. */
+const reloaded = Effect.fnUntraced(function*(settings: Settings, reload: Reload.Reload) {
+  const { lifecycle, live } = yield* JobControl.JobControl
+  const progress = yield* Progress
+  const before = yield* SubscriptionRef.get(live)
+  const wanted = reload.tables?.wanted ?? before.tables
+  if (shown(wanted) === shown(before.tables)) {
+    const same = { ...reload, tables: undefined }
+    yield* SubscriptionRef.set(live, JobControl.apply(before, same, [], Lsn.ZERO))
+    return Reload.done(reload, Reload.UNCHANGED)
+  }
+  const plan = yield* Setup.inspect({ ...settings, tables: wanted })
+  const [problem] = [...plan.source.problems, ...plan.target.problems]
+  if (problem !== undefined) return Reload.refused(`${SetupError.describe(problem)} ${SetupError.remedy(problem)}`)
+  const { begun } = yield* progress.get
+  const now = plan.source.facts.tables.map(({ name }) => name)
+  const changes = begun === undefined ? Reload.UNCHANGED : Reload.changes(begun.tables, now)
+  const from = yield* (yield* CheckpointStore).walEnd
+  const state = yield* SubscriptionRef.get(lifecycle)
+  yield* SubscriptionRef.set(live, JobControl.apply(before, reload, changes.added, from))
+  const failure = yield* nextBeginning(state)
+  return failure === undefined ? Reload.done(reload, changes) : Reload.failedAfter(failure.message)
 })
 
 /**
  * The pipeline begins anew with the new tables, since the running one would go past the first rows of a table that joins the
- * publication. Whoever asked hears of it then: what changes from the answer on is replicated.
+ * publication. Whoever asked hears of it then: what changes from the answer on is replicated. A table that is left out stays
+ * in the publication, which may be another job's, too.
  */
 const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, reply }: JobControl.ReloadRequest) {
-  const { live } = yield* JobControl.JobControl
-  const before = yield* SubscriptionRef.get(live)
-  const wanted = reload.tables ?? { wanted: before.tables, names: before.names }
-  const problem = yield* problemWith(settings, wanted)
-  if (problem !== undefined) return yield* Deferred.succeed(reply, Reload.refused(problem))
-  const progress = yield* Progress
-  const { tables: had } = yield* progress.get
-  const begun = yield* Effect.forkChild(nextBeginning, { startImmediately: true })
-  yield* SubscriptionRef.set(live, JobControl.apply(before, reload))
-  const failure = yield* Fiber.join(begun)
-  if (failure !== undefined) return yield* Deferred.succeed(reply, Reload.failedAfter(failure.message))
-  const changes = Reload.changes(had, (yield* progress.get).tables)
-  yield* Deferred.succeed(reply, Reload.done(reload, changes))
-  const { removed } = changes
-  if (removed.length === 0) return
-  yield* Unpublish.tables(settings.publication, removed).pipe(
-    Effect.catch((error) => log.warn("the tables are left out, and stay in the publication", { reason: error.message }))
+  const answer = yield* Effect.catch(
+    reloaded(settings, reload),
+    (error) => Effect.succeed(Reload.refused(error.message))
   )
+  yield* Deferred.succeed(reply, answer)
 })
 
 /**
@@ -117,11 +131,13 @@ export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isW
   )
   const job = isWatched ? untilDrained(settings, drain) : Replication.run(settings, drain)
   yield* Effect.raceFirst(job, reached(["stopped"]))
-  const { dropSlot } = yield* SubscriptionRef.get(lifecycle)
+  const { beginnings, dropSlot } = yield* SubscriptionRef.get(lifecycle)
   yield* report({ _tag: "Ended" })
   if (!dropSlot) return
-  yield* SlotRemoval.drop(settings.slot)
-  yield* log.info("the replication slot is dropped, as told; changes from here on are lost to it", {
-    slot: settings.slot
-  })
+  const dropped = yield* SlotRemoval.drop(settings.slot, beginnings > 0)
+  yield* dropped
+    ? log.info("the replication slot is dropped, as told; changes from here on are lost to it", { slot: settings.slot })
+    : log.warn("the replication slot is kept: it is not there, or not a slot of dbmazz in this database", {
+      slot: settings.slot
+    })
 }, Effect.scoped)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
 import type { Change } from "../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import { mapping } from "../support/Mappings.ts"
 import * as Bytes from "../support/PgoutputBytes.ts"
 import { decodeAll, decodeResult, rowsOf } from "../support/Rows.ts"
@@ -49,6 +50,29 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
       Bytes.keepalive(30n)
     ]))
     assert.deepStrictEqual<ReadonlyArray<bigint>>(boundaries(decoded.changes), [5n, 20n, 30n])
+  })
+
+  it("a table that joined gives rows of its part only, whatever it was and went through before", () => {
+    const joined = { ...TABLE, from: Lsn.Lsn.make(30n) }
+    const before = Bytes.relation(1, "t", [...COLUMNS, { name: "gone", oid: 25 }])
+    const changes = decodeAll([joined], [
+      Bytes.begin(10n),
+      before,
+      Bytes.insert(1, ["1", "a", "x"]),
+      Bytes.remove(1, ["1", null, null], "K"),
+      Bytes.truncate([1]),
+      Bytes.commit(10n, 20n),
+      Bytes.begin(25n),
+      RELATION,
+      Bytes.insert(1, ["2", "b"]),
+      Bytes.commit(25n, 30n),
+      // The shape is not announced again.
+      Bytes.begin(30n),
+      Bytes.insert(1, ["3", "c"]),
+      Bytes.commit(30n, 40n)
+    ])
+    assert.deepStrictEqual(changes.map(({ _tag }) => _tag), ["Boundary", "Boundary", "Row", "Boundary"])
+    assert.deepStrictEqual(rowsOf(changes).map((row) => row.transaction.commitLsn), [30n])
   })
 
   it("every byte received is accounted for once: a change's weight or skipped", () => {

@@ -51,7 +51,9 @@ const world = () => {
         return Effect.sync(() => void events.push(`save ${slot} ${run} ${position}`))
       })
   })
-  const made = Checkpoints.make("s", "r", START, session).pipe(Effect.provideService(CheckpointStore, store))
+  const made = Checkpoints.make({ start: START, origin: { slot: "s", run: "r" }, tables: [] }, session).pipe(
+    Effect.provideService(CheckpointStore, store)
+  )
   return { events, state, made }
 }
 
@@ -63,6 +65,15 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
       for (const boundary of [200n, 200n, 150n, undefined, 300n]) yield* checkpoints.commit(loaded(boundary))
       assert.deepStrictEqual(events, ["save s r 200", "confirm 200", "save s r 300", "confirm 300"])
     }))
+
+  it("is stored without a row as soon as a table's joining is behind it, and otherwise not for a few bytes", () => {
+    const idle = (boundary: bigint) => ({ boundary: Lsn.Lsn.make(boundary), rowCount: 0, rowsBehind: 0 })
+    const at = (position: bigint) => ({ position: Lsn.Lsn.make(position), rowsBehind: false })
+    const joined = [Lsn.Lsn.make(150n)]
+    assert.strictEqual(Checkpoints.next(at(100n), idle(149n), joined).position, 100n)
+    assert.strictEqual(Checkpoints.next(at(100n), idle(150n), joined).position, 150n)
+    assert.strictEqual(Checkpoints.next(at(150n), idle(160n), joined).position, 150n)
+  })
 
   it.effect("confirms nothing when the store fails, and tries again with the next batch", () =>
     Effect.gen(function*() {

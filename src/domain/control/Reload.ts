@@ -103,7 +103,7 @@ export const done = (reload: Reload, { added, removed }: Changes): Answer => {
   const notes = [
     ...(added.length === 0
       ? []
-      : [`added ${quoted(added.map(Identifier.show))}, from their changes after this one on`]),
+      : [`added ${quoted(added.map(Identifier.show))}: what changed before now is not replicated`]),
     ...(removed.length === 0 ? [] : [`removed ${quoted(removed.map(Identifier.show))}`])
   ]
   const note = notes.length === 0 ? "" : ` (${notes.join("; ")})`

@@ -16,6 +16,7 @@ export const SetupReason = Schema.TaggedUnion({
   PgRoleCannotReplicate: { role: Schema.String },
   PgPrivilegeMissing: { table: Schema.String, role: Schema.String, privilege: Schema.String },
   PgTableNotFound: { table: Schema.String },
+  PgTableGone: { table: Schema.String },
   PgTableKind: { table: Schema.String, kind: Schema.String },
   PgPrimaryKeyMissing: { table: Schema.String },
   PgPrimaryKeyDeferrable: { table: Schema.String },
@@ -65,6 +66,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgWalLevelNotLogical: (r) => `PostgreSQL's wal_level is '${r.walLevel}', logical replication needs 'logical'.`,
   PgRoleCannotReplicate: (r) => `Role '${r.role}' may not start replication.`,
   PgPrivilegeMissing: (r) => `Role '${r.role}' lacks ${r.privilege} on '${r.table}'.`,
+  PgTableGone: (r) =>
+    `Table '${r.table}' matched TABLES and is gone: it was dropped or renamed, or the role may not see it any more. ` +
+    "Its last changes may not be loaded.",
   PgTableNotFound: (r) => `Table '${r.table}' not found in PostgreSQL. Verify the table exists and is accessible.`,
   PgTableKind: (r) => `'${r.table}' is a ${r.kind}; only ordinary tables can be replicated.`,
   PgPrimaryKeyMissing: (r) => `Table '${r.table}' has no primary key; its rows cannot be matched in StarRocks.`,
@@ -137,6 +141,8 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `Run as a superuser: ALTER ROLE "${r.role}" REPLICATION; (on a managed service grant its replication role, ` +
     `for example rds_replication).`,
   PgPrivilegeMissing: (r) => `Run as the table's owner: GRANT ${r.privilege} ON ${r.table} TO "${r.role}";`,
+  PgTableGone: (r) =>
+    `Rename it back, or leave it out for good: run dbmazz resume, or start dbmazz again (${r.table} is then not looked for).`,
   PgTableNotFound: (r) =>
     `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
   PgTableKind: () =>

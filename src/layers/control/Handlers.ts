@@ -57,7 +57,7 @@ export const layer = (slot: string) =>
         Effect.gen(function*() {
           const { state } = yield* SubscriptionRef.get(control.lifecycle)
           const { names, tables } = yield* SubscriptionRef.get(control.live)
-          const resolved = (yield* progress.get).tables
+          const resolved = (yield* progress.get).begun?.tables ?? []
           // What a pattern stands for says more than the pattern.
           const shown = resolved.length > 0 && tables.some(({ wild }) => wild !== undefined)
             ? resolved.map(Identifier.show)

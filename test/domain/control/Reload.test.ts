@@ -21,7 +21,7 @@ describe("Reload", () => {
     )
     assert.strictEqual(
       message({ tables: ["a", "sales.c"] }, Reload.changes([A, B], [A, C])),
-      "Configuration reloaded: tables=[\"a\", \"sales.c\"] (added [\"sales.c\"], from their changes after this one on; " +
+      "Configuration reloaded: tables=[\"a\", \"sales.c\"] (added [\"sales.c\"]: what changed before now is not replicated; " +
         "removed [\"public.b\"])"
     )
     assert.deepStrictEqual(Reload.done(parsed({}), Reload.UNCHANGED), {
