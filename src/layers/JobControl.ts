@@ -7,6 +7,7 @@ import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { FlushLimits, Settings } from "../domain/config/Settings.ts"
+import { RELOAD_MS_MAX } from "../domain/control/Operations.ts"
 import * as Reload from "../domain/control/Reload.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
@@ -34,8 +35,6 @@ const UNANSWERED: Lifecycle.Answer = {
   success: false,
   message: "The tables are not changed yet, and the databases do not answer; GetStatus shows the tables once they are"
 }
-/** Both sides are asked for their catalogues; a client waits no longer, in ms. */
-const ANSWER_MS_MAX = 30_000
 
 export class JobControl extends Context.Service<JobControl, {
   /** The one holder of the lifecycle; changed only through `report` and `command`. */
@@ -69,7 +68,7 @@ export class JobControl extends Context.Service<JobControl, {
             return Reload.refused(`${REQUESTS_MAX} changes are waiting already`)
           }
           return yield* Effect.timeoutOrElse(Deferred.await(reply), {
-            duration: ANSWER_MS_MAX,
+            duration: RELOAD_MS_MAX,
             orElse: () => Effect.succeed(UNANSWERED)
           })
         })

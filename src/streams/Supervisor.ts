@@ -107,9 +107,8 @@ const reloaded = Effect.fnUntraced(function*(settings: Settings, reload: Reload.
  * in the publication, which may be another job's, too.
  */
 const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, reply }: JobControl.ReloadRequest) {
-  const answer = yield* Effect.catch(
-    reloaded(settings, reload),
-    (error) => Effect.succeed(Reload.refused(error.message))
+  const answer = yield* reloaded(settings, reload).pipe(
+    Effect.catch((error) => Effect.succeed(Reload.refused(error.message)))
   )
   yield* Deferred.succeed(reply, answer)
 })

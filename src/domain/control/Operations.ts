@@ -77,6 +77,9 @@ export class InvalidArgument extends Schema.TaggedError<InvalidArgument>()("Inva
   message: Schema.String
 }) {}
 
+/** Both sides are asked for their catalogues, and replication begins anew; nobody waits longer for the answer, in ms. */
+export const RELOAD_MS_MAX = 30_000
+
 /** 0, 0 and no table mean: no change. `tables` is the whole new list, not an addition. */
 export const ReloadRequest = {
   flush_size: Uint64,
@@ -84,7 +87,10 @@ export const ReloadRequest = {
   tables: Schema.Array(Schema.String)
 }
 
-/** The group. Every operation but `StreamMetrics` answers in any state of the job, and without waiting for either side. */
+/**
+ * The group. Every operation answers in any state of the job. Only `ReloadConfig` with tables waits for PostgreSQL and StarRocks,
+ * for at most `RELOAD_MS_MAX`; the others answer at once.
+ */
 export class Operations extends RpcGroup.make(
   Rpc.make("Check", { success: HealthCheckResponse }),
   Rpc.make("Pause", { success: ControlResponse }),

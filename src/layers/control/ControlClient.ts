@@ -14,10 +14,10 @@ import type * as RpcClientError from "effect/rpc/RpcClientError"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as Socket from "effect/socket/Socket"
-import { Operations } from "../../domain/control/Operations.ts"
+import { Operations, RELOAD_MS_MAX } from "../../domain/control/Operations.ts"
 
-/** Until a request is answered or a websocket stands, in ms; operations answer without waiting for either side. */
-const OPEN_MS_MAX = 10_000
+/** Until a request is answered or a websocket stands, in ms: what the slowest operation may take, and some for the way. */
+const OPEN_MS_MAX = RELOAD_MS_MAX + 5_000
 
 /** PEM text: who signed the job's certificate, and the client's own certificate when the job wants one. */
 export interface ClientTls {

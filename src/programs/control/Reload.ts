@@ -1,11 +1,16 @@
 /** `dbmazz reload`: changes batches and tables of the running job. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { RELOAD_MS_MAX } from "../../domain/control/Operations.ts"
 import * as Answer from "./Answer.ts"
 import * as Connection from "./Connection.ts"
 import { UsageError } from "./UsageError.ts"
+
+/** What the server takes at most, and some for the way. */
+const RELOAD_TIMEOUT = Duration.millis(RELOAD_MS_MAX + 5_000)
 
 const positive = (name: string, metavar: string, description: string) =>
   Flag.Int(name).pipe(
@@ -49,6 +54,8 @@ export const command = Command.make(
       flushIntervalMs: Option.getOrElse(flushInterval, () => 0),
       tables: Option.getOrElse(tables, () => [])
     }
-    yield* Answer.give(values, (channel) => channel.reload(change))
+    // A change of tables is answered when replication with them has begun.
+    const timeout = Duration.max(values.timeout, Option.isSome(tables) ? RELOAD_TIMEOUT : Duration.zero)
+    yield* Answer.give({ ...values, timeout }, (channel) => channel.reload(change))
   })
 ).pipe(Command.withDescription("change batches and tables while the job runs; lasts until the process ends"))
