@@ -22,38 +22,38 @@ import * as Setup from "./Setup.ts"
 
 const log = Log.module("Replication")
 
-/** Done when the job is to begin anew: its tables are others now, or it was told to go on after a table had stopped. */
+/**
+ * Done when the job is to begin anew: since the last attempt began its tables have become others, or it was told to go on in
+ * spite of a failure. What is told between two looks counts, since both are compared with what the attempt set out with.
+ */
 export const newBeginning = Effect.gen(function*() {
-  const { live } = yield* JobControl
-  const { tables } = yield* SubscriptionRef.get(live)
-  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== tables)
-  yield* Effect.raceFirst(Stream.runHead(otherTables), resumed)
+  const { lifecycle, live } = yield* JobControl
+  const { attempt } = yield* SubscriptionRef.get(lifecycle)
+  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== attempt?.tables)
+  const resumed = Stream.filter(SubscriptionRef.changes(lifecycle), (now) => now.resumes > (attempt?.resumes ?? 0))
+  yield* Effect.raceFirst(Stream.runHead(otherTables), Stream.runHead(resumed))
 })
 
-/** Done when the job is told to go on in spite of a failure; a pause that ends is none. */
-const resumed = Effect.gen(function*() {
-  const { lifecycle } = yield* JobControl
-  const { resumes } = yield* SubscriptionRef.get(lifecycle)
-  yield* SubscriptionRef.changes(lifecycle).pipe(
-    Stream.filter((now) => now.resumes > resumes && now.failure !== undefined),
-    Stream.runHead
-  )
-})
-
-const attempt = Effect.fnUntraced(function*(settings: Settings, stop: Deferred.Deferred<void>) {
+/** Sets out with the tables that are wanted now. */
+const setOut = Effect.gen(function*() {
   const { live, report } = yield* JobControl
   const { tables } = yield* SubscriptionRef.get(live)
+  yield* report({ _tag: "Attempt", tables })
+  return tables
+})
+
+const prepare = Effect.fnUntraced(function*(settings: Settings) {
+  const { report } = yield* JobControl
   const { position } = yield* (yield* Progress).get
   yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
-  const wanted = { ...settings, tables }
-  const job = yield* Setup.apply(wanted, yield* Setup.inspect(wanted, position))
+  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
   yield* log.info("replicating", {
     slot: settings.slot,
     start: Lsn.format(job.start),
     tables: job.tables.map((table) => `${table.source.schema}.${table.source.name}`)
   })
   yield* report({ _tag: "Step", detail: Lifecycle.STEPS.replication })
-  yield* Pipeline.run(job, stop)
+  return job
 })
 
 const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: Policy.Failure, afterMs: number) {
@@ -62,7 +62,7 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
   yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: false } })
   yield* Metrics.retrying(error.code)
   yield* log.warn(message, { code: error.code, retryInMs: afterMs, remediation })
-  yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), resumed), Deferred.await(stop))
+  yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), newBeginning), Deferred.await(stop))
 })
 
 /**
@@ -72,19 +72,27 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
  * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const { lifecycle } = yield* JobControl
   let failures = 0
   let failingSinceMs = 0
   let source = SourceRetry.START
   while (true) {
     const startedAtMs = yield* Clock.currentTimeMillis
-    const ended = Effect.as(attempt(settings, stop), true)
+    const wanted = { ...settings, tables: yield* setOut }
+    let receives = false
+    const job = Effect.raceFirst(prepare(wanted), Deferred.await(stop))
+    const ended = Effect.flatMap(job, (ready) => {
+      // Whatever the setup waits for: nothing was received yet, so there is nothing to drain.
+      if (ready === undefined) return Effect.succeed(true)
+      receives = true
+      return Effect.as(Pipeline.run(ready, stop), true)
+    })
     const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
     if (Result.isSuccess(result)) {
       if (result.success) return
       yield* log.info("beginning anew from the checkpoint, as told")
       continue
     }
+    if (!receives && (yield* Deferred.isDone(stop))) return
     const nowMs = yield* Clock.currentTimeMillis
     // What ran for longer than the longest wait was well: its backoff starts anew.
     const wasWell = nowMs - startedAtMs > settings.retry.maxMs
@@ -95,12 +103,7 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const error = seen.failure
     const attempts = { failures, elapsedMs: nowMs - failingSinceMs, random: yield* Random.next }
     const policy = Policy.decide(error, settings.retry, attempts)
-    if (policy._tag !== "Retry") return yield* error
-    if (yield* Deferred.isDone(stop)) {
-      // Nothing was received yet, so there is nothing to drain.
-      if ((yield* SubscriptionRef.get(lifecycle)).stage !== "cdc") return
-      return yield* error
-    }
+    if (policy._tag !== "Retry" || (yield* Deferred.isDone(stop))) return yield* error
     yield* wait(stop, error, policy.afterMs)
     // Stopped while it waited: nothing was in flight.
     if (yield* Deferred.isDone(stop)) return

@@ -14,9 +14,10 @@ import type { Settings } from "../domain/config/Settings.ts"
 import * as Reload from "../domain/control/Reload.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import type { State } from "../domain/Lifecycle.ts"
+import type { Lifecycle, State } from "../domain/Lifecycle.ts"
 import * as JobControl from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
+import * as OwnSession from "../layers/OwnSession.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as SlotRemoval from "../layers/SlotRemoval.ts"
 import * as Unpublish from "../layers/Unpublish.ts"
@@ -58,18 +59,29 @@ const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Defe
 
 /** Looks at both sides with the new tables; nothing is changed when something is wrong with them. */
 const problemWith = Effect.fnUntraced(function*(settings: Settings, tables: Reload.Tables) {
-  const plan = yield* Effect.result(Setup.inspect({ ...settings, tables: tables.wanted }))
+  const plan = yield* Setup.inspect({ ...settings, tables: tables.wanted }).pipe(
+    OwnSession.run(settings.source),
+    Effect.result
+  )
   if (Result.isFailure(plan)) return plan.failure.message
   const [problem] = [...plan.success.source.problems, ...plan.success.target.problems]
   return problem === undefined ? undefined : `${SetupError.describe(problem)} ${SetupError.remedy(problem)}`
 })
 
-/** Waits until replication begins anew, or what keeps it from that is known. */
-const nextBeginning = Effect.gen(function*() {
+/**
+ * Waits until replication begins with these tables, or what keeps it from that until a person helps is known; what is tried
+ * again by itself is waited for, and what others come to is not it.
+ */
+const beginningWith = Effect.fnUntraced(function*(tables: Reload.Tables) {
   const { lifecycle } = yield* JobControl.JobControl
-  const before = yield* SubscriptionRef.get(lifecycle)
+  let before: Lifecycle | undefined
   const next = yield* SubscriptionRef.changes(lifecycle).pipe(
-    Stream.filter((now) => now.beginnings > before.beginnings || now.failure !== before.failure),
+    Stream.filter((now) => {
+      if (now.attempt?.tables !== tables.wanted) return false
+      before ??= now
+      return now.beginnings > before.beginnings ||
+        (now.failure !== before.failure && now.failure?.waitsForOperator === true)
+    }),
     Stream.runHead
   )
   return Option.getOrUndefined(next)?.failure
@@ -80,15 +92,18 @@ const nextBeginning = Effect.gen(function*() {
  * publication. Whoever asked hears of it then: what changes from the answer on is replicated.
  */
 const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, reply }: JobControl.ReloadRequest) {
-  const { live } = yield* JobControl.JobControl
-  const before = yield* SubscriptionRef.get(live)
-  const wanted = reload.tables ?? { wanted: before.tables, names: before.names }
+  const { lifecycle, live } = yield* JobControl.JobControl
+  const wanted = reload.tables
   const problem = yield* problemWith(settings, wanted)
   if (problem !== undefined) return yield* Deferred.succeed(reply, Reload.refused(problem))
+  // A drain that has begun is not cut short by a new beginning; who asked has been told.
+  const { state } = yield* SubscriptionRef.get(lifecycle)
+  if (state === "draining" || state === "stopped") return
   const progress = yield* Progress
   const { tables: had } = yield* progress.get
-  const begun = yield* Effect.forkChild(nextBeginning, { startImmediately: true })
-  yield* SubscriptionRef.set(live, JobControl.apply(before, reload))
+  const begun = yield* Effect.forkChild(beginningWith(wanted), { startImmediately: true })
+  // The flush limits may have been changed since the request came.
+  yield* SubscriptionRef.update(live, (current) => JobControl.apply(current, reload))
   const failure = yield* Fiber.join(begun)
   if (failure !== undefined) return yield* Deferred.succeed(reply, Reload.failedAfter(failure.message))
   const changes = Reload.changes(had, (yield* progress.get).tables)
@@ -96,6 +111,7 @@ const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, r
   const { removed } = changes
   if (removed.length === 0) return
   yield* Unpublish.tables(settings.publication, removed).pipe(
+    OwnSession.run(settings.source),
     Effect.catch((error) => log.warn("the tables are left out, and stay in the publication", { reason: error.message }))
   )
 })
@@ -116,9 +132,8 @@ export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isW
     Effect.forkScoped
   )
   const job = isWatched ? untilDrained(settings, drain) : Replication.run(settings, drain)
-  yield* Effect.raceFirst(job, reached(["stopped"]))
+  yield* Effect.raceFirst(job, reached(["stopped"])).pipe(Effect.ensuring(report({ _tag: "Ended" })))
   const { dropSlot } = yield* SubscriptionRef.get(lifecycle)
-  yield* report({ _tag: "Ended" })
   if (!dropSlot) return
   yield* SlotRemoval.drop(settings.slot)
   yield* log.info("the replication slot is dropped, as told; changes from here on are lost to it", {
