@@ -3,6 +3,8 @@
  * what it has been told to do. The texts are those of dbmazz v1, which clients compare.
  */
 
+import type * as Identifier from "./Identifier.ts"
+
 /** How far the job has come; the names are those of the v1 API. */
 export type Stage = "init" | "setup" | "snapshot" | "cdc"
 
@@ -18,6 +20,13 @@ export interface Failure {
   readonly waitsForOperator: boolean
 }
 
+/** What a try to replicate set out with: whoever was told otherwise since begins anew. */
+export interface Attempt {
+  readonly tables: ReadonlyArray<Identifier.TableEntry>
+  /** `Lifecycle.resumes` at that moment. */
+  readonly resumes: number
+}
+
 export interface Lifecycle {
   readonly stage: Stage
   readonly detail: string
@@ -27,8 +36,10 @@ export interface Lifecycle {
   readonly dropSlot: boolean
   /** Grows each time replication begins. */
   readonly beginnings: number
-  /** Grows with every `Resume` that is accepted: whoever waits for a person begins again. */
+  /** Grows with every `Resume` in spite of a failure: whoever waits for a person begins again. A pause that ends is none. */
   readonly resumes: number
+  /** The last try; undefined before the first. */
+  readonly attempt: Attempt | undefined
 }
 
 export const INITIAL: Lifecycle = {
@@ -38,7 +49,8 @@ export const INITIAL: Lifecycle = {
   failure: undefined,
   dropSlot: false,
   beginnings: 0,
-  resumes: 0
+  resumes: 0,
+  attempt: undefined
 }
 
 /** The steps of a setup, in their order. */
@@ -49,6 +61,8 @@ const SETUP_FAILED = "Setup failed"
 
 /** What the job itself reports. */
 export type Event =
+  /** Everything begins with these tables, from the checkpoint. */
+  | { readonly _tag: "Attempt"; readonly tables: ReadonlyArray<Identifier.TableEntry> }
   | { readonly _tag: "Step"; readonly detail: string }
   | { readonly _tag: "Replicating" }
   | { readonly _tag: "Failed"; readonly failure: Failure }
@@ -60,6 +74,8 @@ export type Event =
 export const after = (current: Lifecycle, event: Event): Lifecycle => {
   if (current.state === "stopped") return current
   switch (event._tag) {
+    case "Attempt":
+      return { ...current, attempt: { tables: event.tables, resumes: current.resumes } }
     case "Step":
       return current.failure === undefined ? { ...current, stage: "setup", detail: event.detail } : current
     case "Replicating":
@@ -115,7 +131,8 @@ const pause = (current: Lifecycle): Outcome => {
 }
 
 const resume = (current: Lifecycle): Outcome => {
-  const resumed: Lifecycle = { ...current, state: "running", resumes: current.resumes + 1 }
+  const resumes = current.failure === undefined ? current.resumes : current.resumes + 1
+  const resumed: Lifecycle = { ...current, state: "running", resumes }
   switch (current.state) {
     case "paused":
       return [yes("CDC resumed successfully"), resumed]

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
+import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { FlushLimits, Settings } from "../domain/config/Settings.ts"
 import { RELOAD_MS_MAX } from "../domain/control/Operations.ts"
@@ -25,7 +26,7 @@ export interface LiveSettings {
 
 /** A change that must be looked at on both sides before it is made; `reply` is to be done with the answer. */
 export interface ReloadRequest {
-  readonly reload: Reload.Reload
+  readonly reload: Reload.OfTables
   readonly reply: Deferred.Deferred<Lifecycle.Answer>
 }
 
@@ -35,6 +36,7 @@ const UNANSWERED: Lifecycle.Answer = {
   success: false,
   message: "The tables are not changed yet, and the databases do not answer; GetStatus shows the tables once they are"
 }
+const ENDING = "the job is about to end"
 
 export class JobControl extends Context.Service<JobControl, {
   /** The one holder of the lifecycle; changed only through `report` and `command`. */
@@ -62,12 +64,19 @@ export class JobControl extends Context.Service<JobControl, {
         })
         const reloads = yield* Queue.bounded<ReloadRequest>(REQUESTS_MAX)
 
-        const looked = Effect.fnUntraced(function*(reload: Reload.Reload) {
+        // Who asked is not left waiting for a job that ends first.
+        const ending = SubscriptionRef.changes(lifecycle).pipe(
+          Stream.filter(({ state }) => isEnding(state)),
+          Stream.runHead,
+          Effect.as(Reload.refused(ENDING))
+        )
+
+        const looked = Effect.fnUntraced(function*(reload: Reload.OfTables) {
           const reply = yield* Deferred.make<Lifecycle.Answer>()
           if (!Queue.offerUnsafe(reloads, { reload, reply })) {
             return Reload.refused(`${REQUESTS_MAX} changes are waiting already`)
           }
-          return yield* Effect.timeoutOrElse(Deferred.await(reply), {
+          return yield* Effect.timeoutOrElse(Effect.raceFirst(Deferred.await(reply), ending), {
             duration: RELOAD_MS_MAX,
             orElse: () => Effect.succeed(UNANSWERED)
           })
@@ -81,10 +90,10 @@ export class JobControl extends Context.Service<JobControl, {
           command: (command) => SubscriptionRef.modify(lifecycle, (current) => Lifecycle.command(current, command)),
           reload: Effect.fnUntraced(function*(request: Reload.Request) {
             const { state } = yield* SubscriptionRef.get(lifecycle)
-            if (state === "draining" || state === "stopped") return Reload.refused("the job is about to end")
+            if (isEnding(state)) return Reload.refused(ENDING)
             const reload = Reload.parse(request)
             if (Result.isFailure(reload)) return Reload.refused(reload.failure)
-            if (reload.success.tables !== undefined) return yield* looked(reload.success)
+            if (Reload.isOfTables(reload.success)) return yield* looked(reload.success)
             yield* SubscriptionRef.update(live, (current) => apply(current, reload.success, [], Lsn.ZERO))
             return Reload.done(reload.success, Reload.UNCHANGED)
           })
@@ -92,6 +101,8 @@ export class JobControl extends Context.Service<JobControl, {
       })
     )
 }
+
+const isEnding = (state: Lifecycle.State): boolean => state === "draining" || state === "stopped"
 
 /** The change made; `joining` tables are wanted `from` there on. */
 export const apply = (

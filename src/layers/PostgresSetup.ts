@@ -72,6 +72,9 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
     : undefined
+  // A job that runs may have moved its checkpoint past what was the end of the WAL a moment ago.
+  const overtook = checkpoint !== undefined && checkpoint > server.walEnd
+  const { walEnd } = overtook ? yield* failed(PostgresCatalog.readServer) : server
   const checkpointColumns = yield* failed(CheckpointIdentity.readColumns)
   const storedIdentity = checkpoint === undefined ? undefined : yield* failed(CheckpointIdentity.read(job.slot))
   const identity = { systemIdentifier, timeline: server.timeline }
@@ -82,6 +85,7 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const checkpointFacts = { checkpoint, checkpointColumns, storedIdentity, history }
   return Plan.plan({ ...job, tables: names, listProblems }, {
     ...server,
+    walEnd,
     systemIdentifier,
     tables,
     publication,

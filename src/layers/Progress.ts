@@ -5,9 +5,9 @@ import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Trouble } from "../domain/control/Health.ts"
 import type { QualifiedName } from "../domain/Identifier.ts"
+import type { Attempt } from "../domain/Lifecycle.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
-import type { LiveSettings } from "./JobControl.ts"
 import type { Report } from "./SlotHealth.ts"
 import type { Retrying } from "./StreamLoader.ts"
 
@@ -27,15 +27,12 @@ export interface Observation {
 
 /** What was replicated, and by which configuration. */
 export interface Begun {
-  readonly entries: LiveSettings["tables"]
-  readonly resumes: number
+  readonly attempt: Attempt
   /** The source tables, patterns resolved. */
   readonly tables: ReadonlyArray<QualifiedName>
 }
 
 export interface ProgressState {
-  /** What the last attempt was made with: whoever waits for something new compares with it. */
-  readonly attempted: { readonly tables: LiveSettings["tables"] | undefined; readonly resumes: number }
   /** The last attempt that came as far as a replication connection; undefined before the first. */
   readonly begun: Begun | undefined
   /** Row changes that StarRocks has acknowledged since the program started. */
@@ -60,7 +57,6 @@ export interface ProgressState {
 }
 
 const INITIAL: ProgressState = {
-  attempted: { tables: undefined, resumes: 0 },
   begun: undefined,
   rows: 0,
   batches: 0,

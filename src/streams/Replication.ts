@@ -15,7 +15,7 @@ import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
-import { JobControl, type LiveSettings } from "../layers/JobControl.ts"
+import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { type Begun, Progress } from "../layers/Progress.ts"
@@ -24,51 +24,57 @@ import * as Setup from "./Setup.ts"
 
 const log = Log.module("Replication")
 
-/** Done when the job is told to go on in spite of a failure, after the last attempt began; a pause that ends is none. */
-const resumed = Effect.gen(function*() {
-  const { lifecycle } = yield* JobControl
-  const { attempted } = yield* (yield* Progress).get
-  yield* SubscriptionRef.changes(lifecycle).pipe(
-    Stream.filter((now) => now.resumes > attempted.resumes && now.failure !== undefined),
-    Stream.runHead
-  )
-})
-
-/** Done when the job is to begin anew: its tables are others than those of the last attempt, or it was told to go on. */
+/**
+ * Done when the job is to begin anew: since the last attempt began its tables have become others, or it was told to go on in
+ * spite of a failure. What is told between two looks counts, since both are compared with what the attempt set out with.
+ */
 export const newBeginning = Effect.gen(function*() {
-  const { live } = yield* JobControl
-  const { attempted } = yield* (yield* Progress).get
-  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== attempted.tables)
-  yield* Effect.raceFirst(Stream.runHead(otherTables), resumed)
+  const { lifecycle, live } = yield* JobControl
+  const { attempt } = yield* SubscriptionRef.get(lifecycle)
+  const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== attempt?.tables)
+  const resumed = Stream.filter(SubscriptionRef.changes(lifecycle), (now) => now.resumes > (attempt?.resumes ?? 0))
+  yield* Effect.raceFirst(Stream.runHead(otherTables), Stream.runHead(resumed))
 })
 
-/** One try, from the setup to the end of the pipeline. */
-interface Attempt {
-  readonly settings: Settings
-  readonly live: LiveSettings
-  readonly resumes: number
-}
+/** What has not failed yet. */
+const none = (): Policy.Failure | undefined => undefined
+
+/** Whether this process has come as far as a replication connection. */
+const isBegun = Progress.use(({ get }) => Effect.map(get, ({ begun }) => begun !== undefined))
+
+/** Sets out with the tables that are wanted now. */
+const setOut = Effect.gen(function*() {
+  const { live, report } = yield* JobControl
+  const { tables } = yield* SubscriptionRef.get(live)
+  yield* report({ _tag: "Attempt", tables })
+  return tables
+})
 
 /** A table that fitted a pattern and does not any more was dropped or renamed: what it had left to load would be skipped. */
 const lostTable = (
   begun: Begun | undefined,
-  next: Attempt,
+  attempt: Lifecycle.Attempt | undefined,
   job: Pipeline.Job
 ): Identifier.QualifiedName | undefined => {
-  if (begun === undefined || begun.entries !== next.live.tables || begun.resumes !== next.resumes) return undefined
+  if (begun === undefined || begun.attempt.tables !== attempt?.tables || begun.attempt.resumes !== attempt.resumes) {
+    return undefined
+  }
   const found = new Set(job.tables.map(({ source }) => Identifier.show(source)))
   return begun.tables.find((source) => !found.has(Identifier.show(source)))
 }
 
-const prepare = Effect.fnUntraced(function*(attempt: Attempt) {
-  const { live, settings } = attempt
-  const { begun, position } = yield* (yield* Progress).get
-  const wanted = { ...settings, tables: live.tables }
-  const job = yield* Setup.apply(wanted, yield* Setup.inspect(wanted, position))
+const prepare = Effect.fnUntraced(function*(settings: Settings) {
+  const { lifecycle, live, report } = yield* JobControl
+  const progress = yield* Progress
+  const { begun, position } = yield* progress.get
+  const { attempt } = yield* SubscriptionRef.get(lifecycle)
+  const { joined } = yield* SubscriptionRef.get(live)
+  yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
+  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
   const lost = lostTable(begun, attempt, job)
   if (lost !== undefined) return yield* SetupError.make({ _tag: "PgTableGone", table: Identifier.show(lost) })
   const tables = job.tables.map((mapping) => {
-    const from = live.joined.get(Identifier.show(mapping.source))
+    const from = joined.get(Identifier.show(mapping.source))
     return from === undefined ? mapping : { ...mapping, from }
   })
   yield* log.info("replicating", {
@@ -76,6 +82,9 @@ const prepare = Effect.fnUntraced(function*(attempt: Attempt) {
     start: Lsn.format(job.start),
     tables: tables.map(({ source }) => Identifier.show(source))
   })
+  yield* report({ _tag: "Step", detail: Lifecycle.STEPS.replication })
+  const sources = tables.map(({ source }) => source)
+  if (attempt !== undefined) yield* progress.update((state) => ({ ...state, begun: { attempt, tables: sources } }))
   return { ...job, tables }
 })
 
@@ -85,7 +94,7 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
   yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: false } })
   yield* Metrics.retrying(error.code)
   yield* log.warn(message, { code: error.code, retryInMs: afterMs, remediation })
-  yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), resumed), Deferred.await(stop))
+  yield* Effect.raceFirst(Effect.raceFirst(Effect.sleep(afterMs), newBeginning), Deferred.await(stop))
 })
 
 /**
@@ -95,41 +104,30 @@ const wait = Effect.fnUntraced(function*(stop: Deferred.Deferred<void>, error: P
  * is then not all confirmed. The slot stays.
  */
 export const run = Effect.fn("Replication.run")(function*(settings: Settings, stop: Deferred.Deferred<void>) {
-  const { lifecycle, live, report } = yield* JobControl
-  const progress = yield* Progress
+  let failure = none()
   let failures = 0
   let failingSinceMs = 0
   let source = SourceRetry.START
   while (true) {
     const startedAtMs = yield* Clock.currentTimeMillis
-    const attempt: Attempt = {
-      settings,
-      live: yield* SubscriptionRef.get(live),
-      resumes: (yield* SubscriptionRef.get(lifecycle)).resumes
-    }
-    yield* progress.update((state) => ({
-      ...state,
-      attempted: { tables: attempt.live.tables, resumes: attempt.resumes }
-    }))
-    yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
-    const ended = Effect.gen(function*() {
-      const job = yield* prepare(attempt)
-      yield* report({ _tag: "Step", detail: Lifecycle.STEPS.replication })
-      const begun: Begun = {
-        entries: attempt.live.tables,
-        resumes: attempt.resumes,
-        tables: job.tables.map(({ source }) => source)
-      }
-      yield* progress.update((state) => ({ ...state, begun }))
-      yield* Pipeline.run(job, stop)
-      return true
+    const wanted = { ...settings, tables: yield* setOut }
+    let receives = false
+    const job = Effect.raceFirst(prepare(wanted), Deferred.await(stop))
+    const ended = Effect.flatMap(job, (ready) => {
+      // Whatever the setup waits for: nothing was received yet, so there is nothing to drain.
+      if (ready === undefined) return Effect.succeed(true)
+      receives = true
+      return Effect.as(Pipeline.run(ready, stop), true)
     })
     const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
     if (Result.isSuccess(result)) {
+      if (result.success && failure !== undefined && !receives && (yield* isBegun)) return yield* Effect.fail(failure)
       if (result.success) return
       yield* log.info("beginning anew from the checkpoint, as told")
       continue
     }
+    // Before replication has begun there is nothing to drain; later, what was received is not all loaded.
+    if (!receives && (yield* Deferred.isDone(stop)) && !(yield* isBegun)) return
     const nowMs = yield* Clock.currentTimeMillis
     // What ran for longer than the longest wait was well: its backoff starts anew.
     const wasWell = nowMs - startedAtMs > settings.retry.maxMs
@@ -138,17 +136,13 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const seen = SourceRetry.next(wasWell ? SourceRetry.START : source, result.failure, nowMs)
     source = seen.state
     const error = seen.failure
+    failure = error
     const attempts = { failures, elapsedMs: nowMs - failingSinceMs, random: yield* Random.next }
     const policy = Policy.decide(error, settings.retry, attempts)
-    if (policy._tag !== "Retry") return yield* error
-    if (yield* Deferred.isDone(stop)) {
-      // Nothing was received yet, so there is nothing to drain; otherwise what was received is not all loaded.
-      if ((yield* progress.get).begun === undefined) return
-      return yield* error
-    }
+    if (policy._tag !== "Retry" || (yield* Deferred.isDone(stop))) return yield* error
     yield* wait(stop, error, policy.afterMs)
     if (!(yield* Deferred.isDone(stop))) continue
-    if ((yield* progress.get).begun === undefined) return
-    return yield* error
+    if (yield* isBegun) return yield* error
+    return
   }
 })

@@ -4,6 +4,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
@@ -19,6 +20,7 @@ import * as Lsn from "../domain/Lsn.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import * as JobControl from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
+import * as OwnSession from "../layers/OwnSession.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as SlotRemoval from "../layers/SlotRemoval.ts"
 import * as Replication from "./Replication.ts"
@@ -40,64 +42,85 @@ const untilWorthATry = (error: Failure, drain: Deferred.Deferred<void>) => {
   return error._tag === "SetupError" ? Effect.raceFirst(told, Effect.sleep(RECHECK_EVERY)) : told
 }
 
+/** What has not failed yet. */
+const none = (): Failure | undefined => undefined
+
 const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Deferred.Deferred<void>) {
-  const { report } = yield* JobControl.JobControl
+  const { lifecycle, report } = yield* JobControl.JobControl
   const progress = yield* Progress
-  let told = ""
+  let last = none()
   while (true) {
     const result = yield* Effect.result(Replication.run(settings, drain))
+    // A setup that was looked at again when the drain came: what had been received before its failure is not all loaded.
+    const isMended = (yield* SubscriptionRef.get(lifecycle)).failure === undefined
+    const isBegun = (yield* progress.get).begun !== undefined
+    if (Result.isSuccess(result) && last !== undefined && isBegun && !isMended) return yield* Effect.fail(last)
     if (Result.isSuccess(result)) return
-    if (yield* Deferred.isDone(drain)) return yield* result.failure
-    const { code, message, remediation } = result.failure
+    const failure: Failure = result.failure
+    if (yield* Deferred.isDone(drain)) return yield* failure
+    const { code, message, remediation } = failure
     yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: true } })
     // The same failure is said once, not at each look.
-    yield* message === told ? log.debug(message, () => ({ code })) : log.error(message, { code, remediation })
-    told = message
-    yield* untilWorthATry(result.failure, drain)
+    yield* message === last?.message ? log.debug(message, () => ({ code })) : log.error(message, { code, remediation })
+    last = failure
+    yield* untilWorthATry(failure, drain)
     if (!(yield* Deferred.isDone(drain))) continue
-    // What was received is not all loaded; before replication has begun there is nothing to drain.
-    if ((yield* progress.get).begun === undefined) return
-    return yield* result.failure
+    if (isBegun) return yield* failure
+    return
   }
 })
 
-/** Waits until replication begins anew, or what keeps it from that is known. */
-const nextBeginning = (before: Lifecycle) =>
-  JobControl.JobControl.use(({ lifecycle }) =>
-    SubscriptionRef.changes(lifecycle).pipe(
-      Stream.filter((now) =>
-        now.beginnings > before.beginnings || now.state === "stopped" ||
-        (now.stage !== "cdc" && now.failure !== undefined && now.failure !== before.failure)
-      ),
-      Stream.runHead,
-      Effect.map((next) => Option.getOrUndefined(next)?.failure)
-    )
+/**
+ * Waits until replication begins with these tables, or what keeps it from that until a person helps is known; what is tried
+ * again by itself is waited for, and what others come to is not it.
+ */
+const beginningWith = Effect.fnUntraced(function*(tables: Reload.Tables) {
+  const { lifecycle } = yield* JobControl.JobControl
+  let before: Lifecycle | undefined
+  const next = yield* SubscriptionRef.changes(lifecycle).pipe(
+    Stream.filter((now) => {
+      if (now.attempt?.tables !== tables.wanted) return false
+      before ??= now
+      return now.beginnings > before.beginnings ||
+        (now.failure !== before.failure && now.failure?.waitsForOperator === true)
+    }),
+    Stream.runHead
   )
+  return Option.getOrUndefined(next)?.failure
+})
 
 const shown = (tables: ReadonlyArray<Identifier.TableEntry>): string =>
   tables.map((table) => JSON.stringify(table)).sort().join()
 
-/** The answer to a change of tables, once it is made: all of it or nothing. */
-const reloaded = Effect.fnUntraced(function*(settings: Settings, reload: Reload.Reload) {
+/** Both sides with the new tables, and the end of the WAL: what is committed from there on is a joining table's. */
+const look = Effect.fnUntraced(function*(settings: Settings, tables: Reload.Tables) {
+  const plan = yield* Setup.inspect({ ...settings, tables: tables.wanted })
+  return { plan, from: yield* (yield* CheckpointStore).walEnd }
+})
+
+/** The answer to a change of tables, once it is made: all of it or nothing. Undefined: the job ends, and who asked was told. */
+const reloaded = Effect.fnUntraced(function*(settings: Settings, reload: Reload.OfTables) {
   const { lifecycle, live } = yield* JobControl.JobControl
-  const progress = yield* Progress
+  const wanted = reload.tables
   const before = yield* SubscriptionRef.get(live)
-  const wanted = reload.tables?.wanted ?? before.tables
-  if (shown(wanted) === shown(before.tables)) {
+  if (shown(wanted.wanted) === shown(before.tables)) {
     const same = { ...reload, tables: undefined }
-    yield* SubscriptionRef.set(live, JobControl.apply(before, same, [], Lsn.ZERO))
+    yield* SubscriptionRef.update(live, (current) => JobControl.apply(current, same, [], Lsn.ZERO))
     return Reload.done(reload, Reload.UNCHANGED)
   }
-  const plan = yield* Setup.inspect({ ...settings, tables: wanted })
+  const { from, plan } = yield* look(settings, wanted).pipe(OwnSession.run(settings.source))
   const [problem] = [...plan.source.problems, ...plan.target.problems]
   if (problem !== undefined) return Reload.refused(`${SetupError.describe(problem)} ${SetupError.remedy(problem)}`)
-  const { begun } = yield* progress.get
+  // A drain that has begun is not cut short by a new beginning.
+  const { state } = yield* SubscriptionRef.get(lifecycle)
+  if (state === "draining" || state === "stopped") return undefined
+  const { begun } = yield* (yield* Progress).get
   const now = plan.source.facts.tables.map(({ name }) => name)
   const changes = begun === undefined ? Reload.UNCHANGED : Reload.changes(begun.tables, now)
-  const from = yield* (yield* CheckpointStore).walEnd
-  const state = yield* SubscriptionRef.get(lifecycle)
-  yield* SubscriptionRef.set(live, JobControl.apply(before, reload, changes.added, from))
-  const failure = yield* nextBeginning(state)
+  const begins = yield* Effect.forkChild(beginningWith(wanted), { startImmediately: true })
+  // The flush limits may have been changed since the request came.
+  yield* SubscriptionRef.update(live, (current) => JobControl.apply(current, reload, changes.added, from))
+  const failure = yield* Fiber.join(begins)
   return failure === undefined ? Reload.done(reload, changes) : Reload.failedAfter(failure.message)
 })
 
@@ -110,7 +133,7 @@ const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, r
   const answer = yield* reloaded(settings, reload).pipe(
     Effect.catch((error) => Effect.succeed(Reload.refused(error.message)))
   )
-  yield* Deferred.succeed(reply, answer)
+  if (answer !== undefined) yield* Deferred.succeed(reply, answer)
 })
 
 /**
@@ -129,9 +152,8 @@ export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isW
     Effect.forkScoped
   )
   const job = isWatched ? untilDrained(settings, drain) : Replication.run(settings, drain)
-  yield* Effect.raceFirst(job, reached(["stopped"]))
+  yield* Effect.raceFirst(job, reached(["stopped"])).pipe(Effect.ensuring(report({ _tag: "Ended" })))
   const { beginnings, dropSlot } = yield* SubscriptionRef.get(lifecycle)
-  yield* report({ _tag: "Ended" })
   if (!dropSlot) return
   const dropped = yield* SlotRemoval.drop(settings.slot, beginnings > 0)
   yield* dropped

@@ -55,7 +55,8 @@ describe("Lifecycle", () => {
           current.detail,
           current.failure
         ])
-        const resumes = command._tag === "Resume" && success ? current.resumes + 1 : current.resumes
+        const goesOn = command._tag === "Resume" && success && current.failure !== undefined
+        const resumes = goesOn ? current.resumes + 1 : current.resumes
         assert.strictEqual(next.resumes, resumes, plain)
       }
     }
@@ -81,6 +82,9 @@ describe("Lifecycle", () => {
       const step = after({ _tag: "Step", detail: "Running automatic setup" })
       if (current.failure !== undefined) assert.strictEqual(step, current)
       else assert.deepStrictEqual([step.stage, step.detail], ["setup", "Running automatic setup"])
+      const tables = [{ schema: "public", name: "t" }]
+      const attempted = after({ _tag: "Attempt", tables })
+      assert.deepStrictEqual(attempted, { ...current, attempt: { tables, resumes: current.resumes } })
       const running = after({ _tag: "Replicating" })
       assert.deepStrictEqual([running.stage, running.detail, running.failure], ["cdc", "Replicating", undefined])
       assert.strictEqual(running.beginnings, current.beginnings + 1)
@@ -95,6 +99,7 @@ describe("Lifecycle", () => {
     for (const current of ALL.filter(({ state }) => state === "stopped")) {
       for (
         const event of [
+          { _tag: "Attempt", tables: [] },
           { _tag: "Step", detail: "x" },
           { _tag: "Replicating" },
           { _tag: "Failed", failure: FAILURE },

@@ -18,6 +18,13 @@ export interface Reload {
   readonly tables: Tables | undefined
 }
 
+/** A change that both sides are looked at for. */
+export interface OfTables extends Reload {
+  readonly tables: Tables
+}
+
+export const isOfTables = (reload: Reload): reload is OfTables => reload.tables !== undefined
+
 export interface Tables {
   readonly wanted: ReadonlyArray<Identifier.TableEntry>
   /** As they were spelled. */
