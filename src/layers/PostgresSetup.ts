@@ -75,7 +75,10 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
       Identity.needsHistory(storedIdentity, identity)
     ? yield* failed(ReplicationCommand.timelineHistory(job.source, server.timeline))
     : undefined
-  const checkpointFacts = { checkpoint, checkpointColumns, storedIdentity, history }
+  // Another dbmazz of this slot may have stored it after we looked at the server.
+  const later = checkpoint !== undefined && checkpoint > server.walEnd
+  const walEnd = later ? (yield* failed(PostgresCatalog.readServer)).walEnd : server.walEnd
+  const checkpointFacts = { checkpoint, checkpointColumns, storedIdentity, history, walEnd }
   return Plan.plan(job, { ...server, systemIdentifier, tables, publication, slot, ...checkpointFacts })
 })
 

@@ -50,8 +50,8 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const result = yield* Effect.result(attempt(settings, stop))
     if (Result.isSuccess(result)) return
     const nowMs = yield* Clock.currentTimeMillis
-    // What ran for longer than the longest wait was well: its backoff starts anew.
-    const wasWell = nowMs - startedAtMs > settings.retry.maxMs
+    // What replicated for longer than the longest wait was well: its backoff starts anew. A setup may take long to fail.
+    const wasWell = (yield* progress.get).phase === "replicating" && nowMs - startedAtMs > settings.retry.maxMs
     failures = wasWell ? 1 : failures + 1
     if (failures === 1) failingSinceMs = nowMs
     const seen = SourceRetry.next(wasWell ? SourceRetry.START : source, result.failure, nowMs)
