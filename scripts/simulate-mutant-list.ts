@@ -4,9 +4,9 @@
  *
  * Not in the list, because two defences stand behind each other and one alone changes nothing: a position that would move
  * back (`Checkpoints.next`, the statement of `CheckpointStore` and `ReplicationConnection.confirm` each refuse it), a turn of
- * two loads a table (`Loads` sends one at a time), forgetting a load without a result (its label is in the store, too), and `Publish Timeout` sent again (the label is taken, and finished). A run
- * that starts at a checkpoint which moved since it was read needs a save that comes late within milliseconds and a kill
- * during the replay: rarer than the seeds of a run, so a test of its own holds it (T23 in InFlightLoads.pg.test.ts).
+ * two loads a table (`Loads` sends one at a time), forgetting a load without a result (its label is in the store, too),
+ * splitting a load whose label was not asked for (the table's next load waits for it), and `Publish Timeout` sent again (the
+ * label is taken, and finished).
  */
 
 export interface Mutant {
@@ -22,6 +22,7 @@ const CONNECTION = "layers/ReplicationConnection.ts"
 const LOADER = "layers/StreamLoader.ts"
 const LABEL = "domain/Label.ts"
 const OUTCOME = "domain/streamload/Outcome.ts"
+const HEARTBEAT = "layers/Heartbeat.ts"
 const TABLE_LOADS = "domain/TableLoads.ts"
 const PIPELINE = "streams/Pipeline.ts"
 
@@ -80,7 +81,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     file: LOADER,
     search: "const outcome = yield* client.load(request, permit)",
     replace: "const at = yield* Clock.currentTimeMillis\n" +
-      "    const outcome = yield* client.load({ ...request, label: `${request.label}_${at}` })"
+      "    const outcome = yield* client.load({ ...request, label: `${request.label}_${at}` }, permit)"
   },
   {
     name: "takes an uncertain outcome for a success",
@@ -98,14 +99,14 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "takes an unknown label for a committed one",
     file: LOADER,
-    search: `case "COMMITTED":`,
-    replace: `case "COMMITTED":\n        case "UNKNOWN":`
+    search: `case "COMMITTED":\n          return {`,
+    replace: `case "COMMITTED":\n        case "UNKNOWN":\n          return {`
   },
   {
     name: "takes an aborted label for a committed one",
     file: LOADER,
-    search: `case "COMMITTED":`,
-    replace: `case "COMMITTED":\n        case "ABORTED":`
+    search: `case "COMMITTED":\n          return {`,
+    replace: `case "COMMITTED":\n        case "ABORTED":\n          return {`
   },
   {
     name: "does not wait for a load that was interrupted",
@@ -275,5 +276,77 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     file: "layers/CheckpointStore.ts",
     search: "where stored.slot_name = $1 and stored.run = $3 and",
     replace: "where stored.slot_name = $1 and $3::text is not null and"
+  },
+  {
+    name: "counts rows of a stopped table as loaded",
+    file: "streams/Loads.ts",
+    search: "complete: stopped.size === 0",
+    replace: "complete: true"
+  },
+  {
+    name: "goes on after a truncation",
+    file: DECODER,
+    search: "if (mapping !== undefined) this.#stop(mapping, truncated(mapping, lsn), 0)",
+    replace: "if (mapping !== undefined && lsn === undefined) this.#stop(mapping, truncated(mapping, lsn), 0)"
+  },
+  {
+    name: "goes on with a table that has stopped",
+    file: "streams/Loads.ts",
+    search: "stopped.has(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(",
+    replace: "sendShare(share, loadOptions).pipe("
+  },
+  {
+    name: "takes a refused password for a success",
+    file: OUTCOME,
+    search: `return { _tag: "Permanent", code: "SR_ACCESS_DENIED", why }`,
+    replace: `return { _tag: "Loaded", loadedRows: rowCount, visible: true }`
+  },
+  {
+    name: "does not look at the position when it claims the slot",
+    file: "layers/CheckpointStore.ts",
+    search: "slot_name = $1 and lsn = $2::bigint and not exists (",
+    replace: "slot_name = $1 and $2::bigint is not null and not exists ("
+  },
+  {
+    name: "lets a run send whose slot another has claimed",
+    file: "layers/InFlightLoads.ts",
+    search: "c.slot_name = $1 and c.run = $5 and",
+    replace: "c.slot_name = $1 and $5::text is not null and"
+  },
+  {
+    name: "takes a predecessor's label that is unknown for over at once",
+    file: LOADER,
+    search: "return mayNotBegin",
+    replace: "return mayNotBegin || !mayNotBegin"
+  },
+  {
+    name: "takes a predecessor's label that was aborted for over at once",
+    file: LOADER,
+    search: "case \"ABORTED\":\n    case \"UNKNOWN\":",
+    replace: "case \"ABORTED\":\n      return true\n    case \"UNKNOWN\":"
+  },
+  {
+    name: "never says that a load is stale",
+    file: HEARTBEAT,
+    search: "return this.#standstills !== permit.standstills ||",
+    replace: "if (permit.atMs >= 0) return false\n    return this.#standstills !== permit.standstills ||"
+  },
+  {
+    name: "begins a body at any time after it has asked",
+    file: HEARTBEAT,
+    search: "this.#elapsedMs() - permit.atMs > BODY_START_MS_MAX",
+    replace: "this.#elapsedMs() - permit.atMs < 0"
+  },
+  {
+    name: "takes what another program stores meanwhile for another server's",
+    file: "layers/PostgresSetup.ts",
+    search: "checkpoint !== undefined && checkpoint > server.walEnd",
+    replace: "checkpoint !== undefined && checkpoint < 0n"
+  },
+  {
+    name: "waits for a slot in use for ever",
+    file: "streams/Replication.ts",
+    search: `const wasWell = (yield* progress.get).phase === "replicating" && nowMs`,
+    replace: "const wasWell = nowMs"
   }
 ]

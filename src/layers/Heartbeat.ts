@@ -2,6 +2,10 @@
  * Tells whether this program stood still. A program that was stopped, or whose machine was suspended, goes on where it was,
  * in a world that did not wait: somebody else may have its slot, and what it was about to send is old.
  */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 
 /** How often it looks, in ms. */
 const BEAT_MS = 500
@@ -23,39 +27,46 @@ export interface Permit {
 export class Heartbeat {
   readonly #wallMs: () => number
   readonly #elapsedMs: () => number
-  readonly #timer: NodeJS.Timeout
   #lastMs: number
   #standstills = 0
 
   /** The wall clock goes on while the machine sleeps; the other one is never set, so that it measures durations. */
-  constructor(wallMs: () => number = Date.now, elapsedMs: () => number = () => performance.now()) {
+  constructor(wallMs: () => number, elapsedMs: () => number) {
     this.#wallMs = wallMs
     this.#elapsedMs = elapsedMs
     this.#lastMs = wallMs()
-    this.#timer = setInterval(() => this.#beat(), BEAT_MS)
-    this.#timer.unref()
   }
 
   /** To be taken before one makes sure that one may send. */
   permit(): Permit {
-    this.#beat()
+    this.beat()
     return { standstills: this.#standstills, atMs: this.#elapsedMs() }
   }
 
   /** Whether a body may no longer go on, or, when it has not begun, begin. */
   isStale(permit: Permit, begun: boolean): boolean {
-    this.#beat()
+    this.beat()
     return this.#standstills !== permit.standstills ||
       (!begun && this.#elapsedMs() - permit.atMs > BODY_START_MS_MAX)
   }
 
-  close(): void {
-    clearInterval(this.#timer)
-  }
-
-  #beat(): void {
+  /** To be called so often that a gap is a standstill. */
+  beat(): void {
     const now = this.#wallMs()
     if (now - this.#lastMs > STANDSTILL_MS) this.#standstills += 1
     this.#lastMs = now
   }
 }
+
+const NANOS_PER_MS = 1e6
+
+/** Beats until the scope ends. */
+export const make: Effect.Effect<Heartbeat, never, Scope.Scope> = Effect.gen(function*() {
+  const clock = yield* Clock.Clock
+  const heartbeat = new Heartbeat(
+    () => clock.currentTimeMillisUnsafe(),
+    () => Number(clock.monotonicTimeNanosUnsafe()) / NANOS_PER_MS
+  )
+  yield* Effect.sync(() => heartbeat.beat()).pipe(Effect.repeat(Schedule.spaced(BEAT_MS)), Effect.forkScoped)
+  return heartbeat
+})

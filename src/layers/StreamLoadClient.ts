@@ -12,7 +12,7 @@ import type { LoadRequest } from "../domain/Load.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
-import { Heartbeat, type Permit } from "./Heartbeat.ts"
+import * as Heartbeat from "./Heartbeat.ts"
 import type * as HttpExchange from "./HttpExchange.ts"
 import { HttpTransport } from "./HttpTransport.ts"
 import * as Log from "./Log.ts"
@@ -56,9 +56,9 @@ export class StreamLoadClient extends Context.Service<StreamLoadClient, {
    * Interruption closes the connection and leaves the outcome to the label. Nothing of the body goes once the permit is
    * stale.
    */
-  readonly load: (request: LoadRequest, permit: Permit) => Effect.Effect<Outcome.Outcome>
+  readonly load: (request: LoadRequest, permit: Heartbeat.Permit) => Effect.Effect<Outcome.Outcome>
   /** The permit to give to `load`, to be taken before this program makes sure that it may send. */
-  readonly permit: Effect.Effect<Permit>
+  readonly permit: Effect.Effect<Heartbeat.Permit>
   /** Asks a front end how far the transaction of a label has come. Never fails: `Unanswered` says why. */
   readonly labelState: (database: string, label: string) => Effect.Effect<Reply.LabelAnswer>
   /**
@@ -106,10 +106,7 @@ const downgraded = (first: URL, target: URL): HttpExchange.Answer => ({
 const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
   const exchange = yield* HttpTransport
   const agents = yield* acquireAgents
-  const heartbeat = yield* Effect.acquireRelease(
-    Effect.sync(() => new Heartbeat()),
-    (made) => Effect.sync(() => made.close())
-  )
+  const heartbeat = yield* Heartbeat.make
   const configured = new URL(sink.url)
   const authorization = Redacted.make(
     `Basic ${Buffer.from(`${sink.user}:${Redacted.value(sink.password)}`, "utf8").toString("base64")}`
@@ -144,7 +141,7 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     return { answer, at: place(call.url, url) }
   })
 
-  const load = Effect.fnUntraced(function*(request: LoadRequest, permit: Permit) {
+  const load = Effect.fnUntraced(function*(request: LoadRequest, permit: Heartbeat.Permit) {
     const { answer, at } = yield* follow({
       method: "PUT",
       url: new URL(Target.loadPath(request), configured),

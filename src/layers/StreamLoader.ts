@@ -82,15 +82,15 @@ type Settlement =
   | { readonly _tag: "NotCommitted"; readonly why: string }
   | Outcome.Transient
 
-/** So long after its label was stored a load of another program may still be unknown and begin, in ms; and some for clocks. */
-const UNKNOWN_MS = BODY_START_MS_MAX + 2_000
+/** So long after its label was stored a load of another program may still begin, in ms; and some for clocks. */
+const BEGIN_MS = BODY_START_MS_MAX + 2_000
 
 /** A wait for another load's end is told this often, in ms: most are over before. */
 const TELL_EVERY_MS = 10_000
 
-/** A load without a result. Until then StarRocks may not know it yet; one of our own began when we were there, or never. */
+/** A load without a result. Until then it may begin, once more perhaps; one of our own began when we were there, or never. */
 interface AbandonedLoad extends LeftLoad {
-  readonly unknownUntilMs: number
+  readonly beginsUntilMs: number
 }
 
 /** What is remembered of an interrupted load is its label. */
@@ -110,8 +110,9 @@ const isOver = (answer: Reply.LabelAnswer, mayNotBegin: boolean, mayNotRun: bool
   switch (answer.state) {
     case "VISIBLE":
     case "COMMITTED":
-    case "ABORTED":
       return true
+    // What was aborted may be sent again under its label, as long as its program may begin.
+    case "ABORTED":
     case "UNKNOWN":
       return mayNotBegin
     case "PREPARE":
@@ -272,7 +273,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
         learntFor = run
         for (const [table, load] of left) {
           const ours = finished.get(table) === load.label || abandoned.get(table)?.label === load.label
-          if (!ours) abandoned.set(table, { ...load, unknownUntilMs: load.sinceMs + UNKNOWN_MS })
+          if (!ours) abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
         }
       })
     )
@@ -291,7 +292,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     for (let looks = 1;; looks++) {
       const answer = yield* client.labelState(next.target.schema, left.label)
       const nowMs = yield* Clock.currentTimeMillis
-      if (isOver(answer, nowMs >= left.unknownUntilMs, nowMs >= overMs)) break
+      if (isOver(answer, nowMs >= left.beginsUntilMs, nowMs >= overMs)) break
       const why = `an earlier load of the table is awaited: ${answer._tag === "Known" ? answer.state : answer.why}`
       const failure: Outcome.Transient = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why }
       silences = answer._tag === "Known" ? 0 : silences + 1
@@ -317,7 +318,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
           if (Exit.isSuccess(exit)) {
             abandoned.delete(table)
             finished.set(table, request.label)
-          } else abandoned.set(table, { label: request.label, sinceMs, unknownUntilMs: sinceMs })
+          } else abandoned.set(table, { label: request.label, sinceMs, beginsUntilMs: sinceMs })
         })
       )
     )

@@ -129,8 +129,9 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     // Before replication has begun there is nothing to drain; later, what was received is not all loaded.
     if (!receives && (yield* Deferred.isDone(stop)) && !(yield* isBegun)) return
     const nowMs = yield* Clock.currentTimeMillis
-    // What ran for longer than the longest wait was well: its backoff starts anew.
-    const wasWell = nowMs - startedAtMs > settings.retry.maxMs
+    // What replicated for longer than the longest wait was well: its backoff starts anew. A setup may take long to fail.
+    const { stage } = yield* SubscriptionRef.get((yield* JobControl).lifecycle)
+    const wasWell = stage === "cdc" && nowMs - startedAtMs > settings.retry.maxMs
     failures = wasWell ? 1 : failures + 1
     if (failures === 1) failingSinceMs = nowMs
     const seen = SourceRetry.next(wasWell ? SourceRetry.START : source, result.failure, nowMs)

@@ -21,7 +21,6 @@ describe("Heartbeat: a program that was stopped and goes on would send old rows 
     at.wallMs += STANDSTILL_MS + 1
     assert.isTrue(heartbeat.isStale(permit, true))
     assert.isFalse(heartbeat.isStale(heartbeat.permit(), false))
-    heartbeat.close()
   })
 
   it("T09 a body does not begin long after its permit, but goes on for as long as it takes", () => {
@@ -32,7 +31,6 @@ describe("Heartbeat: a program that was stopped and goes on would send old rows 
     at.elapsedMs += 1
     assert.isTrue(heartbeat.isStale(permit, false))
     assert.isFalse(heartbeat.isStale(permit, true))
-    heartbeat.close()
   })
 
   it("T09 a clock that goes forward and back again does not make every later load stale", () => {
@@ -41,7 +39,6 @@ describe("Heartbeat: a program that was stopped and goes on would send old rows 
     heartbeat.permit()
     at.wallMs -= 3_600_000
     assert.isFalse(heartbeat.isStale(heartbeat.permit(), false))
-    heartbeat.close()
   })
 
   it.live("T09 a body that became stale is not sent, before its first byte or after", () =>

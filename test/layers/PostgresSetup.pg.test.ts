@@ -287,6 +287,30 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       assert.strictEqual(error._tag === "SetupError" && error.code, "PgSlotAhead")
     }))
 
+  it.effect("T09 a checkpoint that another dbmazz stores while the setup looks is not one of another server", () =>
+    Effect.gen(function*() {
+      const source = yield* freshShop
+      const job = jobOf(source)
+      yield* setUp(job)
+      const store = PostgresServer.run(
+        source,
+        `select pg_logical_emit_message(true, 'x', repeat('x', 10000));
+         update dbmazz_checkpoints set lsn = (pg_current_wal_insert_lsn() - '0/0')::bigint`
+      )
+      const problems = yield* Effect.gen(function*() {
+        const { query } = yield* PostgresSql.PostgresSql
+        let looks = 0
+        return yield* PostgresSetup.inspect(job).pipe(
+          Effect.provideService(PostgresSql.PostgresSql, {
+            query: (statement, parameters) =>
+              query(statement, parameters).pipe(Effect.tap(() => looks++ === 0 ? store : Effect.void))
+          }),
+          Effect.map((plan) => plan.problems)
+        )
+      }).pipe(on(source))
+      assert.deepStrictEqual(problems, [])
+    }))
+
   it.effect("a slot made by hand is adopted where it stands, with its position stored at once", () =>
     Effect.gen(function*() {
       const address = yield* freshShop

@@ -7,7 +7,7 @@ export const RATES = {
   "postgres: connection refused": 0.1,
   "postgres: replication connection lost": 0.012,
   "postgres: slot still active": 0.2,
-  "postgres: server crash": 0.002,
+  "postgres: server crash": 0.001,
   "postgres: peer hangs at the end": 0.1,
   "sql: lost before the statement": 0.02,
   "sql: lost after the statement": 0.03,
@@ -21,15 +21,23 @@ export const RATES = {
   "http: proxy answers 502": 0.04,
   "http: begins late": 0.03,
   "frontend: answers itself": 0.02,
+  "frontend: pauses": 0.01,
   "frontend: question lost": 0.1,
-  "backend: refuses": 0.08,
+  "backend: refuses": 0.07,
+  "backend: out of memory": 0.03,
+  "backend: rollback lost": 0.3,
   "backend: status unknown": 0.05,
   "backend: publish timeout": 0.06,
   "backend: slow": 0.06,
   "backend: never finishes": 0.01,
-  "job: killed": 0.004,
-  "job: interrupted": 0.002,
-  "job: stopped": 0.003
+  "starrocks: password changed": 0.0003,
+  "job: killed": 0.002,
+  "job: interrupted": 0.001,
+  "job: stands still": 0.001,
+  "job: cut off": 0.001,
+  "job: absent at its load": 0.05,
+  "job: absent at its retry": 0.3,
+  "job: stopped": 0.0015
 } as const
 export type FaultKind = keyof typeof RATES
 

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
+import { Link } from "./Link.ts"
 import { Prng } from "./Prng.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
@@ -25,15 +26,22 @@ const promisesSettled = async (): Promise<void> => {
 export class Incarnation {
   readonly number: number
   readonly context: Context.Context<never>
+  readonly toPostgres: Link
+  readonly toStarRocks: Link
   readonly #time: VirtualTime
   readonly #order: Prng | undefined
   readonly #onKill: Array<() => void> = []
   #tasks: Array<() => void> = []
   #alive = true
+  /** What came while it stands still, in order. */
+  #late: Array<() => void> | undefined = undefined
+  #stoodUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(number: number, seed: number, time: VirtualTime, chance: Prng) {
     this.number = number
     this.#time = time
+    this.toPostgres = new Link(time)
+    this.toStarRocks = new Link(time)
     this.#order = chance.chance(REORDERED_SHARE) ? new Prng(seed, `order ${number}`) : undefined
     const random = new Prng(seed, `program ${number}`)
     this.context = Context.make(Clock.Clock, this.#clock()).pipe(
@@ -50,10 +58,44 @@ export class Incarnation {
     return this.#alive
   }
 
+  get standsStill(): boolean {
+    return this.#late !== undefined
+  }
+
+  /** When it last stood still. */
+  get stoodUntilMs(): number {
+    return this.standsStill ? this.#time.nowMs : this.#stoodUntilMs
+  }
+
+  /** Hands it what comes from outside, at once, or when it goes on; never when it has been killed. */
+  deliver(act: () => void): void {
+    if (!this.#alive) return
+    if (this.#late === undefined) act()
+    else this.#late.push(act)
+  }
+
   /** Calls back later, unless it has been killed by then. */
   after(ms: number, act: () => void): () => void {
-    return this.#time.after(ms, () => {
-      if (this.#alive) act()
+    let cancelled = false
+    const cancel = this.#time.after(ms, () =>
+      this.deliver(() => {
+        if (!cancelled) act()
+      }))
+    return () => {
+      cancelled = true
+      cancel()
+    }
+  }
+
+  /** Stopped (SIGSTOP) for so long, or its machine is: the world goes on, and what comes from it waits. */
+  standStill(ms: number): void {
+    if (this.standsStill) return
+    this.#late = []
+    this.#time.after(ms, () => {
+      const late = this.#late ?? []
+      this.#late = undefined
+      this.#stoodUntilMs = this.#time.nowMs
+      for (const act of late) this.#time.after(0, () => this.deliver(act))
     })
   }
 
@@ -72,6 +114,7 @@ export class Incarnation {
 
   /** Lets all fibers and promises run until each waits for time or for the world. */
   async settle(): Promise<void> {
+    if (this.standsStill) return
     do {
       this.#run()
       await promisesSettled()

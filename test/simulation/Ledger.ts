@@ -3,23 +3,15 @@
  * model reports to it; the first promise that does not hold ends the run.
  */
 import type { Invariant, Verdict } from "./Broken.ts"
-import * as SourceTables from "./SourceTables.ts"
+import * as Effects from "./Effects.ts"
+import type { Effect } from "./Effects.ts"
+import type * as SourceTables from "./SourceTables.ts"
+import { Stops } from "./Stops.ts"
+import type { Commit } from "./Wal.ts"
 
-/** The state in which a transaction left one key. */
-export interface Effect {
-  readonly table: SourceTables.Table
-  readonly version: bigint
-  readonly deleted: boolean
-  /** The row, or the last one before it was deleted. */
-  readonly row: SourceTables.Row
-  /** 0 insert, 1 update, 2 delete. */
-  readonly operation: number
-}
-
-export interface CommittedTransaction {
-  readonly commitLsn: bigint
-  readonly endLsn: bigint
-  /** By key, wanted tables only. */
+/** What was committed, with the state in which it left each key of a wanted table. */
+interface CommittedTransaction {
+  readonly commit: Commit
   readonly effects: ReadonlyMap<string, Effect>
 }
 
@@ -37,7 +29,9 @@ export class Ledger {
   readonly sink: Sink
   readonly verdict: Verdict
   /** In commit order, from the slot's creation on. */
-  readonly transactions: Array<CommittedTransaction> = []
+  readonly #transactions: Array<CommittedTransaction> = []
+  /** Tables whose rows end somewhere. */
+  readonly stops: Stops
   readonly #ends = new Set<bigint>()
   readonly #idle = new Set<bigint>()
   #checkpoint: bigint | undefined = undefined
@@ -45,8 +39,9 @@ export class Ledger {
   /** The slot's first position: what commits after it is sent. */
   #origin = 0n
 
-  constructor(sink: Sink, verdict: Verdict) {
+  constructor(sink: Sink, verdict: Verdict, fits: (table: SourceTables.Table) => boolean = () => true) {
     this.sink = sink
+    this.stops = new Stops(fits)
     this.verdict = verdict
   }
 
@@ -60,9 +55,15 @@ export class Ledger {
     this.#ends.add(position)
   }
 
-  committed(transaction: CommittedTransaction): void {
-    this.transactions.push(transaction)
-    this.#ends.add(transaction.endLsn)
+  committed(commit: Commit): void {
+    this.#transactions.push({ commit, effects: Effects.of(commit.changes, commit.commitLsn) })
+    this.#ends.add(commit.endLsn)
+    this.stops.add(commit)
+  }
+
+  /** The sink's tables have changed, and with them what can be carried over. */
+  sinkAltered(): void {
+    this.stops.again(this.#transactions.map(({ commit }) => commit))
   }
 
   /** The server ends a transaction of nobody's here (its own, or one of ours that was empty). */
@@ -85,10 +86,17 @@ export class Ledger {
       this.verdict.broken("checkpoint is a commit boundary", `${hex(position)} is neither a commit's end nor idle`)
     }
     this.#checkpoint = position
-    for (; this.#covered < this.transactions.length; this.#covered++) {
-      const transaction = this.transactions[this.#covered]
+    const left = this.stops.first()
+    if (left !== undefined && position > left) {
+      this.verdict.broken(
+        "nothing behind a stopped table is confirmed",
+        `checkpoint ${hex(position)}, while a table's rows of the commit at ${hex(left)} cannot be carried over`
+      )
+    }
+    for (; this.#covered < this.#transactions.length; this.#covered++) {
+      const transaction = this.#transactions[this.#covered]
       // The server sends a transaction again when its commit record starts at or after the position.
-      if (transaction === undefined || transaction.commitLsn >= position) break
+      if (transaction === undefined || transaction.commit.commitLsn >= position) break
       this.#inSink(transaction, "everything before the checkpoint is in the sink", `checkpoint ${hex(position)}`)
     }
   }
@@ -105,7 +113,13 @@ export class Ledger {
   }
 
   /** The sink is about to hold this row. */
-  written(key: string, version: bigint, label: string): void {
+  written(table: SourceTables.Table, key: string, version: bigint, label: string): void {
+    const stop = this.stops.of(table)
+    const after = stop !== undefined &&
+      (version > stop.commitLsn || (version === stop.commitLsn && !stop.before.has(key)))
+    if (after) {
+      this.verdict.broken("no row of a stopped table is loaded", `${key} of version ${hex(version)}, by ${label}`)
+    }
     const durable = this.#checkpoint
     if (durable === undefined || version >= durable) return
     this.verdict.broken(
@@ -116,11 +130,12 @@ export class Ledger {
 
   /** A drain is over that had received all transactions up to this end. */
   drained(from: bigint, receivedEnd: bigint): void {
-    let last: CommittedTransaction | undefined = undefined
-    for (const transaction of this.transactions) {
-      if (transaction.commitLsn < from || transaction.endLsn > receivedEnd || transaction.effects.size === 0) continue
+    let last: Commit | undefined = undefined
+    for (const transaction of this.#transactions) {
+      const { commit, effects } = transaction
+      if (commit.commitLsn < from || commit.endLsn > receivedEnd || effects.size === 0) continue
       this.#inSink(transaction, "a drain leaves nothing received behind", `received up to ${hex(receivedEnd)}`)
-      last = transaction
+      last = commit
     }
     if (last !== undefined && (this.#checkpoint ?? 0n) < last.endLsn) {
       this.verdict.broken(
@@ -130,53 +145,44 @@ export class Ledger {
     }
   }
 
-  /** Everything that was ever committed, in its last state. */
+  /** Everything that was ever committed, in its last state; of a stopped table what came before. */
   final(): ReadonlyMap<string, Effect> {
-    const effects = new Map<string, Effect>()
-    for (const transaction of this.transactions) {
-      for (const [key, effect] of transaction.effects) effects.set(key, effect)
+    const final = new Map<string, Effect>()
+    for (const { commit, effects } of this.#transactions) {
+      for (const [key, effect] of effects) {
+        const stop = this.stops.of(effect.table)
+        if (stop === undefined || commit.commitLsn < stop.commitLsn) final.set(key, effect)
+        else if (commit.commitLsn === stop.commitLsn) {
+          for (const [earlierKey, earlier] of stop.before) final.set(earlierKey, earlier)
+        }
+      }
     }
-    return effects
+    return final
   }
 
   /** The end of the last transaction that changed a wanted table. */
   lastEnd(): bigint {
-    return this.transactions.findLast((transaction) => transaction.effects.size > 0)?.endLsn ?? 0n
+    return this.#transactions.findLast(({ effects }) => effects.size > 0)?.commit.endLsn ?? 0n
   }
 
   /** What differs between the last state of the source and the sink; undefined when nothing does. */
   difference(): string | undefined {
     const expected = this.final()
     for (const [key, effect] of expected) {
-      const problem = differenceOf(effect, this.sink.get(key))
+      const problem = Effects.difference(effect, this.sink.get(key))
       if (problem !== undefined) return `${key}: ${problem}`
     }
     for (const key of this.sink.keys()) if (!expected.has(key)) return `${key} is in the sink, but was never committed`
     return undefined
   }
 
-  #inSink(transaction: CommittedTransaction, invariant: Invariant, why: string): void {
-    for (const [key, effect] of transaction.effects) {
+  #inSink({ effects }: CommittedTransaction, invariant: Invariant, why: string): void {
+    for (const [key, effect] of effects) {
       const found = this.sink.get(key)
-      const problem = found !== undefined && found.version > effect.version ? undefined : differenceOf(effect, found)
+      const problem = found !== undefined && found.version > effect.version
+        ? undefined
+        : Effects.difference(effect, found)
       if (problem !== undefined) this.verdict.broken(invariant, `${why}; ${key}: ${problem}`)
     }
   }
-}
-
-const differenceOf = (effect: Effect, found: SinkRow | undefined): string | undefined => {
-  if (found === undefined) return `missing, committed at ${hex(effect.version)}`
-  if (found.version !== effect.version) return `has version ${hex(found.version)}, not ${hex(effect.version)}`
-  const expected: Record<string, unknown> = {
-    ...SourceTables.jsonOf(effect.table, effect.row),
-    dbmazz_op_type: effect.operation,
-    dbmazz_is_deleted: effect.deleted
-  }
-  for (const [column, value] of Object.entries(expected)) {
-    const there = found.values[column]
-    if (JSON.stringify(there) !== JSON.stringify(value)) {
-      return `${column} is ${JSON.stringify(there)}, not ${JSON.stringify(value)} (version ${hex(effect.version)})`
-    }
-  }
-  return undefined
 }

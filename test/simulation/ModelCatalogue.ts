@@ -1,16 +1,19 @@
 /** The model sink's catalogue: its tables are there, with their audit columns. */
 import * as Effect from "effect/Effect"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
+import * as SetupError from "../../src/domain/errors/SetupError.ts"
 import { TransientError } from "../../src/domain/errors/TransientError.ts"
 import type { Row, StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import type { Verdict } from "./Broken.ts"
 import type { FaultSource } from "./Faults.ts"
 import type { Incarnation } from "./Incarnation.ts"
-import { DATABASE } from "./ModelHttp.ts"
+import { DATABASE, FRONT_END } from "./ModelHttp.ts"
+import type { ModelStarRocks } from "./ModelStarRocks.ts"
 import type { Network } from "./Network.ts"
-import * as SourceTables from "./SourceTables.ts"
+import type * as SourceTables from "./SourceTables.ts"
 
 export interface CatalogueWorld {
+  readonly starRocks: ModelStarRocks
   readonly verdict: Verdict
   readonly faults: FaultSource
   readonly network: Network
@@ -27,36 +30,43 @@ const columnRow = (table: SourceTables.Table, name: string, type: string, nullab
   GENERATION_EXPRESSION: ""
 })
 
-const COLUMN_ROWS: ReadonlyArray<Row> = SourceTables.WANTED.flatMap((table) => [
+const columnRows = (table: SourceTables.Table): ReadonlyArray<Row> => [
   ...table.columns.map((column) => columnRow(table, column.name, column.starRocks, !column.notNull)),
   ...AuditColumns.NAMES.map((name, index) => columnRow(table, name, AUDIT_TYPES[index] ?? "", true))
-])
+]
 
-const answer = (statement: string, verdict: Verdict): ReadonlyArray<Row> => {
+const answer = (statement: string, { starRocks: { tables }, verdict }: CatalogueWorld): ReadonlyArray<Row> => {
   if (statement === "SELECT 1") return [{ "1": "1" }]
   if (statement === "SHOW BACKENDS") return [{ Alive: "true" }]
   if (/information_schema\.schemata/.test(statement)) return [{ SCHEMA_NAME: DATABASE }]
   if (/information_schema\.tables_config/.test(statement)) {
-    return SourceTables.WANTED.map((table) => ({ TABLE_NAME: table.name, TABLE_MODEL: "PRI_KEYS", PRIMARY_KEY: "" }))
+    return tables.map((table) => ({ TABLE_NAME: table.name, TABLE_MODEL: "PRI_KEYS", PRIMARY_KEY: "" }))
   }
   if (/information_schema\.tables /.test(statement)) {
-    return SourceTables.WANTED.map((table) => ({ TABLE_NAME: table.name, TABLE_TYPE: "BASE TABLE" }))
+    return tables.map((table) => ({ TABLE_NAME: table.name, TABLE_TYPE: "BASE TABLE" }))
   }
-  if (/information_schema\.columns/.test(statement)) return COLUMN_ROWS
+  if (/information_schema\.columns/.test(statement)) return tables.flatMap(columnRows)
   return verdict.broken("the model is used as it was meant to be", `unknown statement: ${statement}`)
 }
 
-export const service = (world: CatalogueWorld, incarnation: Incarnation): StarRocksSql["Service"] => ({
-  query: (statement) =>
-    Effect.callback<ReadonlyArray<Row>, TransientError>((resume) => {
-      const failed = world.faults.happens("starrocks sql: lost")
-      incarnation.after(world.network.wait(), () =>
-        resume(
-          failed
-            ? Effect.fail(
-              new TransientError({ code: "SR_UNREACHABLE", message: "lost", remediation: "", context: {} })
-            )
-            : Effect.sync(() => answer(statement, world.verdict))
-        ))
-    })
+const unreachable = new TransientError({ code: "SR_UNREACHABLE", message: "lost", remediation: "", context: {} })
+const refused = SetupError.make({
+  _tag: "SrConnectionFailed",
+  host: FRONT_END,
+  error: "Access denied for user 'root' (using password: YES)"
 })
+
+export const service = (world: CatalogueWorld, incarnation: Incarnation): StarRocksSql["Service"] => {
+  // The password is looked at when a connection is made, which then stands.
+  let connected = false
+  return {
+    query: (statement) =>
+      Effect.callback<ReadonlyArray<Row>, TransientError | SetupError.SetupError>((resume) => {
+        const lost = world.faults.happens("starrocks sql: lost") || incarnation.toStarRocks.isCut
+        connected = !lost && (connected || !world.starRocks.refusesLogin)
+        const failure = lost ? unreachable : connected ? undefined : refused
+        incarnation.after(world.network.wait(), () =>
+          resume(failure === undefined ? Effect.sync(() => answer(statement, world)) : Effect.fail(failure)))
+      })
+  }
+}

@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import type { Answer, exchange } from "../../src/layers/HttpExchange.ts"
 import type { Verdict } from "./Broken.ts"
 import type { FaultSource } from "./Faults.ts"
+import * as Replies from "./HttpReplies.ts"
+import type { Request, Sender } from "./HttpRequest.ts"
 import type { Incarnation } from "./Incarnation.ts"
 import { type Load, type ModelStarRocks, parse } from "./ModelStarRocks.ts"
 import type { Network } from "./Network.ts"
@@ -14,23 +16,21 @@ export const FRONT_END = "fe.example:8030"
 const BACK_END = "be.example:8040"
 export const DATABASE = "dw"
 
-const HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 /** A load that nobody finishes is aborted by the front end after its `timeout` header, in seconds. */
 const S = 1_000
 /** A slow back end takes this long, in ms. */
 const SLOW_MS_MAX = 70_000
+/** A front end that pauses (its memory is being collected) answers after this, in ms: within the time that a body has, or not. */
+const PAUSES_MS: readonly [readonly [number, number], ...ReadonlyArray<readonly [number, number]>] = [[0, 19_000], [
+  20_000,
+  31_000
+], [0, 100_000]]
 /** A load whose client is gone ends within this, in ms. */
 const ORPHAN_MS_MAX = 4_000
 const ORPHAN_MS_MIN = 200
 
-/** Refusals of a back end after which nothing is committed. */
-const REFUSALS = [
-  "too many versions. tablet_id: 10123, version_count: 1001, limit: 1000",
-  "Memory of process exceed limit. try consume:1024 limit: 2048",
-  "[E1008]Reached timeout=600000ms transaction is aborted by timeout",
-  "current running txns on db 10002 is 1000, larger than limit 1000",
-  "tablet 10123 has few replicas: 1, success replica num 1 is less than quorum replica num 2"
-] as const
+/** The program waits so long for a connection, in ms. */
+const CONNECT_MS_MAX = 5_000
 
 export interface HttpWorld {
   readonly starRocks: ModelStarRocks
@@ -44,37 +44,25 @@ export interface HttpWorld {
   readonly classicDuplicates: boolean
 }
 
-type Reply = (answer: Answer) => void
-
-const answered = (httpStatus: number, body: string, bodySent: boolean, location?: string): Answer => ({
-  _tag: "Answered",
-  httpStatus,
-  location,
-  body,
-  bodySent
-})
-const json = (value: unknown): string => JSON.stringify(value)
-const lost = (why: string, bodySent: boolean): Answer => ({ _tag: "Lost", why, bodySent, pooled: false })
-
-/** One request of the program. */
-interface Request {
-  readonly call: Parameters<typeof exchange>[0]
-  readonly reply: Reply
-  readonly sender: string
-  readonly isOpen: () => boolean
-}
-
 export class ModelHttp {
   readonly #world: HttpWorld
   /** Loads whose end is still to come, and how to decide it at once. */
   readonly #undecided = new Map<Load, { readonly decide: () => void; readonly cancel: () => void }>()
 
+  /** Labels of loads for which a back end had no memory. */
+  readonly #tooLarge = new Set<string>()
+
+  /** When the last load was committed. */
+  committedMs = 0
+  /** The program is to stand still now, or to be cut off: whoever runs it decides. */
+  onAbsence: (incarnation: Incarnation) => void = () => {}
+
   constructor(world: HttpWorld) {
     this.#world = world
   }
 
-  /** The transport of one run of the program; `session` names the replication session that it has at the moment. */
-  transport(incarnation: Incarnation, session: () => string): typeof exchange {
+  /** The transport of one run of the program, which says of itself what replication session it has, and what has stopped. */
+  transport(incarnation: Incarnation, sender: () => Sender): typeof exchange {
     return (call, limits) =>
       Effect.callback<Answer>((resume) => {
         let open = true
@@ -86,15 +74,19 @@ export class ModelHttp {
         }
         const silence = incarnation.after(
           Math.min(limits.silenceMs, limits.totalMs),
-          () => finish(lost(`no byte for ${limits.silenceMs} ms`, call.method === "PUT"))
+          () => finish(Replies.lost(`no byte for ${limits.silenceMs} ms`, call.method === "PUT"))
         )
         const request: Request = {
           call,
-          sender: session(),
+          incarnation,
+          sender: sender(),
           isOpen: () => open && incarnation.alive,
           reply: (answer) => {
-            incarnation.after(this.#world.network.wait(), () => finish(answer))
-          }
+            incarnation.after(this.#world.network.wait(), () => {
+              if (!incarnation.toStarRocks.isCut) finish(answer)
+            })
+          },
+          giveUp: finish
         }
         this.#world.time.after(this.#world.network.wait(), () => this.#arrive(request))
         return Effect.sync(() => {
@@ -110,26 +102,37 @@ export class ModelHttp {
   }
 
   #arrive(request: Request): void {
-    const { faults } = this.#world
+    const { faults, prng } = this.#world
     if (!request.isOpen()) return
-    if (faults.happens("http: refused")) return request.reply(lost("ECONNREFUSED", false))
+    if (request.incarnation.toStarRocks.isCut) {
+      return void request.incarnation.after(CONNECT_MS_MAX, () => request.giveUp(Replies.lost("no connection", false)))
+    }
+    if (faults.happens("http: refused")) return request.reply(Replies.lost("ECONNREFUSED", false))
     const { call } = request
-    if (call.url.pathname === "/api/health") return request.reply(answered(200, json({ status: "OK" }), false))
+    if (call.url.pathname === "/api/health") {
+      return request.reply(Replies.answered(200, Replies.json({ status: "OK" }), false))
+    }
+    const refused = this.#world.starRocks.refusesLogin
+    // A back end asks the front end when it begins the load, and answers as to any other failure.
+    if (call.url.host === BACK_END) {
+      return refused
+        ? request.reply(Replies.failed(Replies.DENIED, false))
+        : this.#load(request)
+    }
+    if (refused) {
+      return request.reply(Replies.answered(401, Replies.json({ status: "FAILED", msg: Replies.DENIED }), false))
+    }
     if (call.method === "GET") return this.#question(request)
-    if (call.url.host === BACK_END) return this.#load(request)
-    if (faults.happens("frontend: answers itself")) return request.reply(this.#frontEndTrouble())
+    if (faults.happens("frontend: answers itself")) return request.reply(prng.pick(Replies.FRONT_END_TROUBLE))
+    const database = call.url.pathname.split("/")[2] ?? ""
     const location = `http://root:@${BACK_END}${call.url.pathname}${call.url.search}`
-    request.reply(answered(307, "", false, location))
-  }
-
-  #frontEndTrouble(): Answer {
-    const { prng } = this.#world
-    return prng.pick([
-      answered(200, json({ Status: "FAILED", Message: "No backend alive." }), false),
-      answered(200, json({ status: "FAILED", msg: "current fe is not master" }), false),
-      answered(503, HTML, false),
-      answered(429, "", false)
-    ])
+    const again = this.#world.starRocks.state(database, call.headers["label"] ?? "") === "ABORTED"
+    const absent = faults.happens("job: absent at its load") || (again && faults.happens("job: absent at its retry"))
+    if (absent) this.onAbsence(request.incarnation)
+    const pauses = (absent && prng.chance(0.8)) || faults.happens("frontend: pauses")
+    const redirect = (): void => request.reply(Replies.answered(307, "", false, location))
+    if (pauses) this.#world.time.after(prng.int(...prng.pick(PAUSES_MS)), redirect)
+    else redirect()
   }
 
   #question(request: Request): void {
@@ -138,36 +141,58 @@ export class ModelHttp {
     const database = request.call.url.pathname.split("/")[2] ?? ""
     if (faults.happens("frontend: question lost")) {
       return request.reply(prng.pick([
-        lost("ECONNRESET", false),
-        answered(500, HTML, false),
-        answered(200, json({ status: "FAILED", msg: "No available" }), false)
+        Replies.lost("ECONNRESET", false),
+        Replies.answered(500, Replies.HTML, false),
+        Replies.answered(200, Replies.json({ status: "FAILED", msg: "No available" }), false)
       ]))
     }
     const state = starRocks.state(database, label)
     this.#world.trace.add(`label ${label} is ${state}`)
-    request.reply(answered(200, json({ state, status: "OK", msg: "Success" }), false))
+    request.reply(Replies.answered(200, Replies.json({ state, status: "OK", msg: "Success" }), false))
   }
 
   #load(request: Request): void {
-    const { faults, network, starRocks, time, trace, verdict } = this.#world
+    const { faults, network, starRocks, trace, verdict } = this.#world
     const { call } = request
     const [, , database = "", table = ""] = call.url.pathname.split("/")
     const label = call.headers["label"] ?? ""
     const strict = call.headers["strict_mode"] === "true" && call.headers["max_filter_ratio"] === "0" &&
       call.headers["format"] === "json" && call.headers["Expect"] === "100-continue"
-    verdict.expect(strict, "a load is asked for strictly", () => json({ ...call.headers, Authorization: "" }))
-    const begun = starRocks.begin(database, table, label, request.sender)
+    verdict.expect(
+      request.sender.stopped.every((each) => each.split(".")[1] !== table),
+      "no row of a stopped table is loaded",
+      () => label
+    )
+    verdict.expect(strict, "a load is asked for strictly", () => Replies.json({ ...call.headers, Authorization: "" }))
+    const begun = starRocks.begin(database, table, label, request.sender.session)
     if ("holder" in begun) return request.reply(this.#duplicate(begun.holder))
     trace.add(`load ${label} begins`)
     this.#orphanAborts(request, begun)
-    if (faults.happens("http: lost before the body")) return request.reply(lost("ECONNRESET", false))
-    time.after(network.wait(), () => {
-      if (!request.isOpen() || begun.state !== "PREPARE") return
-      if (faults.happens("http: lost within the body")) return request.reply(lost("EPIPE", true))
-      // The body is a view that its writer uses again.
-      const body = Buffer.from(call.body ?? new Uint8Array(0)).toString("utf8")
-      this.#received(request, begun, body)
-    })
+    if (faults.happens("http: lost before the body")) return request.reply(Replies.lost("ECONNRESET", false))
+    request.incarnation.after(network.wait(), () => this.#send(request, begun))
+  }
+
+  /** The program has heard `100 Continue`: it sends the body, at once or in two parts, for as long as it may. */
+  #send(request: Request, load: Load): void {
+    const { faults, network, prng, time } = this.#world
+    const { body, stale = () => false } = request.call
+    if (!request.isOpen() || request.incarnation.toStarRocks.isCut) return
+    if (stale(false)) return request.giveUp(Replies.lost("stale", false))
+    // The body is a view that its writer uses again.
+    const text = Buffer.from(body ?? new Uint8Array(0)).toString("utf8")
+    const arrive = (): void => {
+      if (!request.isOpen() || request.incarnation.toStarRocks.isCut || load.state !== "PREPARE") return
+      if (faults.happens("http: lost within the body")) return request.reply(Replies.lost("EPIPE", true))
+      this.#received(request, load, text)
+    }
+    if (prng.chance(0.5)) time.after(network.wait(), arrive)
+    else {
+      request.incarnation.after(network.wait(), () => {
+        if (!request.isOpen()) return
+        if (stale(true)) return request.giveUp(Replies.lost("stale", true))
+        time.after(network.wait(), arrive)
+      })
+    }
   }
 
   /** Until the body is here, a load whose client is gone is aborted, sooner or later. */
@@ -198,40 +223,50 @@ export class ModelHttp {
   /** The body is here: the load commits or aborts, and its client may learn of it. */
   #received(request: Request, load: Load, body: string): void {
     const { faults, network, prng, starRocks, time, trace, verdict } = this.#world
+    starRocks.receive(load)
     const parsed = parse(load.table, body)
     if (parsed._tag === "Bad") verdict.broken("the job does not end by itself", `${load.label}: ${parsed.why}`)
     else {
       const keys = new Set(parsed.rows.map((row) => row.key))
       verdict.expect(keys.size === parsed.rows.length, "a load holds a key once", () => load.label)
     }
-    const refused = faults.happens("backend: refuses")
+    // A load that is too large for a back end is so again, most of the time.
+    const tooLarge = (this.#tooLarge.has(load.label) && prng.chance(0.7)) || faults.happens("backend: out of memory")
+    if (tooLarge) this.#tooLarge.add(load.label)
+    const refused = tooLarge || faults.happens("backend: refuses")
     const never = !refused && faults.happens("backend: never finishes")
     const late = never || faults.happens("backend: slow")
     const after = never ? 600 * S : late ? prng.int(S, SLOW_MS_MAX) : network.wait()
     const silent = faults.happens("http: lost after the body")
     const unknown = faults.happens("backend: status unknown")
-    if (silent) request.reply(lost("ECONNRESET", true))
-    else if (unknown) request.reply(this.#fail("transaction status unknown"))
-    else if (faults.happens("http: proxy answers 502")) request.reply(answered(502, HTML, true))
+    if (silent) request.reply(Replies.lost("ECONNRESET", true))
+    else if (unknown) request.reply(Replies.failed("transaction status unknown"))
+    else if (faults.happens("http: proxy answers 502")) request.reply(Replies.answered(502, Replies.HTML, true))
     // What nobody can tell from outside: whether it commits.
     const aborts = refused || never || ((silent || unknown) && prng.chance(0.4))
     this.#decideAfter(load, after, () => {
       if (aborts) {
-        trace.add(`load ${load.label} is aborted`)
-        starRocks.abort(load)
-        return request.reply(this.#fail(prng.pick(REFUSALS)))
+        request.reply(Replies.failed(tooLarge ? Replies.OUT_OF_MEMORY : prng.pick(Replies.REFUSALS)))
+        const abort = (): void => {
+          trace.add(`load ${load.label} is aborted`)
+          starRocks.abort(load)
+        }
+        // The back end answers also when the front end has not taken its rollback; the transaction then runs on.
+        if (!faults.happens("backend: rollback lost")) return abort()
+        return this.#decideAfter(load, prng.int(S, SLOW_MS_MAX), abort)
       }
       const slowPublish = faults.happens("backend: publish timeout")
       const rows = starRocks.commit(load, body, !slowPublish)
+      this.committedMs = time.nowMs
       if (slowPublish) {
         time.after(network.wait(), () => {
           load.state = "VISIBLE"
         })
       }
-      if (faults.happens("http: lost after the commit")) return request.reply(lost("ECONNRESET", true))
-      request.reply(answered(
+      if (faults.happens("http: lost after the commit")) return request.reply(Replies.lost("ECONNRESET", true))
+      request.reply(Replies.answered(
         200,
-        json({
+        Replies.json({
           TxnId: 9,
           Label: load.label,
           Status: slowPublish ? "Publish Timeout" : "Success",
@@ -245,16 +280,16 @@ export class ModelHttp {
     })
   }
 
-  #fail(message: string): Answer {
-    return answered(200, json({ TxnId: 9, Status: "Fail", Message: message }), true)
-  }
-
   #duplicate(holder: Load): Answer {
     const Message = `Label [${holder.label}] has already been used, relate to txn [9]`
     const ExistingJobStatus = holder.state === "PREPARE" ? "RUNNING" : "FINISHED"
     this.#world.trace.add(`label ${holder.label} is taken: ${ExistingJobStatus}`)
     return this.#world.classicDuplicates
-      ? answered(200, json({ TxnId: -1, Status: "Label Already Exists", ExistingJobStatus, Message }), false)
-      : answered(200, json({ TxnId: -1, Status: "Fail", Message }), false)
+      ? Replies.answered(
+        200,
+        Replies.json({ TxnId: -1, Status: "Label Already Exists", ExistingJobStatus, Message }),
+        false
+      )
+      : Replies.answered(200, Replies.json({ TxnId: -1, Status: "Fail", Message }), false)
   }
 }

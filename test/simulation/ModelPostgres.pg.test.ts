@@ -7,7 +7,6 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
-import * as Decoder from "../../src/domain/pgoutput/Decoder.ts"
 import * as Envelope from "../../src/domain/pgoutput/Envelope.ts"
 import { ReplicationSource } from "../../src/layers/ReplicationSource.ts"
 import * as Wal from "../../src/streams/Wal.ts"
@@ -17,7 +16,9 @@ import { Verdict } from "./Broken.ts"
 import { Ledger } from "./Ledger.ts"
 import { ModelPostgres } from "./ModelPostgres.ts"
 import { Network } from "./Network.ts"
+import type { OpenTransaction } from "./OpenTransaction.ts"
 import { Prng } from "./Prng.ts"
+import { readFrame, type Sent } from "./Sent.ts"
 import * as SourceTables from "./SourceTables.ts"
 import { Trace } from "./Trace.ts"
 import { VirtualTime } from "./VirtualTime.ts"
@@ -33,53 +34,6 @@ const [ITEMS] = SourceTables.ALL
 const INSERT = "Insert tttnt"
 const UPDATE = "Update full tttnt tttnt"
 
-/** What a walsender sent, as far as both have it in common: positions are compared by what they are to each other. */
-interface Sent {
-  readonly what: string
-  readonly walStart: bigint
-  readonly begin: bigint | undefined
-  readonly commit: { readonly commitLsn: bigint; readonly endLsn: bigint } | undefined
-}
-
-/** Kinds of a tuple's values, in order: t text, n null, u unchanged. */
-const kindsOf = (bytes: Buffer, tuple: number): string => {
-  if (tuple < 0) return "-"
-  let kinds = ""
-  let at = tuple + 2
-  for (let left = bytes.readUInt16BE(tuple); left > 0; left--) {
-    const kind = bytes.toString("latin1", at, at + 1)
-    kinds += kind
-    at += kind === "t" ? 5 + bytes.readInt32BE(at + 1) : 1
-  }
-  return kinds
-}
-
-const readFrame = (frame: Envelope.WalFrame): Sent | undefined => {
-  if (frame.bytes[frame.start] !== Envelope.XLOG_DATA) return undefined
-  const message = Decoder.decode(frame.bytes, frame.start + Envelope.XLOG_DATA_HEADER_BYTES, frame.end)
-  const sent = { walStart: Envelope.walStart(frame), begin: undefined, commit: undefined }
-  switch (message._tag) {
-    case "Begin":
-      return { ...sent, what: "Begin", begin: message.finalLsn }
-    case "Commit":
-      return { ...sent, what: "Commit", commit: message }
-    case "Relation":
-      return { ...sent, what: `Relation ${message.name} ${message.replicaIdentity} ${message.columns.length}` }
-    case "Insert":
-      return { ...sent, what: `Insert ${kindsOf(message.bytes, message.newTuple)}` }
-    case "Update":
-      return {
-        ...sent,
-        what: `Update ${message.oldKind} ${kindsOf(message.bytes, message.oldTuple)} ` +
-          kindsOf(message.bytes, message.newTuple)
-      }
-    case "Delete":
-      return { ...sent, what: `Delete ${message.oldKind} ${kindsOf(message.bytes, message.oldTuple)}` }
-    default:
-      return { ...sent, what: message._tag }
-  }
-}
-
 /** A world without chance: nothing that the script does not say. */
 class NoChance extends Prng {
   override chance(): boolean {
@@ -88,6 +42,39 @@ class NoChance extends Prng {
 }
 
 const rowOf = (id: number, body: string): SourceTables.Row => [String(id), "n", body, null, "t"]
+
+/** The second part of the script: columns that are added, within a transaction and by themselves, and a truncation. */
+const changeTable = (postgres: ModelPostgres): void => {
+  const transaction = (act: (open: OpenTransaction) => void): void => {
+    const open = postgres.begin()
+    act(open)
+    postgres.commit(open)
+  }
+  const now = (open: OpenTransaction) => open.tables[0] ?? ITEMS
+  const insert = (open: OpenTransaction, id: number): void => {
+    const table = now(open)
+    open.change({ kind: "insert", table, after: SourceTables.fitted(table, rowOf(id, "small")), lsn: 0n })
+  }
+  transaction((open) => {
+    insert(open, 5)
+    open.addColumn(now(open))
+    insert(open, 6)
+  })
+  transaction((open) => {
+    const table = now(open)
+    const before = open.row(table, ["5"]) ?? []
+    open.change({ kind: "update", table, before, after: before.with(1, "other"), lsn: 0n })
+  })
+  transaction((open) => void open.addColumn(now(open)))
+  transaction((open) => insert(open, 7))
+  transaction((open) => {
+    insert(open, 8)
+    open.truncate(now(open))
+    insert(open, 9)
+  })
+  transaction((open) => insert(open, 10))
+  transaction((open) => void open.truncate(now(open)))
+}
 
 /** The model after the script, and a way to read it from any position. Two commits race: the caller says which won. */
 const model = (updateFirst: boolean) => {
@@ -121,6 +108,7 @@ const model = (updateFirst: boolean) => {
   last.change({ kind: "update", table: ITEMS, before: rowOf(1, LARGE), after: rowOf(4, LARGE), lsn: 0n })
   last.change({ kind: "delete", table: ITEMS, before: rowOf(3, LARGE), lsn: 0n })
   postgres.commit(last)
+  changeTable(postgres)
   const read = (start: bigint): ReadonlyArray<Sent> => {
     const sent: Array<Sent> = []
     const sender = new WalSender(
@@ -137,11 +125,13 @@ const model = (updateFirst: boolean) => {
       start,
       postgres.slot?.confirmed ?? 0n,
       {
-        receive: (message) => {
+        receive: (message, taken) => {
+          taken()
           const each = readFrame({ bytes: message, start: 0, end: message.length })
           if (each !== undefined) sent.push(each)
         },
         paused: () => false,
+        outOfReachSince: () => false,
         lost: () => {},
         closed: () => {}
       }
@@ -182,6 +172,21 @@ const server = Effect.fnUntraced(function*(source: PgAddress) {
   yield* go(one, "update items set id = 4 where id = 1")
   yield* go(one, "delete from items where id = 3")
   yield* go(one, "commit")
+  yield* go(one, "begin")
+  yield* go(one, insert(5, "small"))
+  yield* go(one, "alter table items add column added_5 text")
+  yield* go(one, insert(6, "small"))
+  yield* go(one, "commit")
+  yield* go(one, "update items set name = 'other' where id = 5")
+  yield* go(one, "alter table items add column added_6 text")
+  yield* go(one, insert(7, "small"))
+  yield* go(one, "begin")
+  yield* go(one, insert(8, "small"))
+  yield* go(one, "truncate items")
+  yield* go(one, insert(9, "small"))
+  yield* go(one, "commit")
+  yield* go(one, insert(10, "small"))
+  yield* go(one, "truncate items")
   const [end] = yield* run(source, "select pg_current_wal_insert_lsn()::text as lsn")
   const target = Result.getOrThrow(Lsn.fromText(String(end?.["lsn"])))
   const session = (start: bigint) =>
@@ -274,7 +279,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("the model source a
       for (let round = 0; round < ROUNDS_MAX && commitsOf(sent)[1]?.endLsn !== commitsOf(sent)[2]?.commitLsn; round++) {
         ;({ real, sent } = yield* prepared)
       }
-      const modelled = model(describeSent(sent).indexOf(UPDATE) < describeSent(sent).lastIndexOf(INSERT))
+      const inserts = describeSent(sent).indexOf(INSERT)
+      const modelled = model(describeSent(sent).indexOf(UPDATE) < describeSent(sent).indexOf(INSERT, inserts + 1))
       const modelSent = modelled.read(modelled.origin)
       assert.deepStrictEqual(describeSent(modelSent), describeSent(sent))
       assertPositions(sent)

@@ -1,10 +1,11 @@
 /** The model source: committed rows, open transactions of several sessions, a slot, and the durable checkpoint. */
-import type { Effect, Ledger } from "./Ledger.ts"
+import type { Ledger } from "./Ledger.ts"
+import { OpenTransaction } from "./OpenTransaction.ts"
 import type { Prng } from "./Prng.ts"
 import * as SourceTables from "./SourceTables.ts"
 import type { Trace } from "./Trace.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
-import { type Change, type Commit, Wal } from "./Wal.ts"
+import { type Commit, Wal } from "./Wal.ts"
 
 const MICROS_PER_MS = 1000n
 /** Share of transactions that came from another server by replication. */
@@ -15,45 +16,6 @@ export interface Slot {
   /** What survives a crash of the server: the slot is written at checkpoints only. */
   durable: bigint
   active: boolean
-}
-
-/** A transaction that is open: what it sees, and what it locks. */
-export class OpenTransaction {
-  readonly xid: number
-  readonly postgres: ModelPostgres
-  readonly changes: Array<Change> = []
-  readonly #own = new Map<string, SourceTables.Row | undefined>()
-  firstLsn: bigint | undefined = undefined
-
-  constructor(xid: number, postgres: ModelPostgres) {
-    this.xid = xid
-    this.postgres = postgres
-  }
-
-  /** The row as this transaction sees it. */
-  row(key: string): SourceTables.Row | undefined {
-    return this.#own.has(key) ? this.#own.get(key) : this.postgres.rows.get(key)
-  }
-
-  /** Takes the lock of a key; false when another transaction holds it. */
-  lock(key: string): boolean {
-    const holder = this.postgres.locks.get(key)
-    if (holder !== undefined && holder !== this) return false
-    this.postgres.locks.set(key, this)
-    return true
-  }
-
-  change(change: Change): void {
-    change.lsn = this.postgres.wal.write()
-    this.firstLsn ??= change.lsn
-    if (change.kind !== "insert") this.#own.set(SourceTables.keyOf(change.table, change.before), undefined)
-    if (change.kind !== "delete") this.#own.set(SourceTables.keyOf(change.table, change.after), change.after)
-    this.changes.push(change)
-  }
-
-  get writes(): ReadonlyMap<string, SourceTables.Row | undefined> {
-    return this.#own
-  }
 }
 
 export class ModelPostgres {
@@ -68,6 +30,8 @@ export class ModelPostgres {
   readonly #onWal = new Set<() => void>()
   readonly #onCrash = new Set<() => void>()
   #xid = 700
+  /** The catalogue, as what has committed left it. */
+  tables: ReadonlyArray<SourceTables.Table> = SourceTables.ALL
   slot: Slot | undefined = undefined
   checkpointTable = false
   publication = false
@@ -91,6 +55,11 @@ export class ModelPostgres {
     return this.#open.has(transaction)
   }
 
+  /** The other transactions that are open. */
+  othersOf(transaction: OpenTransaction): ReadonlyArray<OpenTransaction> {
+    return [...this.#open].filter((other) => other !== transaction)
+  }
+
   rollback(transaction: OpenTransaction): void {
     this.#end(transaction)
     this.wal.write()
@@ -99,6 +68,7 @@ export class ModelPostgres {
 
   commit(transaction: OpenTransaction): Commit {
     this.#end(transaction)
+    this.tables = transaction.tables
     for (const [key, row] of transaction.writes) {
       if (row === undefined) this.rows.delete(key)
       else this.rows.set(key, row)
@@ -108,9 +78,10 @@ export class ModelPostgres {
       firstLsn: transaction.firstLsn ?? this.wal.end,
       commitTime: BigInt(this.#time.nowMs) * MICROS_PER_MS,
       origin: this.#prng.chance(ORIGIN_SHARE) ? "elsewhere" : undefined,
-      changes: transaction.changes
+      changes: transaction.changes,
+      invalidated: transaction.invalidated
     })
-    this.#ledger.committed({ commitLsn: commit.commitLsn, endLsn: commit.endLsn, effects: effectsOf(commit) })
+    this.#ledger.committed(commit)
     this.#trace.add(`source commits ${transaction.changes.length} changes at ${commit.commitLsn.toString(16)}`)
     this.#moved()
     return commit
@@ -124,7 +95,8 @@ export class ModelPostgres {
       firstLsn: this.wal.end,
       commitTime: BigInt(this.#time.nowMs) * MICROS_PER_MS,
       origin: undefined,
-      changes: []
+      changes: [],
+      invalidated: []
     })
     this.#ledger.boundary(commit.endLsn)
     this.#moved()
@@ -186,26 +158,4 @@ export class ModelPostgres {
     this.#open.delete(transaction)
     for (const [key, holder] of this.locks) if (holder === transaction) this.locks.delete(key)
   }
-}
-
-/** The state in which a transaction left each key of a wanted table. */
-const effectsOf = (commit: Commit): ReadonlyMap<string, Effect> => {
-  const effects = new Map<string, Effect>()
-  const version = commit.commitLsn
-  for (const change of commit.changes) {
-    const { kind, table } = change
-    if (!table.wanted) continue
-    if (kind === "delete") {
-      const key = SourceTables.keyOf(table, change.before)
-      effects.set(key, { table, version, deleted: true, row: change.before, operation: 2 })
-      continue
-    }
-    const key = SourceTables.keyOf(table, change.after)
-    if (kind === "update") {
-      const oldKey = SourceTables.keyOf(table, change.before)
-      if (oldKey !== key) effects.set(oldKey, { table, version, deleted: true, row: change.before, operation: 2 })
-    }
-    effects.set(key, { table, version, deleted: false, row: change.after, operation: kind === "insert" ? 0 : 1 })
-  }
-  return effects
 }

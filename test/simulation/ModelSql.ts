@@ -13,7 +13,7 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { ModelPostgres } from "./ModelPostgres.ts"
 import type { Network } from "./Network.ts"
-import * as SourceTables from "./SourceTables.ts"
+import type * as SourceTables from "./SourceTables.ts"
 import type { Trace } from "./Trace.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
@@ -21,6 +21,9 @@ export const SLOT = "sim_slot"
 export const PUBLICATION = "sim_pub"
 const SYSTEM_IDENTIFIER = "7300000000000000001"
 const SERVER_VERSION = "150008"
+/** As the live connection has them, in ms. */
+const CONNECT_MS_MAX = 10_000
+const ANSWER_MS_MAX = 180_000
 /** How long a statement that was given up goes on, in ms, at most. */
 const LATE_MS = 3_000
 
@@ -57,26 +60,48 @@ export class ModelSql {
   /** The service of one run of the program. */
   service(incarnation: Incarnation): PostgresSql["Service"] {
     const { address, faults, network, postgres, time } = this.#world
-    const lost = (text: string): TransientError => PostgresFailure.lost(address, "connected", text)
+    const { toPostgres } = incarnation
+    // A session that was given up is gone; what it had sent is not.
+    let stands = true
     return {
       query: (statement, parameters = []) =>
         Effect.callback<ReadonlyArray<Row>, TransientError | PgSqlError>((resume) => {
-          // What is on its way goes on, whoever waits for it.
-          time.after(network.wait(), () => {
-            const answer = (effect: Effect.Effect<ReadonlyArray<Row>, TransientError | PgSqlError>): void => {
-              incarnation.after(network.wait(), () => resume(effect))
-            }
-            if (!postgres.up) return answer(Effect.fail(PostgresFailure.lost(address, "connecting", "refused")))
-            if (faults.happens("sql: lost before the statement")) return answer(Effect.fail(lost("reset")))
-            if (incarnation.alive && faults.happens("sql: statement late")) {
-              this.#late(() => this.#execute(statement, parameters))
-              return answer(Effect.fail(lost("timeout expired")))
-            }
-            if (!this.#world.statementsOutlive) this.#latestNow()
-            const rows = this.#execute(statement, parameters)
-            if (faults.happens("sql: lost after the statement")) return answer(Effect.fail(lost("reset")))
-            answer(rows instanceof PgSqlError ? Effect.fail(rows) : Effect.succeed(rows))
+          const connects = !toPostgres.isCut || stands
+          stands = connects
+          const forget = incarnation.after(connects ? ANSWER_MS_MAX : CONNECT_MS_MAX, () => {
+            stands = false
+            fail(connects ? "connected" : "connecting", "timeout expired")
           })
+          const fail = (phase: "connecting" | "connected", why: string): void => {
+            forget()
+            resume(Effect.fail(PostgresFailure.lost(address, phase, why)))
+          }
+          const interrupt = Effect.sync(() => {
+            forget()
+            stands = false
+          })
+          if (!connects) return interrupt
+          // What is on its way goes on, whoever waits for it.
+          time.after(network.wait(), () =>
+            toPostgres.pass(() => {
+              const answer = (act: () => void): void => {
+                time.after(network.wait(), () => toPostgres.pass(() => incarnation.deliver(act)))
+              }
+              if (!postgres.up) return answer(() => fail("connecting", "refused"))
+              if (faults.happens("sql: lost before the statement")) return answer(() => fail("connected", "reset"))
+              if (incarnation.alive && faults.happens("sql: statement late")) {
+                this.#late(() => this.#execute(statement, parameters))
+                return answer(() => fail("connected", "timeout expired"))
+              }
+              if (!this.#world.statementsOutlive) this.#latestNow()
+              const rows = this.#execute(statement, parameters)
+              if (faults.happens("sql: lost after the statement")) return answer(() => fail("connected", "reset"))
+              answer(() => {
+                forget()
+                resume(rows instanceof PgSqlError ? Effect.fail(rows) : Effect.succeed(rows))
+              })
+            }))
+          return interrupt
         })
     }
   }
@@ -98,14 +123,14 @@ export class ModelSql {
 
   #execute(statement: string, parameters: ReadonlyArray<unknown>): ReadonlyArray<Row> | PgSqlError {
     const { ledger, postgres, trace, verdict } = this.#world
-    if (/loads_in_flight = /.test(statement)) return this.#remember(parameters)
+    if (/loads_in_flight = /.test(statement)) return this.#remember(statement, parameters)
     if (/loads_in_flight as left/.test(statement)) {
       const stored = this.#checkpoints.get(String(parameters[0]))
       return stored === undefined
         ? []
         : [{ lsn: signed(stored), left: { ...this.#inFlight }, nowMs: this.#world.time.nowMs }]
     }
-    if (statement.startsWith("update dbmazz_checkpoints set run = ")) return this.#claim(parameters)
+    if (statement.startsWith("update dbmazz_checkpoints set run = ")) return this.#claim(statement, parameters)
     if (/as stored set lsn = /.test(statement)) return this.#advance(statement, parameters)
     if (/pg_replication_slot_advance/.test(statement)) return this.#confirm(parameters)
     if (statement.startsWith("with durable")) return this.#save(statement, parameters)
@@ -118,8 +143,10 @@ export class ModelSql {
     }
     if (statement.startsWith("select current_database()")) return [this.#serverRow()]
     if (/from pg_control_system\(\)/.test(statement)) return [{ identifier: SYSTEM_IDENTIFIER }]
-    if (/from unnest\(\$1::text\[\]/.test(statement)) return SourceTables.WANTED.map(tableRow)
-    if (/from pg_publication p/.test(statement)) return postgres.publication ? [PUBLICATION_ROW] : []
+    if (/from unnest\(\$1::text\[\]/.test(statement)) {
+      return postgres.tables.filter(({ wanted }) => wanted).map(tableRow)
+    }
+    if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
     if (statement.startsWith("select pg_has_role(c.relowner")) {
@@ -169,17 +196,22 @@ export class ModelSql {
     return []
   }
 
-  #remember([, target, label, lastCommit, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
-    if (run !== this.#run) return []
+  #remember(statement: string, [, target, label, lastCommit, run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+    if (/c\.run = \$5/.test(statement) && run !== this.#run) return []
     this.#inFlight = { ...this.#inFlight, [String(target)]: { label, sinceMs: this.#world.time.nowMs, lastCommit } }
     return [{ one: 1 }]
   }
 
-  #claim([slot, start, , run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
+  #claim(statement: string, [slot, start, , run]: ReadonlyArray<unknown>): ReadonlyArray<Row> {
     const { postgres } = this.#world
     const stored = this.#checkpoints.get(String(slot))
-    if (stored === undefined || signed(stored) !== String(start)) return []
-    if (postgres.slot !== undefined && postgres.slot.confirmed > stored) return []
+    if (stored === undefined) return []
+    if (/ lsn = \$2::bigint/.test(statement) && signed(stored) !== String(start)) return []
+    if (
+      /confirmed_flush_lsn > \$3/.test(statement) && postgres.slot !== undefined && postgres.slot.confirmed > stored
+    ) {
+      return []
+    }
     this.#run = run
     return [{ one: 1 }]
   }
@@ -256,15 +288,15 @@ const tableRow = (table: SourceTables.Table): Row => ({
   primaryKeyDeferrable: false
 })
 
-const PUBLICATION_ROW: Row = {
+const publicationRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({
   allTables: false,
   owned: true,
   insert: true,
   update: true,
   delete: true,
-  tables: SourceTables.ALL.map((table) => ({
+  tables: tables.map((table) => ({
     schemaname: table.schema,
     tablename: table.name,
     attnames: table.columns.map((column) => column.name)
   }))
-}
+})

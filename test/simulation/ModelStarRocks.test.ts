@@ -45,7 +45,7 @@ class Stage {
       prng: new Prng(SEED, "http"),
       classicDuplicates
     })
-    this.#transport = http.transport(this.#incarnation, () => "stage")
+    this.#transport = http.transport(this.#incarnation, () => ({ session: 1, stopped: [] }))
   }
 
   get count(): number {
@@ -109,6 +109,16 @@ const members = (answer: Answer | undefined): Record<string, unknown> => {
 const ROWS = [{ id: 1, name: "a" }]
 
 describe("the model sink keeps the contract", () => {
+  it("6, 21: a password that was changed is a 401 of the front end, and a Fail of the back end that begins nothing", async () => {
+    const stage = new Stage()
+    stage.starRocks.changePassword(true)
+    assert.match(String((await stage.status("l", ROWS))["Message"]), /^Access denied/)
+    const answer = await stage.exchange("GET", "/api/dw/get_load_state?label=l", "l", "")
+    assert.deepInclude(answer, { _tag: "Answered", httpStatus: 401 })
+    stage.starRocks.changePassword(false)
+    assert.strictEqual(await stage.state("l"), "UNKNOWN")
+  })
+
   it("36: a label used twice loads its rows once", async () => {
     const stage = new Stage()
     assert.strictEqual((await stage.status("l", ROWS))["Status"], "Success")
@@ -214,7 +224,7 @@ describe("the model sink keeps the contract", () => {
 
   it("54: of several rows of a key in one load the last wins", () => {
     const { starRocks } = new Stage()
-    const load = starRocks.begin("dw", "items", "l", "stage")
+    const load = starRocks.begin("dw", "items", "l", 1)
     const rows = [{ id: 1, name: "a" }, { id: 1, __op: 1 }, { id: 1, name: "c" }]
     if (!("holder" in load)) starRocks.commit(load, rows.map((row) => JSON.stringify(row)).join("\n"), true)
     assert.deepStrictEqual([...starRocks.rows.values()].map((row) => row.values["name"]), ["c"])

@@ -1,4 +1,5 @@
 /** The model sink: tables of rows by primary key, and labels that commit at most once per database. */
+import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import type { Verdict } from "./Broken.ts"
 import type { Ledger, SinkRow } from "./Ledger.ts"
 import * as SourceTables from "./SourceTables.ts"
@@ -11,14 +12,16 @@ export interface Load {
   readonly database: string
   readonly table: string
   readonly label: string
-  /** The run of the program and the replication session that sent it. */
-  readonly sender: string
+  /** The replication session that sent it. */
+  readonly session: number
   state: LabelState
+  /** All of its body is here: before that it cannot commit. */
+  whole: boolean
 }
 
 /** What the server says about a body: the rows it holds, or why it takes none. */
 export type Parsed =
-  | { readonly _tag: "Rows"; readonly rows: ReadonlyArray<ParsedRow> }
+  | { readonly _tag: "Rows"; readonly table: SourceTables.Table; readonly rows: ReadonlyArray<ParsedRow> }
   | { readonly _tag: "Bad"; readonly why: string }
 
 interface ParsedRow {
@@ -36,11 +39,17 @@ export class ModelStarRocks {
   readonly #labels = new Map<string, Load>()
   readonly #bodies = new Map<string, string>()
   /** The last version that each session wrote for each key. */
-  readonly #lastBySender = new Map<string, bigint>()
+  readonly #lastBySession = new Map<string, bigint>()
+  /** The last session that has written to each table. */
+  readonly #lastSession = new Map<string, number>()
   readonly #labelsMax: number
   readonly #verdict: Verdict
   readonly #trace: Trace
+  #refusesLogin = false
+  #everRefusedLogin = false
   ledger: Ledger | undefined = undefined
+  /** The target tables: with the columns of the source tables' versions that they were made for. */
+  tables: ReadonlyArray<SourceTables.Table> = SourceTables.WANTED
 
   constructor(labelsMax: number, verdict: Verdict, trace: Trace) {
     this.#labelsMax = labelsMax
@@ -48,22 +57,55 @@ export class ModelStarRocks {
     this.#trace = trace
   }
 
+  /** Whether the program's password is refused, and whether it ever was. */
+  get refusesLogin(): boolean {
+    return this.#refusesLogin
+  }
+
+  get everRefusedLogin(): boolean {
+    return this.#everRefusedLogin
+  }
+
+  /** Somebody changes the user's password, or puts it back. */
+  changePassword(refuses: boolean): void {
+    this.#refusesLogin = refuses
+    this.#everRefusedLogin ||= refuses
+    this.#trace.add(refuses ? "password changed" : "password put back")
+  }
+
+  /** Whether there is a column for every one of this version of a source table. */
+  fits({ columns, relationId }: SourceTables.Table): boolean {
+    return this.tables.some((table) => table.relationId === relationId && table.columns.length >= columns.length)
+  }
+
+  /** Adds the columns that the source tables have more. */
+  addColumns(sources: ReadonlyArray<SourceTables.Table>): void {
+    this.tables = this.tables.map((table) => sources.find(({ relationId }) => relationId === table.relationId) ?? table)
+    this.ledger?.sinkAltered()
+  }
+
   /** Begins a load; the one that holds the label when it is taken. */
-  begin(database: string, table: string, label: string, sender: string): Load | { readonly holder: Load } {
+  begin(database: string, table: string, label: string, session: number): Load | { readonly holder: Load } {
     const name = `${database}/${label}`
     const holder = this.#labels.get(name)
     if (holder !== undefined && holder.state !== "ABORTED") return { holder }
-    for (const other of this.#labels.values()) {
-      this.#verdict.expect(
-        other.state !== "PREPARE" || other.table !== table || other.database !== database,
-        "one load in flight per table",
-        () => `${label} begins while ${other.label} of the same table runs`
-      )
-    }
-    const load: Load = { database, table, label, sender, state: "PREPARE" }
+    const load: Load = { database, table, label, session, state: "PREPARE", whole: false }
     this.#labels.delete(name)
     this.#labels.set(name, load)
     return load
+  }
+
+  /** All of the body has arrived. */
+  receive(load: Load): void {
+    const { database, label, table } = load
+    for (const other of this.#labels.values()) {
+      this.#verdict.expect(
+        other.state !== "PREPARE" || !other.whole || other.table !== table || other.database !== database,
+        "one load in flight per table",
+        () => `${label} arrives while ${other.label} of the same table runs`
+      )
+    }
+    load.whole = true
   }
 
   /** Takes all rows at once. */
@@ -73,15 +115,17 @@ export class ModelStarRocks {
       return this.#verdict.broken("the model is used as it was meant to be", `${load.label} commits ${parsed.why}`)
     }
     this.#sameBytes(load, body)
+    this.#inTurn(load)
+    const table = this.tables.find(({ name }) => name === load.table) ?? parsed.table
     this.#trace.add(`sink commits ${load.label}: ${parsed.rows.length} rows`)
     for (const { key, removed, row } of parsed.rows) {
       if (removed) {
         this.rows.delete(key)
         continue
       }
-      this.ledger?.written(key, row.version, load.label)
+      this.ledger?.written(table, key, row.version, load.label)
       this.#inOrder(load, key, row.version)
-      this.rows.set(key, row)
+      this.rows.set(key, { ...row, values: stored(table, row.values) })
     }
     load.state = visible ? "VISIBLE" : "COMMITTED"
     this.#evict()
@@ -122,15 +166,27 @@ export class ModelStarRocks {
     )
   }
 
+  /** What an earlier session has left must be over before a later one writes. */
+  #inTurn({ database, label, session, table }: Load): void {
+    const name = `${database}.${table}`
+    const last = this.#lastSession.get(name) ?? 0
+    this.#verdict.expect(
+      session >= last,
+      "no load comes after one of a later session",
+      () => `${label} of session ${session} commits after session ${last} has written to ${name}`
+    )
+    this.#lastSession.set(name, session)
+  }
+
   #inOrder(load: Load, key: string, version: bigint): void {
-    const name = `${load.sender} ${key}`
-    const before = this.#lastBySender.get(name)
+    const name = `${load.session} ${key}`
+    const before = this.#lastBySession.get(name)
     this.#verdict.expect(
       before === undefined || version >= before,
       "no version falls within a session",
       () => `${load.label} writes version ${version} of ${key} after ${before}`
     )
-    this.#lastBySender.set(name, version)
+    this.#lastBySession.set(name, version)
   }
 }
 
@@ -158,8 +214,14 @@ export const parse = (tableName: string, body: string): Parsed => {
       removed: op === 1 || op === "delete"
     })
   }
-  return { _tag: "Rows", rows }
+  return { _tag: "Rows", table, rows }
 }
+
+/** What the table keeps of a row: a member that is no column is ignored, a column that is no member is NULL. */
+const stored = (table: SourceTables.Table, values: SinkRow["values"]): SinkRow["values"] =>
+  Object.fromEntries(
+    [...table.columns.map(({ name }) => name), ...AuditColumns.NAMES].map((name) => [name, values[name] ?? null])
+  )
 
 const keyOf = (table: SourceTables.Table, values: Record<string, unknown>): string | undefined => {
   const parts: Array<string> = []

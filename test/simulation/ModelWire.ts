@@ -49,8 +49,12 @@ class ModelClient extends EventEmitter {
   readonly #pending = new Set<(error: Error) => void>()
   #sender: WalSender | undefined = undefined
   #paused = false
+  /** Messages that lie in the kernel. */
+  #waiting = 0
   #ending = false
   #statusAtMs = 0
+  /** The server has ended the connection, which was not heard. */
+  #gone: string | undefined = undefined
 
   constructor(world: WireWorld) {
     super()
@@ -59,9 +63,11 @@ class ModelClient extends EventEmitter {
   }
 
   connect(): Promise<void> {
-    const { faults, incarnation, network, postgres } = this.#world
+    const { faults, network, postgres } = this.#world
     return new Promise((resolve, reject) => {
-      incarnation.after(network.wait(), () => {
+      this.#pending.add(reject)
+      this.#after(network.wait(), () => {
+        if (!this.#pending.delete(reject)) return
         if (!postgres.up || faults.happens("postgres: connection refused")) {
           reject(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }))
         } else resolve()
@@ -70,10 +76,10 @@ class ModelClient extends EventEmitter {
   }
 
   query(statement: string): Promise<unknown> {
-    const { incarnation, network } = this.#world
+    const { network } = this.#world
     return new Promise((resolve, reject) => {
       this.#pending.add(reject)
-      incarnation.after(network.wait(), () => {
+      this.#after(network.wait(), () => {
         if (!this.#pending.has(reject)) return
         const start = START.exec(statement)
         if (start === null) {
@@ -103,7 +109,7 @@ class ModelClient extends EventEmitter {
         })
       })
     }
-    time.after(network.wait(), () => sender?.end(undefined))
+    time.after(network.wait(), () => incarnation.toPostgres.pass(() => sender?.end(undefined)))
     return new Promise((resolve) => {
       incarnation.after(network.wait(), resolve)
     })
@@ -113,7 +119,8 @@ class ModelClient extends EventEmitter {
     const sender = this.#sender
     this.#sender = undefined
     if (sender === undefined) return
-    this.#world.time.after(this.#world.network.wait(), () => sender.end(undefined))
+    const { incarnation, network, time } = this.#world
+    time.after(network.wait(), () => incarnation.toPostgres.pass(() => sender.end(undefined)))
   }
 
   pause(paused: boolean): void {
@@ -125,13 +132,23 @@ class ModelClient extends EventEmitter {
     const { incarnation, ledger, network, prng, time } = this.#world
     const sender = this.#sender
     if (!incarnation.alive || sender === undefined) return
+    if (this.#gone !== undefined) {
+      const why = this.#gone
+      return void time.after(network.wait(), () => this.#hear(why))
+    }
     const flushed = chunk.readBigUInt64BE(STATUS_FLUSHED_AT)
     const reply = chunk[STATUS_REPLY_AT] === 1
     ledger.confirmed(flushed)
     // In order, and part of what is under way when the connection breaks still arrives.
     const arrives = sender.isOpen || prng.chance(0.5)
     this.#statusAtMs = Math.max(this.#statusAtMs, time.nowMs + network.wait())
-    if (arrives) time.after(this.#statusAtMs - time.nowMs, () => sender.status(flushed, reply))
+    if (!arrives) return
+    time.after(this.#statusAtMs - time.nowMs, () => incarnation.toPostgres.pass(() => sender.status(flushed, reply)))
+  }
+
+  /** Calls back when something has gone there and back, in the program's time. */
+  #after(ms: number, act: () => void): void {
+    this.#world.time.after(ms, () => this.#arrive(act))
   }
 
   #replicate(requested: bigint): Error | undefined {
@@ -143,12 +160,24 @@ class ModelClient extends EventEmitter {
     }
     slot.active = true
     const sender = new WalSender(this.#world, requested, slot.confirmed, {
-      receive: (message) => {
-        if (incarnation.alive && this.#sender === sender) this.connection.emit("copyData", { chunk: message })
+      receive: (message, taken) => {
+        const late = incarnation.standsStill || incarnation.toPostgres.isCut
+        this.#waiting += 1
+        this.#arrive(() => {
+          this.#waiting -= 1
+          if (this.#sender !== sender) return
+          taken()
+          this.connection.emit("copyData", { chunk: message })
+          if (late && this.#waiting === 0) sender.resumed()
+        })
       },
-      paused: () => this.#paused,
+      // What the kernels take for a program that does not read is bounded.
+      paused: () => this.#paused || this.#waiting > 0,
+      outOfReachSince: (ms) => incarnation.stoodUntilMs >= ms || incarnation.toPostgres.cutUntilMs >= ms,
       lost: (why) => {
-        if (incarnation.alive && !this.#ending) this.#lose(why)
+        // A machine that was away is told only when it speaks again.
+        if (incarnation.standsStill && prng.chance(0.5)) this.#gone = why
+        else this.#hear(why)
       },
       closed: () => {
         slot.active = false
@@ -157,11 +186,23 @@ class ModelClient extends EventEmitter {
     this.#sender = sender
     incarnation.onKill(() => {
       sender.abandon()
-      time.after(prng.int(0, NOTICE_MS_MAX), () => sender.end(undefined))
+      time.after(prng.int(0, NOTICE_MS_MAX), () => incarnation.toPostgres.pass(() => sender.end(undefined)))
     })
     this.connection.emit("replicationStart")
     opened(sender)
     return undefined
+  }
+
+  /** Hands the program what the server has sent. */
+  #arrive(act: () => void): void {
+    const { incarnation } = this.#world
+    incarnation.toPostgres.pass(() => incarnation.deliver(act))
+  }
+
+  #hear(why: string): void {
+    this.#arrive(() => {
+      if (!this.#ending) this.#lose(why)
+    })
   }
 
   /** As pg does: the error is an event, and every query that waits is rejected with it. */

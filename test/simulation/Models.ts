@@ -40,7 +40,7 @@ export class Models {
     this.faults = new Faults(seed, plan.faults, this.trace)
     this.network = new Network(new Prng(seed, "network"), plan.slowness)
     this.starRocks = new ModelStarRocks(labelsMax, this.verdict, this.trace)
-    this.ledger = new Ledger(this.starRocks.rows, this.verdict)
+    this.ledger = new Ledger(this.starRocks.rows, this.verdict, (table) => this.starRocks.fits(table))
     this.starRocks.ledger = this.ledger
     this.postgres = new ModelPostgres(new Prng(seed, "postgres"), this.time, this.ledger, this.trace)
     const shared = {

@@ -28,10 +28,14 @@ const KIB = 1024
 const BUFFER_BYTES_MIN = 192 * KIB
 /** Share of runs with values so large that the buffer's limit is met. */
 const WIDE_SHARE = 0.04
+/** Shares of runs whose workload adds columns, and truncates a table: tables that stop hide what else may go wrong. */
+const COLUMN_SHARE = 0.15
+const TRUNCATE_SHARE = 0.08
 
 export const fromSeed = (seed: number): Plan => {
   const prng = new Prng(seed, "plan")
   const wide = prng.chance(WIDE_SHARE)
+  const tables = new Prng(seed, "plan of tables")
   return {
     seed,
     workload: {
@@ -40,7 +44,9 @@ export const fromSeed = (seed: number): Plan => {
       changesMax: prng.int(1, 10),
       largeShare: prng.pick([0, 0, 0.05, 0.2]),
       pauseMsMax: prng.pick([2, 20, 200, 1_500]),
-      largestValue: wide ? 40 * KIB : 90
+      largestValue: wide ? 40 * KIB : 90,
+      columnsAdded: tables.chance(COLUMN_SHARE) ? tables.int(1, 2) : 0,
+      truncations: tables.chance(TRUNCATE_SHARE) ? 1 : 0
     },
     faults: {
       intensity: prng.pick([0, 0.3, 1, 1, 2, 3]),

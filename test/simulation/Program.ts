@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as SettingsModule from "../../src/domain/config/Settings.ts"
 import type { Settings } from "../../src/domain/config/Settings.ts"
+import type { StoppedTable } from "../../src/domain/StoppedTable.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import { HttpTransport } from "../../src/layers/HttpTransport.ts"
 import { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
@@ -33,7 +34,11 @@ import type { WalSender } from "./WalSender.ts"
 /** What is seen of a program from outside: its last session, at both ends. */
 export interface Watch {
   sender: WalSender | undefined
+  /** The number of its last session, counted over all programs. */
+  number: number
   session: ReplicationSession | undefined
+  /** Its stopped tables, as it says. */
+  stopped: ReadonlyArray<StoppedTable>
 }
 
 /** The configuration of the program in this run. */
@@ -76,6 +81,21 @@ const source = (models: Models, watch: Watch): Layer.Layer<ReplicationSource> =>
   return Layer.provide(watched, live)
 }
 
+/** The real progress, which is read as it changes. */
+const progress = (watch: Watch): Layer.Layer<Progress> =>
+  Layer.effect(
+    Progress,
+    Effect.map(Progress, ({ get, update }) => ({
+      get,
+      update: (change) =>
+        update((state) => {
+          const next = change(state)
+          watch.stopped = next.stopped
+          return next
+        })
+    }))
+  ).pipe(Layer.provide(Progress.layer))
+
 const wire = (models: Models, incarnation: Incarnation, watch: Watch) =>
   ModelWire.make({
     incarnation,
@@ -91,14 +111,18 @@ const wire = (models: Models, incarnation: Incarnation, watch: Watch) =>
       models.sessions += 1
       models.trace.add(`session ${models.sessions} starts at ${sender.start.toString(16)}`)
       watch.sender = sender
+      watch.number = models.sessions
     }
   })
 
 const layers = (models: Models, incarnation: Incarnation, watch: Watch) => {
   const { settings, sql } = models
-  const transport = models.http.transport(incarnation, () => `${incarnation.number}.${models.sessions}`)
+  const transport = models.http.transport(incarnation, () => ({
+    session: watch.number,
+    stopped: watch.stopped.map(({ table }) => table)
+  }))
   return Layer.mergeAll(
-    Progress.layer,
+    progress(watch),
     JobControl.layer(settings),
     source(models, watch),
     // It only tells people how the slot is doing.

@@ -87,7 +87,9 @@ const shrinkHabits = async (search: Search): Promise<boolean> => {
     (plan) => ({ ...plan, slowness: 0 }),
     (plan) => ({ ...plan, labelsMax: 1_000 }),
     (plan) => ({ ...plan, sendsEmpty: false, classicDuplicates: true }),
-    (plan) => ({ ...plan, workload: { ...plan.workload, largeShare: 0 } })
+    (plan) => ({ ...plan, workload: { ...plan.workload, largeShare: 0 } }),
+    (plan) => ({ ...plan, workload: { ...plan.workload, columnsAdded: 0 } }),
+    (plan) => ({ ...plan, workload: { ...plan.workload, truncations: 0 } })
   ]
   let moved = false
   for (const change of plainer) {

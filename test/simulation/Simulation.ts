@@ -2,30 +2,29 @@
  * One seed: the real streams and layers against both models, under a schedule of faults; then the faults end, and what
  * was promised must have come true.
  */
-import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import type { Broken, Verdict } from "./Broken.ts"
 import type { Faults } from "./Faults.ts"
-import { Incarnation } from "./Incarnation.ts"
 import { Models } from "./Models.ts"
+import { Operator } from "./Operator.ts"
+import { type Job, Orchestrator } from "./Orchestrator.ts"
 import type { Plan } from "./Plan.ts"
 import { Prng } from "./Prng.ts"
-import * as Program from "./Program.ts"
 import type { Trace } from "./Trace.ts"
-import type { WalSender } from "./WalSender.ts"
 
 /** Virtual time in which a healed world must have caught up, in ms: twice a load's timeout, and the longest backoffs. */
 const CATCH_UP_MS_MAX = 3_600_000
 /** A run of more steps than this does not end. */
 const STEPS_MAX = 60_000
-/** `dbmazz run` gives a drain this long, in ms. */
-const DRAIN_MS_MAX = 25_000
-/** Until a program that ended is started again, in ms. */
-const RESTART_MS_MAX = 400
+/** A server that crashed is up again after this, in ms. */
+const CRASH_MS_MAX = 3_000
+/** A password that was changed by mistake is put back after this, in ms. */
+const PASSWORD_MS_MAX = 20_000
+/** Longer than anything takes in a world without faults, in ms. */
+const QUIET_MS = 60_000
 /** The end of the workload is not the end of the faults: what is under way then is part of the run. */
 const FAULTS_LINGER_MS = 3_000
+/** So long they go on at most for a program that has not caught up by then. */
+const FAULTS_LINGER_MS_MAX = 40_000
 
 export interface Report {
   readonly seed: number
@@ -39,28 +38,18 @@ export interface Report {
   readonly trace: ReadonlyArray<string>
 }
 
-/** One run of the program, and how it is told to end. */
-interface Job {
-  readonly incarnation: Incarnation
-  readonly stop: Deferred.Deferred<void>
-  readonly fiber: Fiber.Fiber<void, unknown>
-  readonly watch: Program.Watch
-  /** The session that a drain began with, and what it had received. */
-  draining: { readonly sender: WalSender | undefined; readonly receivedEnd: bigint } | undefined
-}
-
 class World {
-  readonly #plan: Plan
   readonly #models: Models
+  readonly #orchestrator: Orchestrator
+  readonly #operator: Operator
   readonly #chance: Prng
-  #job: Job | undefined = undefined
-  incarnations = 0
   steps = 0
 
   constructor(plan: Plan, traceLines: number) {
-    this.#plan = plan
     this.#models = new Models(plan, traceLines)
-    this.#chance = new Prng(plan.seed, "world")
+    this.#orchestrator = new Orchestrator(this.#models)
+    this.#operator = new Operator(this.#models, this.#orchestrator)
+    this.#chance = new Prng(plan.seed, "crashes")
   }
 
   get verdict(): Verdict {
@@ -75,64 +64,111 @@ class World {
     return this.#models.faults
   }
 
+  get incarnations(): number {
+    return this.#orchestrator.incarnations
+  }
+
   get elapsedMs(): number {
     return this.#models.time.elapsedMs
   }
 
   async run(): Promise<void> {
     try {
-      this.#start()
+      this.#orchestrator.start()
       await this.#untilWorkloadIsOver()
       this.faults.heal()
       this.trace.add("faults end")
+      await this.#untilStopped()
       await this.#untilCaughtUp()
       await this.#lastDrain()
     } catch (error) {
       if (this.verdict.first === undefined) throw error
     } finally {
-      this.#job?.incarnation.kill()
+      this.#orchestrator.end()
     }
   }
 
   async #untilWorkloadIsOver(): Promise<void> {
     let started = false
     let overAt: number | undefined = undefined
-    while (overAt === undefined || this.elapsedMs < overAt + FAULTS_LINGER_MS) {
+    while (overAt === undefined || this.elapsedMs < overAt + this.#lingerMs) {
       await this.#step()
       if (!started && this.#models.postgres.slot !== undefined) {
         started = true
         this.#models.workload.start()
       }
       if (started && this.#models.workload.over) overAt ??= this.elapsedMs
-      this.#troubleTheJob()
-      if (this.faults.happens("postgres: server crash")) {
-        this.#models.postgres.crash(this.#chance.int(0, 3_000))
-      }
+      this.#operator.look()
+      this.#orchestrator.trouble()
+      this.#troubleServers()
     }
   }
 
+  get #lingerMs(): number {
+    const { ledger, postgres } = this.#models
+    return (postgres.slot?.confirmed ?? 0n) >= ledger.lastEnd() ? FAULTS_LINGER_MS : FAULTS_LINGER_MS_MAX
+  }
+
+  #troubleServers(): void {
+    const { faults, postgres, starRocks, time } = this.#models
+    if (faults.happens("postgres: server crash")) postgres.crash(this.#chance.int(0, CRASH_MS_MAX))
+    if (!starRocks.refusesLogin && faults.happens("starrocks: password changed")) {
+      starRocks.changePassword(true)
+      time.after(this.#chance.int(0, PASSWORD_MS_MAX), () => starRocks.changePassword(false))
+    }
+  }
+
+  /** A table that lacks a column has stopped where it must, all else is equal; unless no program starts without it. */
+  async #untilStopped(): Promise<void> {
+    if (!this.#operator.missing) return
+    const { ledger } = this.#models
+    const orchestrator = this.#orchestrator
+    await this.#until(() => orchestrator.refused || this.#operator.programIsBehind || ledger.difference() === undefined)
+    this.#operator.repair()
+  }
+
   async #untilCaughtUp(): Promise<void> {
+    const { ledger, postgres } = this.#models
+    await this.#until(() => {
+      this.#operator.look()
+      const job = this.#orchestrator.onlyJob
+      if (job === undefined || job.draining !== undefined) return false
+      const rest = ledger.stops.size === 0 ? (postgres.slot?.confirmed ?? 0n) >= ledger.lastEnd() : this.#isAtRest(job)
+      return rest && ledger.difference() === undefined
+    })
+  }
+
+  /** A truncated table keeps the slot where it is: each start reads everything behind that again, and loads it. */
+  #isAtRest({ watch: { sender } }: Job): boolean {
+    const { http, ledger, time } = this.#models
+    if (sender?.isHeld !== true || sender.receivedEnd < ledger.lastEnd()) return false
+    return time.nowMs > Math.max(sender.openedMs, http.committedMs) + QUIET_MS
+  }
+
+  async #until(reached: () => boolean): Promise<void> {
+    const { ledger, postgres } = this.#models
     const deadline = this.elapsedMs + CATCH_UP_MS_MAX
     while (true) {
       await this.#step()
-      const confirmed = this.#models.postgres.slot?.confirmed ?? 0n
-      if (confirmed >= this.#models.ledger.lastEnd() && this.#models.ledger.difference() === undefined) return
+      if (reached()) return
       if (this.elapsedMs < deadline) continue
-      const difference = this.#models.ledger.difference()
+      const difference = ledger.difference()
       if (difference !== undefined) this.verdict.broken("source and sink are equal", difference)
+      const confirmed = postgres.slot?.confirmed ?? 0n
       this.verdict.broken(
         "the slot is confirmed to the last commit",
-        `it stands at ${confirmed.toString(16)}, the last commit ended at ${this.#models.ledger.lastEnd().toString(16)}`
+        `it stands at ${confirmed.toString(16)}, the last commit ended at ${ledger.lastEnd().toString(16)}`
       )
     }
   }
 
   /** The last word: a stop in a world without faults ends well, and changes nothing. */
   async #lastDrain(): Promise<void> {
-    while (this.#job === undefined || this.#job.draining !== undefined) await this.#step()
-    const job = this.#job
-    this.#stop(job)
-    while (this.#job === job) await this.#step()
+    const orchestrator = this.#orchestrator
+    const job = orchestrator.onlyJob
+    if (job === undefined) return
+    orchestrator.stop(job)
+    while (job.incarnation.alive) await this.#step()
     const difference = this.#models.ledger.difference()
     if (difference !== undefined) this.verdict.broken("source and sink are equal", difference)
   }
@@ -142,100 +178,10 @@ class World {
     this.trace.step = this.steps
     if (!this.#models.time.next()) this.verdict.broken("replication catches up", "nothing will ever happen again")
     this.trace.elapsedMs = this.elapsedMs
-    await this.#job?.incarnation.settle()
+    await this.#orchestrator.settle()
     if (this.verdict.first !== undefined) throw this.verdict.first
     if (this.steps > STEPS_MAX) this.verdict.broken("replication catches up", `${STEPS_MAX} steps are not enough`)
-    this.#checkBuffer()
   }
-
-  #checkBuffer(): void {
-    const job = this.#job
-    if (job?.watch.session === undefined || job.watch.sender === undefined || !job.incarnation.alive) return
-    const { bufferedBytes } = Effect.runSync(job.watch.session.state)
-    const most = this.#models.settings.bufferBytesMax + job.watch.sender.burstBytes
-    this.verdict.expect(
-      bufferedBytes >= 0 && bufferedBytes <= most,
-      "buffered bytes within the budget",
-      () => `${bufferedBytes} bytes are buffered, ${most} may be`
-    )
-  }
-
-  #troubleTheJob(): void {
-    const job = this.#job
-    if (job === undefined) return
-    if (this.faults.happens("job: killed")) {
-      job.incarnation.kill()
-      this.#over(job, "killed")
-    } else if (this.faults.happens("job: interrupted")) {
-      job.fiber.interruptUnsafe()
-    } else if (job.draining === undefined && this.faults.happens("job: stopped")) this.#stop(job)
-  }
-
-  #stop(job: Job): void {
-    this.trace.add("the job is told to stop")
-    const sender = job.watch.sender?.isHeld === true ? job.watch.sender : undefined
-    job.draining = { sender, receivedEnd: sender?.receivedEnd ?? 0n }
-    Deferred.doneUnsafe(job.stop, Effect.void)
-    job.incarnation.after(DRAIN_MS_MAX, () => {
-      job.incarnation.kill()
-      this.#over(job, "killed after its drain took too long")
-    })
-  }
-
-  /** The program has ended: its successor finds what is durable, and nothing that still runs. */
-  #over(job: Job, how: string): void {
-    if (this.#job !== job) return
-    this.#job = undefined
-    this.trace.add(`program ${job.incarnation.number} ${how}`)
-    job.incarnation.kill()
-    this.#models.time.after(this.#chance.int(0, RESTART_MS_MAX), () => {
-      if (!this.#plan.orphansOutlive) this.#models.http.orphansEnd()
-      this.#start()
-    })
-  }
-
-  #ended(job: Job, exit: Exit.Exit<void, unknown>): void {
-    if (Exit.isSuccess(exit)) {
-      const draining = job.draining
-      if (draining === undefined) {
-        return this.verdict.broken("the job does not end by itself", "it ended without being asked")
-      }
-      // A connection that broke while it was drained leaves the rest to the next run.
-      const whole = draining.sender !== undefined && draining.sender === job.watch.sender
-      if (whole && job.watch.sender !== undefined) {
-        this.#models.ledger.drained(job.watch.sender.start, draining.receivedEnd)
-      }
-      return this.#over(job, "stopped")
-    }
-    const interrupted = exit.cause.reasons.every((reason) => reason._tag === "Interrupt")
-    if (!interrupted && job.draining === undefined) {
-      this.verdict.broken("the job does not end by itself", String(exit.cause.reasons.map(describeReason).join("; ")))
-    }
-    this.#over(job, interrupted ? "interrupted" : "failed while it drained")
-  }
-
-  #start(): void {
-    const incarnation = new Incarnation(++this.incarnations, this.#plan.seed, this.#models.time, this.#chance)
-    this.trace.add(`program ${incarnation.number} starts`)
-    const stop = Deferred.makeUnsafe<void>()
-    const watch: Program.Watch = { sender: undefined, session: undefined }
-    const fiber = Program.start(this.#models, incarnation, stop, watch)
-    const job: Job = { incarnation, stop, fiber, watch, draining: undefined }
-    this.#job = job
-    fiber.addObserver((exit) => {
-      if (!incarnation.alive) return
-      try {
-        this.#ended(job, exit)
-      } catch {
-        // The verdict has been kept.
-      }
-    })
-  }
-}
-
-const describeReason = (reason: { readonly _tag: string; readonly error?: unknown; readonly defect?: unknown }) => {
-  const what = reason.error ?? reason.defect
-  return `${reason._tag}: ${what instanceof Error ? `${what.message}\n${what.stack ?? ""}` : String(what)}`
 }
 
 /** Runs one plan. Resolves with what was found; rejects when the simulation itself is wrong. */

@@ -17,6 +17,7 @@ export interface Column {
   readonly json: (text: string) => unknown
 }
 
+/** A table as the catalogue has it at one moment; another version of it has the same `relationId`. */
 export interface Table {
   readonly relationId: number
   readonly schema: string
@@ -128,11 +129,26 @@ const NOTES: Table = {
 const ARCHIVE: Table = { ...ITEMS, relationId: 16_404, schema: "archive", wanted: false }
 
 export const ALL: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES, ARCHIVE]
-export const WANTED: ReadonlyArray<Table> = ALL.filter((table) => table.wanted)
+export const WANTED: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES]
+
+/** The table after a nullable column was added to it. */
+export const widened = (table: Table): Table => ({
+  ...table,
+  columns: [...table.columns, text(`added_${table.columns.length}`)]
+})
+
+/** A row of an earlier version of the table, as this version shows it: without a default, what was added is NULL. */
+export const fitted = (table: Table, row: Row): Row =>
+  row.length === table.columns.length ? row : table.columns.map((_, index) => row[index] ?? null)
+
+/** `schema.name`. */
+export const nameOf = (table: Table): string => `${table.schema}.${table.name}`
 
 /** The key of a row as one text. */
-export const keyOf = (table: Table, row: Row): string =>
-  `${table.schema}.${table.name}:${JSON.stringify(table.key.map((index) => row[index]))}`
+export const keyOf = (table: Table, row: Row): string => keyName(table, table.key.map((index) => row[index] ?? null))
+
+/** A key as one text. */
+export const keyName = (table: Table, key: Row): string => `${nameOf(table)}:${JSON.stringify(key)}`
 
 /** A row of this key; the other columns are new. */
 export const rowOf = (table: Table, key: Row, prng: Prng, largest: number): Row =>

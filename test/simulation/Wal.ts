@@ -2,6 +2,7 @@
 import type { Prng } from "./Prng.ts"
 import type * as SourceTables from "./SourceTables.ts"
 
+/** `table` is the version of the moment: the server decodes with the catalogue as it stood there. */
 export type Change =
   | { readonly kind: "insert"; readonly table: SourceTables.Table; readonly after: SourceTables.Row; lsn: bigint }
   | {
@@ -12,6 +13,7 @@ export type Change =
     lsn: bigint
   }
   | { readonly kind: "delete"; readonly table: SourceTables.Table; readonly before: SourceTables.Row; lsn: bigint }
+  | { readonly kind: "truncate"; readonly table: SourceTables.Table; lsn: bigint }
 
 /** A committed transaction; `commitLsn` is where its commit record starts, `endLsn` where that ends. */
 export interface Commit {
@@ -23,6 +25,8 @@ export interface Commit {
   readonly origin: string | undefined
   /** Published changes, in order. */
   readonly changes: ReadonlyArray<Change>
+  /** Tables that it altered or truncated: from its commit on they are announced again. */
+  readonly invalidated: ReadonlyArray<number>
 }
 
 export interface WalRecord {

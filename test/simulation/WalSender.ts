@@ -31,9 +31,11 @@ export interface SenderStyle {
 }
 
 export interface Client {
-  /** One CopyData message. */
-  readonly receive: (message: Buffer) => void
+  /** One CopyData message; calls back when the client has taken it. */
+  readonly receive: (message: Buffer, taken: () => void) => void
   readonly paused: () => boolean
+  /** Whether the client stood still or was cut off at this time or since: its silence is then not its fault. */
+  readonly outOfReachSince: (ms: number) => boolean
   /** The server ended the connection. */
   readonly lost: (why: string) => void
   /** The walsender has ended. */
@@ -60,10 +62,12 @@ export interface SenderWorld {
 
 export class WalSender {
   readonly start: bigint
+  readonly openedMs: number
   readonly #world: SenderWorld
   readonly #client: Client
   readonly #outgoing: Array<Outgoing> = []
-  readonly #announced = new Set<number>()
+  /** The version of each relation that the client knows. */
+  readonly #announced = new Map<number, SourceTables.Table>()
   readonly #closing: Array<() => void> = []
   #next: number
   #sent: bigint
@@ -85,6 +89,7 @@ export class WalSender {
     this.#next = Math.max(0, (first < 0 ? postgres.wal.records.length : first) - prng.int(0, READ_AGAIN_MAX))
     this.#sent = this.start
     this.#heardMs = time.nowMs
+    this.openedMs = time.nowMs
     this.#closing.push(postgres.onWal(() => this.#pump()), postgres.onCrash(() => this.end("server crashed")))
     this.#watch()
     this.#pump()
@@ -154,10 +159,17 @@ export class WalSender {
   }
 
   #transaction(commit: Commit): void {
+    this.#changes(commit)
+    for (const relationId of commit.invalidated) this.#announced.delete(relationId)
+  }
+
+  #changes(commit: Commit): void {
     if (commit.changes.length === 0 && !this.#world.style.sendsEmpty) return
     this.#data(Bytes.begin(commit.commitLsn, commit.commitTime, commit.xid), commit.firstLsn)
     if (commit.origin !== undefined) this.#data(Bytes.origin(commit.firstLsn, commit.origin), 0n)
     for (const change of commit.changes) {
+      // Its new file makes the server look the table up anew.
+      if (change.kind === "truncate") this.#announced.delete(change.table.relationId)
       this.#announce(change.table)
       this.#data(messageOf(change), change.lsn)
       if (this.#world.prng.chance(KEEPALIVE_SHARE / 4)) this.#keepaliveInside(commit)
@@ -171,8 +183,8 @@ export class WalSender {
 
   #announce(table: SourceTables.Table): void {
     const { prng } = this.#world
-    if (this.#announced.has(table.relationId) && !prng.chance(RELATION_AGAIN_SHARE)) return
-    this.#announced.add(table.relationId)
+    if (this.#announced.get(table.relationId) === table && !prng.chance(RELATION_AGAIN_SHARE)) return
+    this.#announced.set(table.relationId, table)
     if (prng.chance(TYPE_SHARE)) this.#data(Bytes.type(99_001, "public", "mood"), 0n)
     const columns = table.columns.map((column) => ({ name: column.name, oid: column.oid }))
     this.#data(Bytes.relation(table.relationId, table.name, columns, table.schema), 0n)
@@ -211,8 +223,9 @@ export class WalSender {
       bytes += message.bytes.length
       this.burstBytes = Math.max(this.burstBytes, bytes)
       if (message.idle !== undefined) this.#world.ledger.idle(message.idle)
-      this.#client.receive(message.bytes)
-      if (message.commit !== undefined) this.receivedEnd = message.commit.endLsn
+      this.#client.receive(message.bytes, () => {
+        if (message.commit !== undefined) this.receivedEnd = message.commit.endLsn
+      })
     }
     if (this.#outgoing.length > 0 || this.#next < this.#world.postgres.wal.records.length) this.#pump()
   }
@@ -224,6 +237,7 @@ export class WalSender {
       const silentMs = this.#world.time.nowMs - this.#heardMs
       if (silentMs >= timeoutMs) {
         if (this.#abandoned) return this.end(undefined)
+        if (this.#client.outOfReachSince(this.#heardMs)) return this.end("replication timeout")
         this.#world.ledger.verdict.broken(
           "the keepalive is never starved",
           `no status for ${silentMs} ms on a connection that stands`
@@ -246,6 +260,8 @@ const messageOf = (change: Change): Buffer => {
       return Bytes.insert(id, change.after)
     case "delete":
       return Bytes.remove(id, change.before)
+    case "truncate":
+      return Bytes.truncate([id])
     case "update":
       return Bytes.update(
         id,

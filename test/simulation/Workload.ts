@@ -1,5 +1,6 @@
 /** What the source's users do: several sessions whose transactions interleave and meet on few keys. */
-import type { ModelPostgres, OpenTransaction } from "./ModelPostgres.ts"
+import type { ModelPostgres } from "./ModelPostgres.ts"
+import type { OpenTransaction } from "./OpenTransaction.ts"
 import type { Prng } from "./Prng.ts"
 import * as SourceTables from "./SourceTables.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
@@ -15,8 +16,14 @@ export interface WorkloadPlan {
   readonly pauseMsMax: number
   /** Characters of the largest values. */
   readonly largestValue: number
+  /** Columns that are added to wanted tables, at most. */
+  readonly columnsAdded: number
+  /** Wanted tables that are truncated, at most. */
+  readonly truncations: number
 }
 
+/** Share of statements that change a table as a whole, as long as the plan wants more of them. */
+const TABLE_SHARE = 0.06
 /** A large transaction has this many times the changes. */
 const LARGE_FACTOR = 8
 const ROLLBACK_SHARE = 0.08
@@ -37,6 +44,8 @@ export class Workload {
   readonly #postgres: ModelPostgres
   readonly #time: VirtualTime
   readonly #sessions: ReadonlyArray<Session>
+  #columnsAdded = 0
+  #truncations = 0
   #started = 0
   #running = 0
 
@@ -106,11 +115,13 @@ export class Workload {
   /** One statement: what it does depends on what is there, and what others hold. */
   #change(open: OpenTransaction): void {
     const prng = this.#prng
-    const table = prng.pick(SourceTables.ALL)
+    if (this.#wantsMore && prng.chance(TABLE_SHARE)) return this.#changeTable(open)
+    const [first, ...others] = open.tables
+    if (first === undefined) return
+    const table = prng.pick([first, ...others])
     const key = prng.pick(table.keys)
-    const name = this.#keyName(table, key)
-    if (!open.lock(name)) return
-    const row = open.row(name)
+    if (!open.lock(table, key)) return
+    const row = open.row(table, key)
     if (row === undefined) {
       open.change({ kind: "insert", table, after: this.#row(table, key), lsn: 0n })
       return
@@ -122,15 +133,30 @@ export class Workload {
       return
     }
     const to = prng.pick(table.keys)
-    const toName = this.#keyName(table, to)
-    if (act < 0.6 || toName === name || !open.lock(toName)) {
+    if (act < 0.6 || to === key || !open.lock(table, to)) {
       open.change({ kind: "update", table, before: row, after: this.#changed(table, row, key), lsn: 0n })
       return
     }
-    const there = open.row(toName)
+    const there = open.row(table, to)
     if (there === undefined) {
       open.change({ kind: "update", table, before: row, after: this.#changed(table, row, to), lsn: 0n })
     } else this.#swap(open, table, row, there, key, to)
+  }
+
+  get #wantsMore(): boolean {
+    return this.#columnsAdded < this.#plan.columnsAdded || this.#truncations < this.#plan.truncations
+  }
+
+  /** DDL, in the midst of whatever the transaction does. */
+  #changeTable(open: OpenTransaction): void {
+    const prng = this.#prng
+    const { relationId } = prng.pick(SourceTables.WANTED)
+    const now = open.tables.find((table) => table.relationId === relationId)
+    if (now === undefined) return
+    const adds = this.#truncations >= this.#plan.truncations ||
+      (this.#columnsAdded < this.#plan.columnsAdded && prng.chance(0.5))
+    if (adds) this.#columnsAdded += open.addColumn(now) ? 1 : 0
+    else this.#truncations += open.truncate(now) ? 1 : 0
   }
 
   /** Two rows change keys, over a third one, as a unique index wants it. */
@@ -142,10 +168,7 @@ export class Workload {
     key: SourceTables.Row,
     to: SourceTables.Row
   ): void {
-    const free = table.keys.find((each) => {
-      const name = this.#keyName(table, each)
-      return open.row(name) === undefined && open.lock(name)
-    })
+    const free = table.keys.find((each) => open.row(table, each) === undefined && open.lock(table, each))
     if (free === undefined) return
     const aside = this.#changed(table, row, free)
     open.change({ kind: "update", table, before: row, after: aside, lsn: 0n })
@@ -161,9 +184,5 @@ export class Workload {
   #changed(table: SourceTables.Table, row: SourceTables.Row, key: SourceTables.Row): SourceTables.Row {
     const fresh = this.#row(table, key)
     return fresh.map((cell, index) => table.key.includes(index) || this.#prng.chance(0.4) ? cell : row[index] ?? null)
-  }
-
-  #keyName(table: SourceTables.Table, key: SourceTables.Row): string {
-    return `${table.schema}.${table.name}:${JSON.stringify(key)}`
   }
 }

@@ -1,0 +1,72 @@
+/** The person who looks after the job: gives the sink what it lacks, and starts the program again when a table has stopped. */
+import type { Models } from "./Models.ts"
+import type { Job, Orchestrator } from "./Orchestrator.ts"
+import { Prng } from "./Prng.ts"
+
+/** How long a person takes to see that a column is missing, in ms; the last one does not look before the faults end. */
+const REPAIR_MS = [0, 500, 5_000, Number.POSITIVE_INFINITY] as const
+/** How long a person takes to see that a table has stopped, in ms at most. */
+const RESTART_MS_MAX = 5_000
+
+export class Operator {
+  readonly #models: Models
+  readonly #orchestrator: Orchestrator
+  readonly #prng: Prng
+  #repairAtMs: number | undefined = undefined
+  #restarting: Job | undefined = undefined
+  #running: Job | undefined = undefined
+
+  constructor(models: Models, orchestrator: Orchestrator) {
+    this.#models = models
+    this.#orchestrator = orchestrator
+    this.#prng = new Prng(models.plan.seed, "operator")
+  }
+
+  /** Looks at both, and does what there is to do. */
+  look(): void {
+    const { time } = this.#models
+    if (this.missing) {
+      this.#repairAtMs ??= time.nowMs + this.#prng.pick(REPAIR_MS)
+      if (time.nowMs >= this.#repairAtMs) this.repair()
+    }
+    this.restart()
+  }
+
+  /** Starts a program again whose tables have stopped for a reason that is gone. */
+  restart(): void {
+    const job = this.#orchestrator.job
+    if (job === undefined || job === this.#restarting || job.draining !== undefined || !this.#mendable(job)) return
+    this.#restarting = job
+    this.#models.time.after(this.#prng.int(0, RESTART_MS_MAX), () => {
+      if (job.incarnation.alive && job.draining === undefined) this.#orchestrator.stop(job)
+    })
+  }
+
+  /** Adds to the sink the columns that the source has more. */
+  repair(): void {
+    const { postgres, starRocks, trace } = this.#models
+    this.#repairAtMs = undefined
+    trace.add("the sink gets the columns that it lacks")
+    starRocks.addColumns(postgres.tables)
+    this.#running = this.#orchestrator.job
+  }
+
+  /** Whether the program may know the sink as it was before its last repair. */
+  get programIsBehind(): boolean {
+    return this.#running !== undefined && this.#running === this.#orchestrator.job
+  }
+
+  /** Whether the sink lacks a column. */
+  get missing(): boolean {
+    const { postgres, starRocks } = this.#models
+    return postgres.tables.some((table) => table.wanted && !starRocks.fits(table))
+  }
+
+  /** Whether a start would bring a table back. */
+  #mendable(job: Job): boolean {
+    return job.watch.stopped.some(({ error: { code } }) =>
+      (code === "SCHEMA_CHANGED" && !this.missing) ||
+      (code === "SR_ACCESS_DENIED" && !this.#models.starRocks.refusesLogin)
+    )
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * Where the rows of a table end that nobody can carry over: at the first one with a column that the sink does not have, and
+ * at a truncation. Until the sink has the column, what comes after must not be loaded, and nothing after it be confirmed.
+ */
+import type { PermanentCode } from "../../src/domain/errors/PermanentError.ts"
+import * as Effects from "./Effects.ts"
+import * as SourceTables from "./SourceTables.ts"
+import type { Commit } from "./Wal.ts"
+
+export interface Stop {
+  /** The transaction within which the table stops. */
+  readonly commitLsn: bigint
+  /** What that transaction did to the table before. */
+  readonly before: ReadonlyMap<string, Effects.Effect>
+}
+
+export class Stops {
+  readonly #fits: (table: SourceTables.Table) => boolean
+  readonly #byTable = new Map<string, Stop>()
+  /** Tables and what may be in their way for a session that was set up before the sink had what it has now. */
+  readonly #ever = new Set<string>()
+
+  /** `fits`: whether the sink has all columns of this version of a table. */
+  constructor(fits: (table: SourceTables.Table) => boolean) {
+    this.#fits = fits
+  }
+
+  get size(): number {
+    return this.#byTable.size
+  }
+
+  /** Takes the next transaction in commit order. */
+  add(commit: Commit): void {
+    for (const [index, change] of commit.changes.entries()) {
+      const { table } = change
+      const name = SourceTables.nameOf(table)
+      if (!table.wanted) continue
+      if (!SourceTables.ALL.includes(table)) this.#ever.add(`${name} column`)
+      if (change.kind === "truncate") this.#ever.add(`${name} truncate`)
+      if (this.#byTable.has(name)) continue
+      if (this.#fits(table) && change.kind !== "truncate") continue
+      const mine = commit.changes.slice(0, index).filter((each) => SourceTables.nameOf(each.table) === name)
+      this.#byTable.set(name, { commitLsn: commit.commitLsn, before: Effects.of(mine, commit.commitLsn) })
+    }
+  }
+
+  /** The sink has changed: looks again. */
+  again(commits: ReadonlyArray<Commit>): void {
+    this.#byTable.clear()
+    for (const commit of commits) this.add(commit)
+  }
+
+  of(table: SourceTables.Table): Stop | undefined {
+    return this.#byTable.get(SourceTables.nameOf(table))
+  }
+
+  /** Whether a program may stop this table, `schema.name`, for a reason of this code. */
+  mayStop(name: string, code: PermanentCode): boolean {
+    if (code === "SCHEMA_CHANGED") return this.#ever.has(`${name} column`)
+    return code === "TRUNCATE_UNSUPPORTED" && this.#ever.has(`${name} truncate`)
+  }
+
+  /** The commit behind which nothing may be confirmed. */
+  first(): bigint | undefined {
+    let first: bigint | undefined = undefined
+    for (const { commitLsn } of this.#byTable.values()) if (first === undefined || commitLsn < first) first = commitLsn
+    return first
+  }
+}
