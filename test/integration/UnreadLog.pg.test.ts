@@ -45,9 +45,10 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         const replica = yield* Replica.start
         const child = yield* start(replica.environment())
         child.stderr[treat]()
+        // The slot is active for a moment while it is made; with its own walsender, both sides are ready.
         yield* PostgresServer.until(
           replica.source,
-          `exists (select from pg_replication_slots where slot_name = '${replica.slot}' and active)`
+          `exists (select from pg_stat_replication where application_name = 'dbmazz' and state = 'streaming')`
         )
         yield* run(replica.source, `insert into items select n, 'x' from generate_series(1, ${ROWS}) n`)
         yield* replica.caughtUp
