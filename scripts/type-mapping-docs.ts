@@ -2,51 +2,102 @@
 import * as PgType from "../src/domain/PgType.ts"
 import { type StarRocksFamily } from "../src/domain/StarRocksType.ts"
 import * as TypeMapping from "../src/domain/TypeMapping.ts"
+import { CLASSES, type ClassFacts } from "../src/domain/values/ValuePolicy.ts"
 import * as Page from "./Page.ts"
 
-const OIDS = [16, 21, 23, 20, 700, 701, 1700, 25, 1043, 1042, 2950, 1082, 1083, 1114, 1184, 114, 3802, 17]
 const FAMILIES: ReadonlyArray<readonly [StarRocksFamily, string]> = [
   ["boolean", "BOOLEAN"],
   ["integer", "TINYINT … LARGEINT"],
   ["float", "FLOAT"],
   ["double", "DOUBLE"],
   ["decimal", "DECIMAL"],
-  ["string", "CHAR, VARCHAR, STRING"],
   ["date", "DATE"],
   ["datetime", "DATETIME"],
   ["json", "JSON"],
-  ["binary", "VARBINARY"]
+  ["binary", "VARBINARY"],
+  ["string", "CHAR, VARCHAR, STRING"]
 ]
 
-const row = (oid: number): string => {
-  const kind = PgType.kindOf(oid)
-  const pairs = FAMILIES.flatMap(([family, name]) => {
-    const literal = kind === undefined ? undefined : TypeMapping.literalFor(kind, family)
+/** Types that are written alike share a row, as many as a person reads at a glance. */
+const NAMES_PER_ROW = 6
+
+const pairsOf = (kind: PgType.PgKind): string =>
+  FAMILIES.flatMap(([family, name]) => {
+    const literal = TypeMapping.literalFor(kind, family)
     return literal === undefined ? [] : [`${name} (${literal})`]
-  })
-  return `| ${PgType.nameOf(oid)} | ${TypeMapping.suggest(oid, -1)} | ${pairs.join(", ")} |`
+  }).join(", ")
+
+const row = (names: string, suggestion: string, kind: PgType.PgKind): string =>
+  `| ${names} | ${suggestion} | ${pairsOf(kind)} |`
+
+const rows = [
+  ...Map.groupBy(PgType.scalars, (type) => `${type.kind} ${TypeMapping.suggest(type.oid, -1)}`).values()
+].flatMap((group) =>
+  Array.from(
+    { length: Math.ceil(group.length / NAMES_PER_ROW) },
+    (_, at) => group.slice(at * NAMES_PER_ROW, (at + 1) * NAMES_PER_ROW)
+  )
+).map((group) => row(group.map((type) => type.name).join(", "), TypeMapping.suggest(group[0]!.oid, -1), group[0]!.kind))
+
+const policyRow = ({ description, outcomes, variable }: ClassFacts): string => {
+  const told = Object.entries(outcomes).map(([policy, outcome]) => `**${policy}**: ${outcome}`).join("; ")
+  return `| \`${variable}\` | ${description} | ${told} |`
 }
 
 const page = [
   "# Type mapping",
   "",
   "Which StarRocks column may hold which PostgreSQL type, and how the value is written (in brackets). Other pairs are",
-  "refused at setup, and so is a type that is not listed. Columns are paired by name.",
+  "refused at setup. Columns are paired by name. A text column takes every type, so it is the way out when nothing may be",
+  "changed: what it holds is PostgreSQL's own text, but for arrays and money.",
   "",
   "<!-- Written by `npm run docs:types` from src/domain. -->",
   "",
   "| PostgreSQL | suggested | accepted |",
   "| --- | --- | --- |",
-  ...OIDS.map(row),
+  ...rows,
+  row("arrays of every type", TypeMapping.suggest(PgType.arrayOf(PgType.TEXT_OID)!, -1), "array"),
+  row("enums, composites, types of extensions (hstore, citext, …)", TypeMapping.suggest(0, -1), "text"),
   "",
-  "- **digits**, **number**, **json**: the text PostgreSQL gives, as it is. **decimal**: the same, quoted, so that it stays",
-  "  exact. NaN and infinities have no literal: they stop the job with the table, key, column and class of value, as do",
-  "  decimals that the column would round.",
-  "- **date**, **timestamp**: quoted text. **instant**: the time in UTC, without a zone. Infinity, BC and years after 9999",
-  "  stop the job.",
-  "- **string**: the text PostgreSQL gives, whatever it is; the way out for every value above.",
+  "A domain has the mapping of its base type, also as the element of an array. `numeric(p,s)` suggests DECIMAL(p,s) when it",
+  "has at most 38 digits, else STRING; `varchar(n)` and `char(n)` suggest VARCHAR(4n), since StarRocks counts bytes; `bit(n)`",
+  "suggests VARCHAR(n). STRING holds 65,533 bytes: give longer text VARCHAR(1048576).",
+  "",
+  "## Literals",
+  "",
+  "PostgreSQL's text is that of a session with `DateStyle=ISO`, `IntervalStyle=iso_8601`, `TimeZone=UTC`, `bytea_output=hex`",
+  "and `extra_float_digits=1`, whatever the sessions are that write the rows.",
+  "",
+  "- **boolean**: `true` or `false`; **bit**: 1 or 0.",
+  "- **digits**: the number as it is. **decimal**: the same, quoted, so that it stays exact; zeros beyond the column's scale do",
+  "  not count. **number**: the shortest digits that give the same float or double back.",
+  "- **money**: the amount without currency and group separators, as a cast to numeric gives it. Only the form of the locales C and",
+  "  en_US can be read (`-$1,234.50`); an amount in another form stops the table.",
+  "- **date**, **timestamp**: quoted text, microseconds kept. **instant**: the moment in UTC, without a zone. Times are text:",
+  "  24:00:00 and zones with seconds stay as they are.",
+  "- **json**: the document with its numbers digit for digit; line breaks between tokens become spaces.",
+  "- **array**: JSON, nested as the array is, in a text column too. Integers, finite floats and booleans are JSON's own, elements of",
+  "  json and jsonb stay JSON, NULL is `null`; every other element is a string of its text, so that a numeric keeps its digits,",
+  "  and NaN and infinities are \"NaN\", \"Infinity\" and \"-Infinity\". Arrays of an extension's type whose elements are not parted",
+  "  by commas (PostGIS) are PostgreSQL's text.",
+  "- **string**: PostgreSQL's text: `t` and `f`, `\\xff00`, `{\"a\": 1}` with the spaces it has, `char(n)` with its padding, ranges as",
+  "  `[1,5)`, composites as `(1,\"a b\")`. Empty text is empty text and never NULL. What a type created while the job runs holds is",
+  "  written so, too.",
   "- **hex**: the bytes, decoded with `to_binary`.",
-  "- A string that is longer than its column, in bytes, is refused by StarRocks (strict mode) and stops the job.",
+  "",
+  "## Values that a column cannot hold",
+  "",
+  "By default (`fail`) such a value stops its table, and the error names table, key, column and the class, never the value.",
+  "A policy changes that for all tables of the job. NULL is refused where the target column is NOT NULL.",
+  "",
+  "| policy | the value is | other choices |",
+  "| --- | --- | --- |",
+  ...Object.values(CLASSES).map(policyRow),
+  "",
+  "Lengths are bytes in UTF-8: a character takes up to four. `clamp` does not cut numbers, dates, JSON or arrays: those too long",
+  "for a text column stop the table. Text that is longer than its column is never sent, since StarRocks would refuse the load.",
+  "In arrays an element that is JSON's `null` is not told from NULL. `dbmazz verify` compares values as they are in PostgreSQL:",
+  "what a policy has changed is different. The key of a row is never changed: in its columns every such value stops the table.",
   ""
 ].join("\n")
 

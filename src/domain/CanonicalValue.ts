@@ -2,30 +2,11 @@
  * One text for equal values, whichever side wrote it: PostgreSQL's output and StarRocks' differ in the spelling of
  * booleans, trailing zeros, fractions of a second and JSON, not in what they mean.
  */
-import type { PgKind } from "./PgType.ts"
+import { ByteWriter } from "./ByteWriter.ts"
+import type { ArrayElements, PgKind } from "./PgType.ts"
 import type { StarRocksFamily } from "./StarRocksType.ts"
-
-/** More digits than either side can hold; such a text is compared as it stands. */
-const EXPONENT_MAX = 200_000
-
-/** A number as plain decimal digits without needless zeros; what is no number stays as it is. */
-const decimal = (text: string): string => {
-  const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,7}))?$/.exec(text.trim())
-  if (match === null) return text
-  const [, sign = "", whole = "", fraction = "", exponentText = "0"] = match
-  const exponent = Number(exponentText)
-  if (whole + fraction === "" || Math.abs(exponent) > EXPONENT_MAX) return text
-  let digits = whole + fraction
-  let point = whole.length + exponent
-  if (point < 0) {
-    digits = "0".repeat(-point) + digits
-    point = 0
-  }
-  const left = digits.slice(0, point).padEnd(point, "0").replace(/^0+(?=\d)/, "") || "0"
-  const right = digits.slice(point).replace(/0+$/, "")
-  const plain = right === "" ? left : `${left}.${right}`
-  return sign === "-" && plain !== "0" ? `-${plain}` : plain
-}
+import * as ArrayText from "./values/ArrayText.ts"
+import * as DecimalText from "./values/DecimalText.ts"
 
 const float = (single: boolean) => (text: string): string => {
   const value = Number(text)
@@ -47,7 +28,7 @@ const timestamp = (text: string): string => {
 
 /** Numbers keep every digit: the reviver is given their source text, which a double could not hold. */
 const revive = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
-  if (typeof value === "number") return `n${decimal(context?.source ?? String(value))}`
+  if (typeof value === "number") return `n${DecimalText.canonical(context?.source ?? String(value))}`
   if (typeof value === "string") return `s${value}`
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
@@ -64,15 +45,35 @@ const json = (text: string): string => {
 
 const identity = (text: string): string => text
 
-/** The canonical form of a column's values, by what the source holds and what the target can hold. */
-export const of = (kind: PgKind, family: StarRocksFamily, targetType: string): (text: string) => string => {
+const ARRAY = /^(?:\[[^=]*\]=)?\{/
+
+/** PostgreSQL's text of an array is made the JSON that is sent for it; JSON stays JSON. */
+const array = (elements: ArrayElements) => (text: string): string => {
+  if (!ARRAY.test(text)) return json(text)
+  const bytes = Buffer.from(text, "utf8")
+  const writer = new ByteWriter(bytes.length + 2)
+  ArrayText.write(writer, elements, bytes, 0, bytes.length, "keep")
+  return json(writer.view().toString("utf8"))
+}
+
+/**
+ * The canonical form of a column's values, by what the source holds and what the target can hold; `elements` of an array.
+ */
+export const of = (
+  kind: PgKind,
+  family: StarRocksFamily,
+  targetType: string,
+  elements?: ArrayElements
+): (text: string) => string => {
+  if (kind === "array" && elements !== undefined) return array(elements)
+  if (kind === "money") return DecimalText.canonical
   if (family === "string") return identity
   switch (kind) {
     case "boolean":
       return boolean
     case "integer":
     case "numeric":
-      return decimal
+      return DecimalText.canonical
     case "float":
     case "double":
       return float(targetType.toLowerCase() === "float")
@@ -84,24 +85,16 @@ export const of = (kind: PgKind, family: StarRocksFamily, targetType: string): (
       return json
     case "bytea":
       return (text) => text.toLowerCase()
+    case "array":
     case "text":
     case "time":
       return identity
   }
 }
 
-/** Compares two decimals in their canonical form. */
-const compareDecimals = (a: string, b: string): number => {
-  const [aWhole = "", aFraction = ""] = a.split(".")
-  const [bWhole = "", bFraction = ""] = b.split(".")
-  const scale = Math.max(aFraction.length, bFraction.length)
-  const difference = BigInt(aWhole + aFraction.padEnd(scale, "0")) - BigInt(bWhole + bFraction.padEnd(scale, "0"))
-  return difference < 0n ? -1 : difference > 0n ? 1 : 0
-}
-
 /** The order in which both databases sort canonical values of a key column. */
 export const order = (kind: PgKind, family: StarRocksFamily): (a: string, b: string) => number => {
-  if (family !== "string" && (kind === "integer" || kind === "numeric")) return compareDecimals
+  if (family !== "string" && (kind === "integer" || kind === "numeric")) return DecimalText.compare
   if (family !== "string" && kind === "float") return (a, b) => Number(a) - Number(b)
   // Both sort text by its bytes in UTF-8.
   return (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))

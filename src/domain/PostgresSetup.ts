@@ -5,7 +5,6 @@
 import type { SetupReason } from "./errors/SetupError.ts"
 import * as Identifier from "./Identifier.ts"
 import * as Lsn from "./Lsn.ts"
-import * as PgType from "./PgType.ts"
 import * as Identity from "./postgres/Identity.ts"
 import * as SlotState from "./postgres/SlotState.ts"
 import type { Switch } from "./postgres/Timeline.ts"
@@ -137,11 +136,6 @@ const tableProblems = (facts: Facts, table: TableFacts): Array<SetupReason> => {
   else if (table.primaryKeyDeferrable) problems.push({ _tag: "PgPrimaryKeyDeferrable", table: name })
   if (!table.readable) {
     problems.push({ _tag: "PgPrivilegeMissing", table: name, role: facts.role, privilege: "SELECT" })
-  }
-  for (const column of table.columns) {
-    if (!column.generated && PgType.kindOf(column.typeOid) === undefined) {
-      problems.push({ _tag: "PgColumnTypeUnsupported", table: name, column: column.name, type: column.typeName })
-    }
   }
   if (table.replicaIdentity !== FULL && !table.owned) {
     problems.push({

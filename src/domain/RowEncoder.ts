@@ -11,9 +11,15 @@ import * as ColumnLists from "./ColumnLists.ts"
 import { tupleColumns, VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
-import { familyOf, scaleOf } from "./StarRocksType.ts"
 import type { TableMapping } from "./Table.ts"
-import { type Literal, literalFor } from "./TypeMapping.ts"
+import * as ValueRule from "./values/ValueRule.ts"
+
+/** How one column is written, and the member it is written to. */
+interface ColumnRule extends ValueRule.ValueRule {
+  readonly name: string
+  /** `{"name":` for the first column, `,"name":` for the others. */
+  readonly prefix: Buffer
+}
 
 /** Why a shape cannot be written to its target. */
 export interface ShapeProblem {
@@ -27,47 +33,17 @@ export interface ValueProblem {
   readonly problem: string
 }
 
-interface ColumnRule {
-  readonly name: string
-  readonly literal: Literal
-  /** Decimals the target keeps; more of them would be rounded. */
-  readonly scale: number
-  /** `{"name":` for the first column, `,"name":` for the others. */
-  readonly prefix: Buffer
-}
-
 /** Bytes of a value longer than this many digits do not fit a JavaScript number exactly. */
 const SAFE_DIGITS_MAX = 15
 /** Prefix of the JSON member that carries the hex digits of a binary column. */
 const HEX_MEMBER_PREFIX = "dbmazz_hex_"
 
 const NULL = Buffer.from("null", "latin1")
-const TRUE = Buffer.from("true", "latin1")
-const FALSE = Buffer.from("false", "latin1")
-const CHAR_T = 0x74
 const CHAR_0 = 0x30
-const CHAR_9 = 0x39
 const CHAR_MINUS = 0x2d
-const CHAR_PLUS = 0x2b
-const CHAR_POINT = 0x2e
-const QUOTE = 0x22
-/** Length of `+00`, which a session in UTC appends to every timestamptz. */
-const UTC_OFFSET_BYTES = 3
-const YEAR_DIGITS = 4
 
 const int32 = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
-
-const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= CHAR_0 && byte <= CHAR_9
-
-/** A finite number's text has a digit first, or second after its sign; NaN and the infinities have not. */
-const isFinite = (bytes: Uint8Array, start: number): boolean =>
-  isDigit(bytes[start]) || ((bytes[start] === CHAR_MINUS || bytes[start] === CHAR_PLUS) && isDigit(bytes[start + 1]))
-
-/** An ISO date of the years 1 to 9999: four digits, a minus, and no ` BC` at the end. */
-const isCommonEra = (bytes: Uint8Array, start: number, end: number): boolean =>
-  end - start > YEAR_DIGITS && isDigit(bytes[start]) && bytes[start + YEAR_DIGITS] === CHAR_MINUS &&
-  isDigit(bytes[end - 1])
 
 /** The position of the value of column `index` in the tuple at `tuple`: its kind byte. */
 const valueAt = (bytes: Uint8Array, tuple: number, index: number): number => {
@@ -156,7 +132,7 @@ export class RowEncoder {
       let problem: string | undefined = undefined
       if (kind === VALUE_TEXT) {
         const end = at + 5 + int32(bytes, at + 1)
-        problem = writeValue(writer, rule, bytes, at + 5, end)
+        problem = ValueRule.write(writer, rule, bytes, at + 5, end)
         at = end
       } else {
         at += 1
@@ -176,7 +152,7 @@ export class RowEncoder {
     if (oldTuple < 0) return "an unchanged TOASTed value came without the old row"
     const at = valueAt(bytes, oldTuple, index)
     if (bytes[at] === VALUE_TEXT) {
-      return writeValue(writer, this.#rules[index]!, bytes, at + 5, at + 5 + int32(bytes, at + 1))
+      return ValueRule.write(writer, this.#rules[index]!, bytes, at + 5, at + 5 + int32(bytes, at + 1))
     }
     if (bytes[at] !== VALUE_NULL) return "an unchanged TOASTed value is missing from the old row too"
     writer.copy(NULL, 0, NULL.length)
@@ -184,79 +160,11 @@ export class RowEncoder {
   }
 }
 
-/** Whether a digit other than 0 stands beyond `scale` decimals. */
-const hasMoreDecimals = (bytes: Uint8Array, start: number, end: number, scale: number): boolean => {
-  const point = bytes.subarray(start, end).indexOf(CHAR_POINT)
-  if (point < 0) return false
-  for (let at = start + point + 1 + scale; at < end; at++) if (bytes[at] !== CHAR_0) return true
-  return false
-}
-
 const smallInteger = (bytes: Uint8Array, start: number, end: number): number => {
   const negative = bytes[start] === CHAR_MINUS
   let value = 0
   for (let at = negative ? start + 1 : start; at < end; at++) value = value * 10 + (bytes[at]! - CHAR_0)
   return negative ? -value : value
-}
-
-/** Writes one value by its rule; gives the class of a value that has no literal. */
-const writeValue = (
-  writer: ByteWriter,
-  rule: ColumnRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
-  switch (rule.literal) {
-    case "digits":
-    case "json":
-      writer.copy(bytes, start, end)
-      return undefined
-    case "string":
-      writer.jsonString(bytes, start, end)
-      return undefined
-    case "decimal":
-      if (!isFinite(bytes, start)) return "NaN and infinity have no literal in a numeric column"
-      if (hasMoreDecimals(bytes, start, end, rule.scale)) return "it has more decimals than the column keeps"
-      writeQuoted(writer, bytes, start, end)
-      return undefined
-    case "number":
-      if (!isFinite(bytes, start)) return "NaN and infinity have no literal in a floating-point column"
-      writer.copy(bytes, start, end)
-      return undefined
-    case "boolean":
-      if (bytes[start] === CHAR_T) writer.copy(TRUE, 0, TRUE.length)
-      else writer.copy(FALSE, 0, FALSE.length)
-      return undefined
-    case "bit":
-      writer.byte(bytes[start] === CHAR_T ? CHAR_0 + 1 : CHAR_0)
-      return undefined
-    case "date":
-    case "timestamp":
-      if (!isCommonEra(bytes, start, end)) return "infinity, BC and years after 9999 have no literal"
-      writeQuoted(writer, bytes, start, end)
-      return undefined
-    case "instant": {
-      const bare = end - UTC_OFFSET_BYTES
-      if (bytes[bare] !== CHAR_PLUS || bytes[bare + 1] !== CHAR_0 || bytes[bare + 2] !== CHAR_0) {
-        return "infinity, BC and times outside UTC have no literal"
-      }
-      if (!isCommonEra(bytes, start, bare)) return "BC and years after 9999 have no literal"
-      writeQuoted(writer, bytes, start, bare)
-      return undefined
-    }
-    case "hex":
-      if (end - start < 2 || bytes[start + 1] !== 0x78) return "bytea did not come in hex format"
-      writeQuoted(writer, bytes, start + 2, end)
-      return undefined
-  }
-}
-
-/** Text that holds nothing to escape: digits and signs. */
-const writeQuoted = (writer: ByteWriter, bytes: Buffer, start: number, end: number): void => {
-  writer.byte(QUOTE)
-  writer.copy(bytes, start, end)
-  writer.byte(QUOTE)
 }
 
 const quoteName = (name: string): string => `\`${name.replaceAll("`", "``")}\``
@@ -285,25 +193,22 @@ export const compile = (
       return
     }
     const target = mapping.targetColumns.get(column.name)
-    const kind = PgType.kindOf(column.typeOid)
     if (target === undefined) {
       problems.push({ column: column.name, problem: "the target table has no column of this name" })
       return
     }
-    const family = familyOf(target.type)
-    const literal = kind === undefined || family === undefined ? undefined : literalFor(kind, family)
-    if (literal === undefined) {
-      problems.push({
-        column: column.name,
-        problem: `${PgType.nameOf(column.typeOid)} cannot be written to ${target.type}`
-      })
+    const type = PgType.of(mapping.types?.get(column.typeOid) ?? column.typeOid)
+    // Two keys that became one would be one row.
+    const policies = mapping.key.includes(column.name) ? undefined : mapping.policies
+    const rule = ValueRule.compile(type, target, policies)
+    if (rule === undefined) {
+      problems.push({ column: column.name, problem: `${type.name} cannot be written to ${target.type}` })
       return
     }
-    const member = literal === "hex" ? `${HEX_MEMBER_PREFIX}${index}` : column.name
+    const member = rule.literal === "hex" ? `${HEX_MEMBER_PREFIX}${index}` : column.name
     rules.push({
+      ...rule,
       name: column.name,
-      literal,
-      scale: scaleOf(target.type),
       prefix: Buffer.from(`${written === 0 ? "{" : ","}${JSON.stringify(member)}:`, "utf8")
     })
     written += 1

@@ -86,14 +86,12 @@ const sourceProblem = (source: SourceTable, column: SourceColumn): SetupReason |
       ? unsupported(`${column.typeName} GENERATED ALWAYS (not sent by PostgreSQL, yet part of the key)`)
       : undefined
   }
-  if (isReserved(column.name)) return unsupported(`${column.typeName} under a name that is reserved`)
-  return PgType.kindOf(column.typeOid) === undefined ? unsupported(column.typeName) : undefined
+  return isReserved(column.name) ? unsupported(`${column.typeName} under a name that is reserved`) : undefined
 }
 
 /** Whether a source column's values fit the target; names must agree to the letter, as JSON members do. */
 const pairProblem = (source: SourceColumn, target: TableFacts): SetupReason | undefined => {
-  const kind = PgType.kindOf(source.typeOid)
-  if (source.generated || isReserved(source.name) || kind === undefined) return undefined
+  if (source.generated || isReserved(source.name)) return undefined
   const table = Identifier.show(target.name)
   const column = target.columns.find((candidate) => candidate.name === source.name)
   if (column === undefined) {
@@ -101,7 +99,7 @@ const pairProblem = (source: SourceColumn, target: TableFacts): SetupReason | un
     return { _tag: "SrColumnMissing", table, column: source.name, type }
   }
   const family = familyOf(column.type)
-  return family === undefined || TypeMapping.literalFor(kind, family) === undefined
+  return family === undefined || TypeMapping.literalFor(PgType.kindOf(source.typeOid), family) === undefined
     ? { _tag: "SrColumnTypeUnsupported", table, column: column.name, type: column.type }
     : undefined
 }
@@ -147,6 +145,7 @@ const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
     target: target.name,
     key: source.primaryKey,
     targetColumns: columns,
+    types: new Map(source.columns.map((column) => [column.declaredOid ?? column.typeOid, column.typeOid])),
     selection: source.selection
   }
 }

@@ -2,14 +2,18 @@
 import type { ColumnSelection } from "./ColumnLists.ts"
 import type { QualifiedName } from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
+import type { Policies } from "./values/ValuePolicy.ts"
 
 /** A column of a PostgreSQL table, from `pg_attribute`. */
 export interface SourceColumn {
   readonly name: string
+  /** The built-in type whose values it has: of a domain its base type, `text` for enums, composites and extensions' types. */
   readonly typeOid: number
+  /** `atttypid`, the type that Relation messages name; undefined: `typeOid`. */
+  readonly declaredOid?: number
   /** `format_type` text, for people. */
   readonly typeName: string
-  /** `atttypmod`, −1 when there is none. */
+  /** `atttypmod`, or that of the domain; −1 when there is none. */
   readonly typmod: number
   readonly notNull: boolean
   /** GENERATED ALWAYS AS … STORED: not sent by pgoutput unless the publication says so. */
@@ -64,6 +68,10 @@ export interface TableMapping {
   readonly key: ReadonlyArray<string>
   /** Every target column's type by name; audit columns included. */
   readonly targetColumns: ReadonlyMap<string, TargetColumn>
+  /** Of source columns whose declared type is not a built-in one: the built-in type whose values they have, by OIDs. */
+  readonly types?: ReadonlyMap<number, number>
+  /** What becomes of values that a target column cannot hold; undefined: they stop the table. */
+  readonly policies?: Policies
   /** Which source columns are written, those that are added later included; undefined: every one. */
   readonly selection?: ColumnSelection | undefined
   /** It joined a running job: what was committed before this position is not its. Undefined: it was there from the start. */

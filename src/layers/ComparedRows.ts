@@ -46,7 +46,8 @@ export interface ComparedRow {
 const PAGE_ROWS = 2_000
 /** Keys in one condition. */
 const KEYS_MAX = 200
-const BPCHAR_OID = 1042
+/** Types of text whose cast to text gives the same as their output function. */
+const CAST_OIDS: ReadonlySet<number> = new Set([PgType.TEXT_OID, PgType.VARCHAR_OID])
 const TEXT_OIDS: ReadonlySet<number> = new Set([25, 1042, 1043])
 const CURSOR = "dbmazz_comparison"
 const DELETED = "dbmazz_is_deleted"
@@ -63,15 +64,18 @@ export const SESSION: Readonly<Record<string, string>> = {
 }
 
 const comparedColumn = (column: SourceColumn, targetType: string): ComparedColumn | undefined => {
-  const kind = PgType.kindOf(column.typeOid)
+  const { elements, kind } = PgType.of(column.typeOid)
   const family = familyOf(targetType)
-  if (kind === undefined || family === undefined) return undefined
+  if (family === undefined) return undefined
   const name = Identifier.quotePg(column.name)
-  // A cast to text drops the padding of char(n), the output function does not; and pgoutput sends booleans as t and f.
-  const text = column.typeOid === BPCHAR_OID
-    ? `case when ${name} is not null then format('%s', ${name}) end`
+  // A cast to text is not the output function: it drops the padding of char(n), and adds /32 to an inet; and pgoutput
+  // sends booleans as t and f. A composite of NULLs counts as NULL for IS NULL, but is none.
+  const text = kind === "text" && !(CAST_OIDS.has(column.typeOid) && column.declaredOid === column.typeOid)
+    ? `case when num_nulls(${name}) = 0 then format('%s', ${name}) end`
     : kind === "boolean" && family === "string"
     ? `left(${name}::text, 1)`
+    : kind === "money"
+    ? `${name}::numeric::text`
     : kind === "bytea" && family === "binary"
     ? `encode(${name}, 'hex')`
     : `${name}::text`
@@ -83,7 +87,7 @@ const comparedColumn = (column: SourceColumn, targetType: string): ComparedColum
     sourceOrderSql: sortsAsText ? `(${text}) collate "C"` : name,
     targetSql: family === "binary" ? `hex(${Identifier.quoteSr(column.name)})` : Identifier.quoteSr(column.name),
     bare: family === "integer" || family === "decimal" || family === "boolean",
-    canonical: CanonicalValue.of(kind, family, targetType),
+    canonical: CanonicalValue.of(kind, family, targetType, elements),
     compare: CanonicalValue.order(kind, family)
   }
 }

@@ -7,8 +7,10 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as NamePattern from "../domain/NamePattern.ts"
+import * as PgType from "../domain/PgType.ts"
 import type { SlotFacts } from "../domain/postgres/SlotState.ts"
 import type { CheckpointTable, PublicationFacts, TableFacts } from "../domain/PostgresSetup.ts"
+import type { SourceColumn } from "../domain/Table.ts"
 import * as TableLists from "../domain/TableLists.ts"
 import { PostgresSql, type Row } from "./PostgresSql.ts"
 
@@ -20,7 +22,15 @@ const Column = Schema.Struct({
   typeName: Schema.String,
   typmod: Schema.Int,
   notNull: Schema.Boolean,
-  generated: Schema.Boolean
+  generated: Schema.Boolean,
+  /** What is below a type that the database has defined itself; only of such a type. */
+  below: Schema.optionalKey(Schema.NullOr(Schema.Struct({
+    /** Of a domain, or of a domain over a domain, the type that is none. */
+    baseOid: Schema.Int,
+    typmod: Schema.Int,
+    /** Of an array the type below its elements' domains; 0: no array, or one whose elements are not parted by commas. */
+    elementOid: Schema.Int
+  })))
 })
 
 const TableRow = Schema.Struct({
@@ -96,6 +106,28 @@ const namesOf = (tables: ReadonlyArray<Identifier.QualifiedName>): ReadonlyArray
   tables.map((table) => table.name)
 ]
 
+/** OIDs from here on are not the same in every database: domains of the information schema, and all that users define. */
+const OWN_OID_MIN = 10_000
+
+/** The type and typmod below a domain; any other type is its own. A domain over a domain has the typmod of one of them. */
+const baseType = (oid: string, typmod: string): string =>
+  `with recursive chain (oid, typmod, depth) as (
+     select ${oid}, ${typmod}, 0
+     union all
+     select t.typbasetype, greatest(t.typtypmod, chain.typmod), depth + 1
+       from chain join pg_type t on t.oid = chain.oid and t.typtype = 'd')
+   select chain.oid, chain.typmod from chain order by depth desc limit 1`
+
+/** The column with the built-in type whose values it has: its own, arrays of its elements', or text. */
+const columnOf = ({ below, ...column }: typeof Column.Type): SourceColumn => {
+  if (below === undefined || below === null) return { ...column, declaredOid: column.typeOid }
+  const arrays = below.elementOid === 0
+    ? undefined
+    : PgType.arrayOf(below.elementOid) ?? PgType.arrayOf(PgType.TEXT_OID)
+  const typeOid = PgType.isBuiltIn(below.baseOid) ? below.baseOid : arrays ?? PgType.TEXT_OID
+  return { ...column, declaredOid: column.typeOid, typeOid, typmod: below.typmod }
+}
+
 /** Reads the tables that exist among these, with columns and primary key. */
 export const readTables = Effect.fnUntraced(function*(
   tables: ReadonlyArray<Identifier.QualifiedName>
@@ -112,9 +144,18 @@ export const readTables = Effect.fnUntraced(function*(
                       'typeName', format_type(a.atttypid, a.atttypmod),
                       'typmod', a.atttypmod,
                       'notNull', a.attnotnull,
-                      'generated', a.attgenerated <> ''
+                      'generated', a.attgenerated <> '',
+                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(
+                        'baseOid', base.oid::bigint,
+                        'typmod', base.typmod,
+                        'elementOid', coalesce(element.oid, 0)::bigint
+                      ) end
                     ) order by a.attnum), '[]')
                from pg_attribute a
+              cross join lateral (${baseType("a.atttypid", "a.atttypmod")}) as base (oid, typmod)
+               join pg_type bt on bt.oid = base.oid
+               left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
+               left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null
               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
             (select coalesce(json_agg(a.attname order by k.position), '[]')
                from pg_index i
@@ -129,7 +170,11 @@ export const readTables = Effect.fnUntraced(function*(
       order by wanted.position`,
     namesOf(tables)
   )
-  return decodeTables(rows).map(({ name, schema, ...rest }) => ({ ...rest, name: { schema, name } }))
+  return decodeTables(rows).map(({ columns, name, schema, ...rest }) => ({
+    ...rest,
+    name: { schema, name },
+    columns: columns.map(columnOf)
+  }))
 })
 
 /**

@@ -78,8 +78,11 @@ const classify = (sink: SrAddress, error: QueryError, phase: "connecting" | "con
     : lost(sink, error.message)
 }
 
-/** Every value as the server wrote it, so that no number and no date is changed on the way. */
-const asText = (field: TypeCastField): string | null => field.string()
+/**
+ * Every value as the server wrote it, so that no number and no date is changed on the way. It is UTF-8, whatever character
+ * set the server announces: the client would read another one, or drop a byte order mark.
+ */
+const asText = (field: TypeCastField): string | null => field.buffer()?.toString("utf8") ?? null
 
 const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
   const turn = yield* Semaphore.make(1)

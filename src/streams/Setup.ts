@@ -53,7 +53,7 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
   const tables = yield* StarRocksSetup.apply(plan.target)
   const job: Job = {
     start: ready.start,
-    tables,
+    tables: tables.map((table) => ({ ...table, policies: settings.values })),
     origin: {
       systemIdentifier: ready.systemIdentifier,
       timeline: ready.timeline,

@@ -197,16 +197,6 @@ describe("problems", () => {
     assert.deepStrictEqual(problems, [{ _tag: "PgTableKind", table: "public.orders", kind }])
   })
 
-  it("an unmapped type is told with table, column and type; a generated column is not sent and does not count", () => {
-    const columns = [
-      { name: "at", typeOid: 600, typeName: "point", typmod: -1, notNull: false, generated: false },
-      { name: "sum", typeOid: 600, typeName: "point", typmod: -1, notNull: false, generated: true }
-    ]
-    assert.deepStrictEqual(plan(facts({ tables: [table("orders", { columns }), table("order_items")] })).problems, [
-      { _tag: "PgColumnTypeUnsupported", table: "public.orders", column: "at", type: "point" }
-    ])
-  })
-
   it("a role that does not own the tables hears it before anything is half done", () => {
     const tables = [table("orders", { owned: false }), table("order_items")]
     assert.deepStrictEqual(texts(facts({ tables })), [

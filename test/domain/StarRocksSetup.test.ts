@@ -5,7 +5,6 @@ import type { SourceColumn, SourceTable } from "../../src/domain/Table.ts"
 
 const INT8 = 20
 const TEXT = 25
-const INTERVAL = 1186
 
 const sourceColumn = (name: string, members: Partial<SourceColumn> = {}): SourceColumn => ({
   name,
@@ -163,15 +162,17 @@ describe("what would lose or refuse rows later is said before replication starts
     assert.deepStrictEqual(complex, { ...expected, type: "array<int(11)>" })
   })
 
-  it("a source type without a mapping", () => {
-    const columns = [...orders().columns, sourceColumn("took", { typeOid: INTERVAL, typeName: "interval" })]
-    const problem = only([target([ID, NAME, targetColumn("took"), ...AUDIT])], [orders({ columns })])
-    assert.deepStrictEqual(problem, {
-      _tag: "PgColumnTypeUnsupported",
-      table: "public.orders",
+  it("T45 a type of an extension, an enum or a composite needs a column of text", () => {
+    const columns = [...orders().columns, sourceColumn("took", { typeOid: TEXT, declaredOid: 70_000 })]
+    const refused = only([target([ID, NAME, targetColumn("took", "int(11)"), ...AUDIT])], [orders({ columns })])
+    assert.deepStrictEqual(refused, {
+      _tag: "SrColumnTypeUnsupported",
+      table: "shop.orders",
       column: "took",
-      type: "interval"
+      type: "int(11)"
     })
+    const [mapping] = plan([target([ID, NAME, targetColumn("took"), ...AUDIT])], [orders({ columns })]).mappings
+    assert.strictEqual(mapping?.types?.get(70_000), TEXT, "rows name the declared type")
   })
 
   it("a source column named like the row's operation or like an audit column", () => {

@@ -33,7 +33,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
       }])
       yield* job.kill("SIGTERM")
       assert.strictEqual(yield* job.exit, 1)
-      assert.include(job.log(), "SR_REJECTED_ROWS")
+      assert.include(job.log(), "VALUE_UNREPRESENTABLE")
       assert.notInclude(job.log(), "too long for it")
 
       yield* replica.query(`ALTER TABLE ${database}.notes MODIFY COLUMN name VARCHAR(50) NULL`)

