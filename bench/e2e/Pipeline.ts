@@ -46,7 +46,8 @@ const program = Effect.gen(function*() {
     tables: [MAPPING],
     origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot, run: "1" },
     loadBytesMax: settings.flush.bytes,
-    walSenderTimeoutMs: 60_000
+    walSenderTimeoutMs: 60_000,
+    truncatePolicy: settings.truncatePolicy
   }
   yield* Effect.raceFirst(
     Pipeline.run(job, stop),

@@ -1,20 +1,23 @@
 /** What is loaded together: a stretch of changes, cut by rows, bytes or time, and split by target table as it grows. */
-import type { Change, RowChange, TableStop } from "./Change.ts"
+import type { Change, RowChange, TableStop, Truncation } from "./Change.ts"
 import type { FlushLimits } from "./config/Settings.ts"
 import * as Identifier from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
 import type { TableMapping } from "./Table.ts"
 
-/** Changes of one target in commit order; a segment ends where the table's shape changed. */
+/** Changes of one target in commit order; a segment ends where the table's shape changed or the table was emptied. */
 export interface TableShare {
   readonly mapping: TableMapping
   readonly segments: Array<Array<RowChange>>
+  /** Each with the number of segments that come before it, in order. */
+  readonly truncations: Array<{ readonly after: number; readonly truncation: Truncation }>
 }
 
 /** Mutable while it grows, handed on once and then only read. */
 export class Batch {
   /** By target, in the order of the first change. */
   readonly tables = new Map<string, TableShare>()
+  /** Row changes, a truncation counting as one: a position behind it is worth as much. */
   rowCount = 0
   /** Tables whose rows end in this batch. */
   readonly stops: Array<TableStop> = []
@@ -43,23 +46,29 @@ export class Batch {
     }
     this.rowCount += 1
     this.rowsBehind += 1
-    const share = this.#shareOf(change)
-    const segment = share.segments[share.segments.length - 1]
-    if (segment !== undefined && segment[0]!.route === change.route) segment.push(change)
-    else share.segments.push([change])
+    if (change._tag === "Truncate") {
+      const emptied = this.#shareOf(change.mapping)
+      emptied.truncations.push({ after: emptied.segments.length, truncation: change })
+      return
+    }
+    const { segments, truncations } = this.#shareOf(change.route.mapping)
+    const segment = segments[segments.length - 1]
+    const continued = segment !== undefined && segment[0]!.route === change.route &&
+      (truncations.length === 0 || truncations[truncations.length - 1]!.after < segments.length)
+    if (continued) segment.push(change)
+    else segments.push([change])
   }
 
   isFull(limits: FlushLimits): boolean {
     return this.rowCount >= limits.rows || this.bytes >= limits.bytes
   }
 
-  #shareOf(change: RowChange): TableShare {
-    const mapping = change.route.mapping
+  #shareOf(mapping: TableMapping): TableShare {
     if (this.#lastShare !== undefined && this.#lastMapping === mapping) return this.#lastShare
     const key = Identifier.show(mapping.target)
     let share = this.tables.get(key)
     if (share === undefined) {
-      share = { mapping, segments: [] }
+      share = { mapping, segments: [], truncations: [] }
       this.tables.set(key, share)
     }
     this.#lastShare = share

@@ -22,7 +22,7 @@ export type RowKind = "insert" | "update" | "delete"
 
 /**
  * One row change; its values stay in the frame's bytes until they are encoded. `newTuple` is −1 for a delete, `oldTuple`
- * −1 when the change carries no full old row. `ordinal` counts the rows of this table within the transaction, so that
+ * −1 when the change carries no full old row. `ordinal` counts the changes of this table within the transaction, so that
  * commit LSN and ordinal name a row change of a table for ever.
  */
 export interface RowChange {
@@ -35,6 +35,18 @@ export interface RowChange {
   readonly oldTuple: number
   readonly newTuple: number
   /** Bytes of WAL frames this change accounts for in the buffer. */
+  readonly weight: number
+}
+
+/**
+ * The table was emptied at this point of the transaction: everything of it that was given before is gone, what comes after
+ * is not touched. `ordinal` is its place among the table's changes of the transaction, as a row's.
+ */
+export interface Truncation {
+  readonly _tag: "Truncate"
+  readonly mapping: TableMapping
+  readonly transaction: Transaction
+  readonly ordinal: number
   readonly weight: number
 }
 
@@ -61,4 +73,4 @@ export interface TableStop {
   readonly weight: number
 }
 
-export type Change = RowChange | Boundary | TableStop
+export type Change = RowChange | Truncation | Boundary | TableStop

@@ -13,6 +13,7 @@ import * as Envelope from "./pgoutput/Envelope.ts"
 import type { Delete, Insert, Message, Relation, Update } from "./pgoutput/Message.ts"
 import * as RowEncoder from "./RowEncoder.ts"
 import type { TableMapping } from "./Table.ts"
+import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
 /** What the decoder knows of a relation; a published table that nobody asked for has no route and is skipped. */
 interface KnownRelation {
@@ -42,6 +43,7 @@ const sameShape = (a: Relation, b: Relation): boolean =>
 
 export class ChangeDecoder {
   readonly #mappings: ReadonlyMap<string, TableMapping>
+  readonly #truncatePolicy: TruncatePolicy
   readonly #relations = new Map<number, KnownRelation>()
   #transaction: Transaction | undefined = undefined
   #changes: Array<Change> = []
@@ -52,7 +54,9 @@ export class ChangeDecoder {
   /** Source tables whose rows are left out since something of theirs could not be carried over. */
   readonly #stopped = new Set<string>()
 
-  constructor(mappings: ReadonlyArray<TableMapping>) {
+  /** With the policy `fail` a truncation is a `Stop` of its table, with every other one a change. */
+  constructor(mappings: ReadonlyArray<TableMapping>, truncatePolicy: TruncatePolicy = "fail") {
+    this.#truncatePolicy = truncatePolicy
     this.#mappings = new Map(mappings.map((mapping) => [Identifier.show(mapping.source), mapping]))
   }
 
@@ -161,11 +165,7 @@ export class ChangeDecoder {
     }
     const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
     if (keyOnly) return this.#stop(route.mapping, notFull(known.relation, message._tag, frame), weight)
-    if (known.transaction !== transaction) {
-      known.transaction = transaction
-      known.rowsInTransaction = 0
-    }
-    const ordinal = known.rowsInTransaction++
+    const ordinal = this.#ordinal(known, transaction)
     this.#changes.push({
       _tag: "Row",
       kind,
@@ -177,6 +177,14 @@ export class ChangeDecoder {
       newTuple,
       weight: this.#weigh(weight)
     })
+  }
+
+  #ordinal(known: KnownRelation, transaction: Transaction): number {
+    if (known.transaction !== transaction) {
+      known.transaction = transaction
+      known.rowsInTransaction = 0
+    }
+    return known.rowsInTransaction++
   }
 
   #relation(relation: Relation): void {
@@ -225,11 +233,18 @@ export class ChangeDecoder {
   }
 
   #truncate(relationIds: ReadonlyArray<number>, frame: Envelope.WalFrame): void {
-    if (this.#transaction === undefined) return this.#fail(outOfOrder("Truncate", frame))
-    const lsn = Lsn.format(this.#transaction.commitLsn)
+    const transaction = this.#transaction
+    if (transaction === undefined) return this.#fail(outOfOrder("Truncate", frame))
     for (const id of relationIds) {
-      const mapping = this.#known(id)?.route?.mapping
-      if (mapping !== undefined) this.#stop(mapping, truncated(mapping, lsn), 0)
+      const known = this.#known(id)
+      const mapping = known?.route?.mapping
+      if (known === undefined || mapping === undefined) continue
+      if (this.#truncatePolicy === "fail") {
+        this.#stop(mapping, truncated(mapping, Lsn.format(transaction.commitLsn)), 0)
+        continue
+      }
+      const ordinal = this.#ordinal(known, transaction)
+      this.#changes.push({ _tag: "Truncate", mapping, transaction, ordinal, weight: this.#weigh(0) })
     }
   }
 
@@ -296,10 +311,10 @@ const truncated = (mapping: TableMapping, lsn: string): PermanentError => {
   return new PermanentError({
     code: "TRUNCATE_UNSUPPORTED",
     message:
-      `table ${table} was truncated by the transaction committed at ${lsn}; this version does not carry TRUNCATE over`,
+      `table ${table} was truncated by the transaction committed at ${lsn}, and TRUNCATE_POLICY=fail stops a table there`,
     remediation:
-      `Stop dbmazz, drop the slot, run DELETE FROM dbmazz_checkpoints for the slot, start again (a new slot is ` +
-      `made), and reload the tables: what the other tables have not confirmed since is behind the old slot, too.`,
+      `Set TRUNCATE_POLICY to soft-delete, truncate or ignore and start again: replication goes on where it ` +
+      `stopped, and the truncation is carried over, or left out, in its place.`,
     context: { table, lsn }
   })
 }

@@ -22,6 +22,7 @@ export const MODULES = [
   "StreamLoadClient",
   "StreamLoader",
   "Supervisor",
+  "TargetTruncate",
   "Telemetry",
   "Traffic"
 ] as const

@@ -9,6 +9,7 @@ import * as Identity from "./postgres/Identity.ts"
 import * as SlotState from "./postgres/SlotState.ts"
 import type { Switch } from "./postgres/Timeline.ts"
 import type { SourceTable } from "./Table.ts"
+import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
 /** The part of the settings that the setup of PostgreSQL follows. */
 export interface Job {
@@ -18,6 +19,8 @@ export interface Job {
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
   /** What is wrong with the lists of tables and columns, each with its variable. */
   readonly listProblems?: ReadonlyArray<string>
+  /** Undefined: whether truncations are published does not matter. */
+  readonly truncatePolicy?: TruncatePolicy
   /** The checkpoint that this process has stored last; undefined at its first setup. */
   readonly reached?: Lsn.Lsn | undefined
 }
@@ -35,6 +38,8 @@ export interface PublicationFacts {
   readonly insert: boolean
   readonly update: boolean
   readonly delete: boolean
+  /** Absent: it does. */
+  readonly truncate?: boolean
   /** The job's published tables by `schema.name`, with their columns where the server tells (15 and later). */
   readonly tables: ReadonlyMap<string, ReadonlyArray<string> | undefined>
 }
@@ -169,12 +174,18 @@ const publicationErrors = (job: Job, facts: Facts, tables: ReadonlyArray<TableFa
     return [...create, ...notOwned(tables)]
   }
   const errors: Array<string> = []
-  const unpublished = (["insert", "update", "delete"] as const).filter((operation) => !publication[operation])
+  const unpublished: Array<string> = (["insert", "update", "delete"] as const).filter((operation) =>
+    !publication[operation]
+  )
+  const { truncatePolicy = "ignore" } = job
+  const untruncated = truncatePolicy !== "ignore" && publication.truncate === false
+  if (untruncated) unpublished.push("truncate")
   if (unpublished.length > 0) {
     const name = Identifier.quotePg(job.publication)
     errors.push(
       `it does not publish ${unpublished.join(" and ")}; ` +
-        `run: ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate');`
+        `run: ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate');` +
+        (untruncated ? " or set TRUNCATE_POLICY=ignore" : "")
     )
   }
   const missing = missingFrom(publication, tables)

@@ -136,7 +136,12 @@ const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<S
 
 /** The mapping as it will be after the step: a column still to be added is listed with the type it will get. */
 const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
-  const columns = new Map(target.columns.map(({ name, nullable, type }) => [name, { name, nullable, type }]))
+  const columns = new Map<string, TargetColumn>(
+    target.columns.map(({ generated, name, nullable, type }) => [
+      name,
+      generated ? { name, nullable, type, generated } : { name, nullable, type }
+    ])
+  )
   for (const { ddl, name } of AuditColumns.COLUMNS) {
     if (!columns.has(name)) columns.set(name, { name, type: ddl.split(" ", 1)[0]!.toLowerCase(), nullable: true })
   }

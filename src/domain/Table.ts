@@ -46,6 +46,8 @@ export interface TargetColumn {
   /** `COLUMN_TYPE`, for example `varchar(65533)`. */
   readonly type: string
   readonly nullable: boolean
+  /** Computed by StarRocks from other columns. */
+  readonly generated?: boolean
 }
 
 /** A StarRocks table with its model and key from `information_schema.tables_config`. */

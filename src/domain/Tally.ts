@@ -1,4 +1,4 @@
-/** Rows that are decoded and not yet acknowledged: how many, and how old the oldest is. One object a run of the pipeline. */
+/** Row changes, truncations among them, that are decoded and not yet acknowledged: how many, and how old the oldest is. One object a run of the pipeline. */
 import type { Change } from "./Change.ts"
 
 /** Beyond this many stretches an age is no longer told to the chunk; the oldest one, which is what counts, stays. */
@@ -22,7 +22,7 @@ export class Tally {
     let first: bigint | undefined = undefined
     for (let index = 0; index < changes.length; index++) {
       const change = changes[index]!
-      if (change._tag !== "Row") continue
+      if (change._tag !== "Row" && change._tag !== "Truncate") continue
       first ??= change.transaction.commitTime
       this.#decoded += 1
     }

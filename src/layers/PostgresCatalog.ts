@@ -75,6 +75,7 @@ const PublicationRow = Schema.Struct({
   insert: Schema.Boolean,
   update: Schema.Boolean,
   delete: Schema.Boolean,
+  truncate: Schema.optionalKey(Schema.Boolean),
   tables: Schema.Array(Schema.Struct({
     schemaname: Schema.String,
     tablename: Schema.String,
@@ -261,7 +262,7 @@ export const readPublication = Effect.fnUntraced(function*(
   const { query } = yield* PostgresSql
   const rows = yield* query(
     `select p.puballtables as "allTables", pg_has_role(p.pubowner, 'usage') as owned,
-            p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete,
+            p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete, p.pubtruncate as truncate,
             (select coalesce(json_agg(to_jsonb(t)), '[]')
                from pg_publication_tables t
                join unnest($2::text[], $3::text[]) as wanted (schema, name)

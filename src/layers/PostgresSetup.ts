@@ -38,7 +38,10 @@ export interface SourceReady {
 }
 
 /** The settings that the setup reads. */
-export type Job = Pick<Settings, "source" | "slot" | "publication"> & SourceTables.Selected & Pick<Plan.Job, "reached">
+export type Job =
+  & Pick<Settings, "source" | "slot" | "publication">
+  & SourceTables.Selected
+  & Pick<Plan.Job, "reached" | "truncatePolicy">
 
 /** While we wait for ACCESS EXCLUSIVE, everybody who comes later waits behind us: wait briefly, and more than once. */
 const LOCK_MS_MAX = 2_000

@@ -30,13 +30,23 @@ export interface Limits {
   readonly statementMs: number
 }
 
+/** What a statement asks for that is not a question to the catalogue. */
+export interface Sending {
+  /** How long the answer is awaited, in ms. */
+  readonly withinMs: number
+  /** Asked as the last thing before the statement goes: false, and nothing is sent. */
+  readonly mayBegin: () => boolean
+}
+
 export class StarRocksSql extends Context.Service<StarRocksSql, {
   /**
    * Runs one statement. A server's refusal is a `SrSqlError` with its code, a lost or refused connection a
-   * `TransientError` (the next call connects again), a refused login a `SetupError`.
+   * `TransientError` (the next call connects again), a refused login a `SetupError`. A `TransientError`, too, when it may
+   * not begin any more.
    */
   readonly query: (
-    statement: string
+    statement: string,
+    sending?: Sending
   ) => Effect.Effect<ReadonlyArray<Row>, SrSqlError | TransientError | SetupError.SetupError>
 }>()("dbmazz/layers/StarRocksSql") {
   /** One connection, opened when needed; statements run one after the other. It closes with the scope. */
@@ -123,8 +133,16 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     return Effect.sync(() => discard(connection))
   })
 
-  const run = (connection: Connection, statement: string): Effect.Effect<ReadonlyArray<Row>, Failure> =>
+  const run = (
+    connection: Connection,
+    statement: string,
+    { mayBegin, withinMs }: Sending
+  ): Effect.Effect<ReadonlyArray<Row>, Failure> =>
     Effect.callback<ReadonlyArray<Row>, Failure>((resume) => {
+      // The driver has nothing else to do: what it is given here goes at once.
+      if (!mayBegin()) {
+        return resume(Effect.fail(lost(sink, "the statement was not sent: too long after it was decided on")))
+      }
       connection.query(statement, (error: QueryError | null, rows: unknown) => {
         if (!error) return resume(Effect.succeed(Array.isArray(rows) ? rows : []))
         const failure = classify(sink, error, "connected")
@@ -135,15 +153,15 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       return Effect.sync(() => discard(connection))
     }).pipe(
       Effect.timeoutOrElse({
-        duration: limits.statementMs,
-        orElse: () => Effect.fail(lost(sink, `no answer within ${limits.statementMs} ms`))
+        duration: withinMs,
+        orElse: () => Effect.fail(lost(sink, `no answer within ${withinMs} ms`))
       })
     )
 
   const session = Effect.suspend(() => current === undefined ? connect : Effect.succeed(current))
   return {
-    query: (statement: string) =>
-      turn.withPermit(session.pipe(Effect.flatMap((connection) => run(connection, statement))))
+    query: (statement: string, sending: Sending = { withinMs: limits.statementMs, mayBegin: () => true }) =>
+      turn.withPermit(session.pipe(Effect.flatMap((connection) => run(connection, statement, sending))))
   }
 })
 

@@ -44,6 +44,12 @@ const MEMORY_TRIES_MAX = 2
 /** What ends a load without its rows. */
 export type LoadFailure = PermanentError | TransientError | SetupError | LoadTooLarge
 
+/** A change of a table between two of its loads. */
+export interface Operation extends Pick<LoadRequest, "target" | "label" | "run" | "lastCommitLsn"> {
+  /** It reads the table: what was loaded before it must be visible. */
+  readonly readsRows: boolean
+}
+
 /** Why a table's load is being sent again. `table` is the target. */
 export interface Retrying {
   readonly table: string
@@ -68,6 +74,19 @@ export class StreamLoader extends Context.Service<StreamLoader, {
    * sent; and with `LoadTooLarge` when the back end's memory is not enough for it and StarRocks has aborted it.
    */
   readonly load: (request: LoadRequest) => Effect.Effect<LoadResult, LoadFailure>
+  /**
+   * As `load`, for a change of the table that is made in SQL: in the table's turn, when every load of it that was left is
+   * over (and visible, when the statement reads rows), tried until it is acknowledged. An attempt runs `remember` before
+   * it sends anything, and sends nothing when it fails. Whoever comes after an attempt without a result gives it the time
+   * to begin, and waits for the end of its label when StarRocks knows it.
+   */
+  readonly operate: (
+    operation: Operation,
+    attempt: (remember: Effect.Effect<void, SetupError | TransientError>) => Effect.Effect<
+      Outcome.Outcome,
+      SetupError | TransientError
+    >
+  ) => Effect.Effect<LoadResult, Exclude<LoadFailure, LoadTooLarge>>
 }>()("dbmazz/layers/StreamLoader") {
   static readonly layer = (
     retry: RetryLimits,
@@ -83,7 +102,7 @@ type Settlement =
   | Outcome.Transient
 
 /** So long after its label was stored a load of another program may still begin, in ms; and some for clocks. */
-const BEGIN_MS = BODY_START_MS_MAX + 2_000
+export const BEGIN_MS = BODY_START_MS_MAX + 2_000
 
 /** A wait for another load's end is told this often, in ms: most are over before. */
 const TELL_EVERY_MS = 10_000
@@ -92,6 +111,9 @@ const TELL_EVERY_MS = 10_000
 interface AbandonedLoad extends LeftLoad {
   readonly beginsUntilMs: number
 }
+
+/** One attempt on the wire, its label in the store before. */
+type Send = (request: LoadRequest) => Effect.Effect<Outcome.Outcome, SetupError | TransientError>
 
 /** What is remembered of an interrupted load is its label. */
 const NO_BODY = new Uint8Array(0)
@@ -104,13 +126,14 @@ const committed = ({ label, rowCount }: LoadRequest, visible: boolean, attempts:
   attempts
 })
 
-/** Whether a load of which this is known can no longer commit. */
-const isOver = (answer: Reply.LabelAnswer, mayNotBegin: boolean, mayNotRun: boolean): boolean => {
+/** Whether a load of which this is known can no longer commit, and, for who reads the table, no longer become visible. */
+const isOver = (answer: Reply.LabelAnswer, mayNotBegin: boolean, mayNotRun: boolean, visibly: boolean): boolean => {
   if (answer._tag === "Unanswered") return mayNotRun
   switch (answer.state) {
     case "VISIBLE":
-    case "COMMITTED":
       return true
+    case "COMMITTED":
+      return !visibly
     // What was aborted may be sent again under its label, as long as its program may begin.
     case "ABORTED":
     case "UNKNOWN":
@@ -174,12 +197,17 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       (settlement) => (settlement._tag === "NotCommitted" ? { ...cause, why: settlement.why } : settlement)
     )
 
-  /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
-  const attempt = Effect.fnUntraced(function*(request: LoadRequest) {
+  const sendLoad: Send = Effect.fnUntraced(function*(request: LoadRequest) {
     // Taken before the store is asked: what happens after the question makes it stale.
     const permit = yield* client.permit
     yield* inFlight.remember(Identifier.show(request.target), request)
     const outcome = yield* client.load(request, permit)
+    return outcome
+  })
+
+  /** One attempt, and what follows from it: a result, a rejection, or another attempt. */
+  const attempt = Effect.fnUntraced(function*(request: LoadRequest, send: Send) {
+    const outcome = yield* send(request)
     if (outcome._tag === "InUse") {
       if (outcome.job === "finished") return { _tag: "Committed", visible: false } as const
       return yield* resolve(request, { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why: outcome.why })
@@ -195,7 +223,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     waitMs: number
   ) {
     const table = Identifier.show(request.target)
-    yield* log.warn("stream load will be sent again", {
+    yield* log.warn(request.rowCount === 0 ? "statement will be sent again" : "stream load will be sent again", {
       label: request.label,
       table,
       attempt: attempts,
@@ -222,12 +250,12 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     return yield* new LoadTooLarge({ label: request.label, rowCount: request.rowCount })
   })
 
-  const untilOver = Effect.fnUntraced(function*(request: LoadRequest) {
+  const untilOver = Effect.fnUntraced(function*(request: LoadRequest, send: Send) {
     // Refusals that are tried a bounded number of times count by code; other failures between them do not excuse them.
     const refusals = new Map<TransientCode, number>()
     let failingSinceMs: number | undefined = undefined
     for (let attempts = 1;; attempts++) {
-      const outcome = yield* attempt(request)
+      const outcome = yield* attempt(request, send)
       if (outcome._tag === "Loaded") {
         const { loadedRows, visible } = outcome
         return { label: request.label, loadedRows, visible, alreadyLoaded: false, attempts } satisfies LoadResult
@@ -263,7 +291,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
   const abandoned = new Map<string, AbandonedLoad>()
   /** The last load of each table that came to its result here. */
-  const finished = new Map<string, string>()
+  const finished = new Map<string, Pick<LoadResult, "label" | "visible">>()
   let learntFor: string | undefined = undefined
 
   /** What programs before this run left, ours included, is read from the store once a run: another may have had the slot. */
@@ -272,7 +300,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       learntFor === run ? Effect.void : Effect.map(inFlight.left, (left) => {
         learntFor = run
         for (const [table, load] of left) {
-          const ours = finished.get(table) === load.label || abandoned.get(table)?.label === load.label
+          const ours = finished.get(table)?.label === load.label || abandoned.get(table)?.label === load.label
           if (!ours) abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
         }
       })
@@ -282,7 +310,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
    * A load of older rows that commits after a newer one would win: wait until the older one is over. One that runs is waited
    * for, because StarRocks ends it at its timeout; a sink that cannot be asked for labels (a back end's address) is waited out.
    */
-  const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest) {
+  const settleAbandoned = Effect.fnUntraced(function*(table: string, next: LoadRequest, visibly: boolean) {
     const left = abandoned.get(table)
     if (left === undefined || left.label === next.label) return
     const older: LoadRequest = { ...next, label: left.label, body: NO_BODY }
@@ -292,7 +320,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     for (let looks = 1;; looks++) {
       const answer = yield* client.labelState(next.target.schema, left.label)
       const nowMs = yield* Clock.currentTimeMillis
-      if (isOver(answer, nowMs >= left.beginsUntilMs, nowMs >= overMs)) break
+      if (isOver(answer, nowMs >= left.beginsUntilMs, nowMs >= overMs, visibly)) break
       const why = `an earlier load of the table is awaited: ${answer._tag === "Known" ? answer.state : answer.why}`
       const failure: Outcome.Transient = { _tag: "Transient", code: "SR_LABEL_UNSETTLED", why }
       silences = answer._tag === "Known" ? 0 : silences + 1
@@ -308,25 +336,34 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     abandoned.delete(table)
   })
 
-  const load = Effect.fn("StreamLoader.load")(function*(request: LoadRequest) {
+  /** Sends it, and keeps what is known of its end; without a result nobody knows for `beginMs` whether it still begins. */
+  const settled = (request: LoadRequest, send: Send, beginMs: number) => {
     const table = Identifier.show(request.target)
-    const over = onRetrying(table, undefined)
-    const send = untilOver(request).pipe(
+    return untilOver(request, send).pipe(
       Effect.onExit((exit) =>
         Effect.map(Clock.currentTimeMillis, (sinceMs) => {
           // Without a result, nobody knows what StarRocks still makes of it.
           if (Exit.isSuccess(exit)) {
             abandoned.delete(table)
-            finished.set(table, request.label)
-          } else abandoned.set(table, { label: request.label, sinceMs, beginsUntilMs: sinceMs })
+            finished.set(table, exit.value)
+          } else abandoned.set(table, { label: request.label, sinceMs, beginsUntilMs: sinceMs + beginMs })
         })
       )
     )
-    const inTurn = Effect.gen(function*() {
+  }
+
+  const inTurn = <A, E>(request: LoadRequest, effect: Effect.Effect<A, E>) => {
+    const table = Identifier.show(request.target)
+    return turnOf(table).withPermit(Effect.ensuring(effect, onRetrying(table, undefined)))
+  }
+
+  const load = Effect.fn("StreamLoader.load")(function*(request: LoadRequest) {
+    const table = Identifier.show(request.target)
+    const sent = Effect.gen(function*() {
       yield* learnOfPredecessors(request.run)
-      yield* settleAbandoned(table, request)
+      yield* settleAbandoned(table, request, false)
       const startedMs = yield* Clock.currentTimeMillis
-      const result = yield* send
+      const result = yield* settled(request, sendLoad, 0)
       const endedMs = yield* Clock.currentTimeMillis
       yield* log.debug("load acknowledged", () => ({
         label: request.label,
@@ -348,11 +385,32 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       bytes: request.body.length
     })
     const askedMs = yield* Clock.currentTimeMillis
-    return yield* turnOf(table).withPermit(inTurn.pipe(Effect.ensuring(over))).pipe(
+    return yield* inTurn(request, sent).pipe(
       Effect.tap(({ attempts }) => Effect.annotateCurrentSpan({ attempts })),
       Effect.onExit((exit) => measure(request, table, askedMs, exit))
     )
   })
 
-  return { load }
+  const operate: StreamLoader["Service"]["operate"] = Effect.fn("StreamLoader.operate")(
+    function*({ readsRows, ...operation }, attempted) {
+      const request: LoadRequest = { ...operation, columns: undefined, body: NO_BODY, rowCount: 0 }
+      const table = Identifier.show(request.target)
+      const remember = inFlight.remember(table, request)
+      yield* Effect.annotateCurrentSpan({ table, label: request.label })
+      const done = Effect.gen(function*() {
+        yield* learnOfPredecessors(request.run)
+        const before = finished.get(table)
+        if (readsRows && before?.visible === false && !abandoned.has(table)) {
+          const sinceMs = yield* Clock.currentTimeMillis
+          abandoned.set(table, { label: before.label, sinceMs, beginsUntilMs: sinceMs })
+        }
+        yield* settleAbandoned(table, request, readsRows)
+        return yield* settled(request, () => attempted(remember), BEGIN_MS)
+      })
+      // Nothing without rows is split.
+      return yield* Effect.catchTag(inTurn(request, done), "LoadTooLarge", Effect.die)
+    }
+  )
+
+  return { load, operate }
 })

@@ -8,6 +8,7 @@ import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import type { Tally } from "../domain/Tally.ts"
+import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 
 /**
  * Decodes chunk by chunk. Frames that become no change (another table's rows, relations) are given back to the buffer at
@@ -16,12 +17,13 @@ import type { Tally } from "../domain/Tally.ts"
 export const decode = (
   tables: ReadonlyArray<TableMapping>,
   release: (bytes: number) => Effect.Effect<void>,
-  tally: Tally
+  tally: Tally,
+  truncatePolicy: TruncatePolicy
 ) =>
 <E, R>(frames: Stream.Stream<WalFrame, E, R>): Stream.Stream<Change, E | PermanentError, R> =>
   frames.pipe(
     Stream.mapAccumArrayEffect(
-      () => new ChangeDecoder(tables),
+      () => new ChangeDecoder(tables, truncatePolicy),
       (decoder, chunk): Effect.Effect<readonly [ChangeDecoder, ReadonlyArray<Change>], PermanentError> => {
         const decoded = decoder.decode(chunk)
         if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)

@@ -15,6 +15,7 @@ import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
 import * as Log from "../layers/Log.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
+import type { Truncate } from "../layers/TargetTruncate.ts"
 
 const log = Log.module("Loads")
 
@@ -36,14 +37,17 @@ export interface LoadsOptions {
   readonly bytesMax: number
   /** Tables of the job: when all of them have stopped, there is nothing left to do. */
   readonly tableCount: number
+  /** Carries a truncation out, between the loads before it and after it. */
+  readonly truncate: Truncate
   /** Called with all stopped tables each time one more has stopped. */
   readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
 }
 
 /** The commits of its first and its last row: a batch that ends within a transaction has no boundary to tell. */
 const commits = (batch: Batch): { readonly firstCommit?: string; readonly lastCommit?: string } => {
-  const lsns = [...batch.tables.values()].flatMap(({ segments }) =>
-    [segments[0]?.[0], segments.at(-1)?.at(-1)].flatMap((change) => change?.transaction.commitLsn ?? [])
+  const lsns = [...batch.tables.values()].flatMap(({ segments, truncations }) =>
+    [segments[0]?.[0], segments.at(-1)?.at(-1), truncations[0]?.truncation, truncations.at(-1)?.truncation]
+      .flatMap((change) => change?.transaction.commitLsn ?? [])
   )
   if (lsns.length === 0) return {}
   const first = lsns.reduce((least, lsn) => lsn < least ? lsn : least)
@@ -85,9 +89,15 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     })
   })
 
-  const sendShare = Effect.fnUntraced(function*(share: TableShare, loadOptions: LoadOptions) {
+  const sendShare = Effect.fnUntraced(function*({ segments, truncations }: TableShare, loadOptions: LoadOptions) {
     const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
-    for (const segment of share.segments) {
+    let truncated = 0
+    for (let index = 0; index <= segments.length; index++) {
+      for (; truncations[truncated]?.after === index; truncated++) {
+        yield* options.truncate(truncations[truncated]!.truncation, loadOptions.syncedAt)
+      }
+      const segment = segments[index]
+      if (segment === undefined) break
       const loads = new TableLoads(segment, writer, loadOptions)
       while (true) {
         const request = loads.next()

@@ -13,6 +13,7 @@ import * as Lsn from "../domain/Lsn.ts"
 import { Pace } from "../domain/Pace.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { Tally } from "../domain/Tally.ts"
+import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
@@ -20,6 +21,7 @@ import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
+import * as TargetTruncate from "../layers/TargetTruncate.ts"
 import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
 import * as Checkpoints from "./Checkpoints.ts"
@@ -37,6 +39,7 @@ export interface Job {
   /** Size in bytes at which a load is split. */
   readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
+  readonly truncatePolicy: TruncatePolicy
 }
 
 /** Batches read ahead while one is being loaded. */
@@ -83,6 +86,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     origin: job.origin,
     bytesMax: job.loadBytesMax,
     tableCount: job.tables.length,
+    truncate: yield* TargetTruncate.make(job.origin, job.truncatePolicy),
     onStopped: (stopped) =>
       Effect.andThen(progress.update((state) => ({ ...state, stopped })), control.report(Told.stopped(stopped)))
   })
@@ -136,7 +140,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     Effect.andThen(Effect.never)
   )
   yield* Wal.frames(session).pipe(
-    Changes.decode(job.tables, session.release, tally),
+    Changes.decode(job.tables, session.release, tally, job.truncatePolicy),
     Batches.groupedWithin(limits),
     Stream.buffer({ capacity: BATCHES_AHEAD }),
     Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),

@@ -62,7 +62,8 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
       run: Math.floor((yield* Random.next) * Number.MAX_SAFE_INTEGER).toString(36)
     },
     loadBytesMax: settings.flush.bytes,
-    walSenderTimeoutMs: ready.walSenderTimeoutMs
+    walSenderTimeoutMs: ready.walSenderTimeoutMs,
+    truncatePolicy: settings.truncatePolicy
   }
   return job
 })

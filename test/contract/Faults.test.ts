@@ -427,6 +427,23 @@ const cases: Readonly<Record<FaultKind, Case>> = {
         assert.lengthOf(yield* server.sql("SELECT 1"), 1)
         assert.isFalse(answered)
       }).pipe(Effect.scoped)
+  },
+  "mysql-reset-after": {
+    title: "a change is made and not answered; questions are",
+    play: ({ server, table }, kind) =>
+      Effect.gen(function*() {
+        yield* server.load({ table, rows: [{ id: 1 }] })
+        const connection = yield* Effect.acquireRelease(
+          Effect.promise(() => mysql.createConnection({ host: server.host, port: server.mysqlPort, user: "root" })),
+          (opened) => Effect.sync(() => opened.destroy())
+        )
+        server.faults.on(kind, { count: 1 })
+        const ended = (statement: string) =>
+          Effect.promise(() => connection.query(statement).then(() => "answered", () => "reset"))
+        assert.strictEqual(yield* ended("SELECT 1"), "answered")
+        assert.strictEqual(yield* ended(`TRUNCATE TABLE ${server.database}.${table}`), "reset")
+        assert.lengthOf(yield* server.sql(`SELECT * FROM ${table}`), 0)
+      }).pipe(Effect.scoped)
   }
 }
 

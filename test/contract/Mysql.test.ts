@@ -183,6 +183,29 @@ layer(ContractServer.layer, live)("the MySQL port", (it) => {
       assert.lengthOf(yield* server.sql(`SELECT * FROM ${table}`), 0)
     }))
 
+  it.effect("a labelled INSERT of a SELECT writes whole rows of the table it reads, once", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      yield* server.load({ table, rows: [{ id: 1, name: "a", n: 1 }, { id: 2, name: "b", n: null }, { id: 3, n: 7 }] })
+      const label = `insert-${process.pid}-${Date.now()}`
+      const insert = (value: number) =>
+        `INSERT /*+ SET_VAR(query_timeout = 600) */ INTO ${server.database}.${table} WITH LABEL \`${label}\`
+           (\`id\`, name, n) SELECT \`id\`, name, ${value} FROM ${server.database}.${table} WHERE n IS NULL OR n = 1`
+      yield* server.sql(insert(5))
+      const rows = server.sql(`SELECT id, name, n FROM ${table} ORDER BY id`)
+      const written = ["1,a,5", "2,b,5", "3,,7"]
+      const texts = (found: ReadonlyArray<object>) => found.map((row) => Object.values(row).join())
+      assert.deepStrictEqual(texts(yield* rows), written)
+      // Without a row there is no load; a label is used up by one.
+      yield* server.sql(`INSERT INTO ${table} (id, name, n) SELECT id, name, 9 FROM ${table} WHERE id > 5`)
+      const again = yield* Effect.flip(server.sql(insert(6).replace("n = 1", "n = 5")))
+      assert.match(again.message, /label \[.*\] has already been used/i)
+      assert.deepStrictEqual(texts(yield* rows), written)
+      const key = yield* Effect.flip(server.sql(`INSERT INTO ${table} (name, n) SELECT name, n FROM ${table}`))
+      assert.include(key.message, "id")
+    }))
+
   it.effect("125: information_schema describes keys, model and types", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer
@@ -560,6 +583,8 @@ layer(ContractServer.layer, live)("the MySQL port", (it) => {
         "EXPLAIN SELECT 1": "EXPLAIN",
         "KILL 1": "KILL",
         [`INSERT INTO ${table} VALUES (1)`]: "INSERT",
+        [`INSERT INTO ${table} (id) VALUES (1)`]: "INSERT",
+        [`INSERT OVERWRITE ${table} (id) SELECT 1`]: "INSERT OVERWRITE",
         [`UPDATE ${table} SET n = 1 WHERE id = 1`]: "UPDATE",
         [`DELETE FROM ${table} WHERE id = 1`]: "DELETE",
         "CREATE VIEW v AS SELECT 1": "CREATE VIEW",

@@ -33,6 +33,15 @@ describe("Tally", () => {
     assert.deepStrictEqual([tally.pending, tally.oldest], [0, undefined])
   })
 
+  it("counts a truncation as a batch does: what is acknowledged must be what was decoded", () => {
+    const tally = new Tally()
+    const transaction = { commitLsn: at(1n), commitTime: 10n }
+    tally.decoded([{ _tag: "Truncate", mapping: undefined as never, transaction, ordinal: 0, weight: 0 }])
+    assert.deepStrictEqual([tally.pending, tally.oldest], [1, 10n])
+    tally.acknowledged(1)
+    assert.deepStrictEqual([tally.pending, tally.oldest], [0, undefined])
+  })
+
   it("stays small while nothing is acknowledged", () => {
     const tally = new Tally()
     for (let chunk = 0; chunk < 10_000; chunk++) tally.decoded([row(BigInt(chunk))])

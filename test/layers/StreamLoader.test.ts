@@ -304,6 +304,36 @@ describe("a failure that passes", () => {
     }))
 })
 
+describe("an operation that reads the table's rows", () => {
+  it.effect("begins when the load before it can be read, and not when it is merely committed", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({
+        loads: [answer({ ...HttpStage.loaded(ROWS), Status: "Publish Timeout" })],
+        states: ["COMMITTED", "COMMITTED", "VISIBLE"]
+      })
+      const { columns: _columns, body: _body, rowCount: _rowCount, ...where } = request
+      const operate = (label: string, readsRows: boolean, begun: () => void) =>
+        StreamLoader.use((service) =>
+          service.operate({ ...where, label, readsRows }, () =>
+            Effect.sync(() => {
+              begun()
+              return { _tag: "Loaded", loadedRows: 0, visible: true } as const
+            }))
+        )
+      let asked = -1
+      const both = Effect.andThen(
+        load,
+        operate("op", true, () => {
+          asked = played.questions()
+        })
+      )
+      const fiber = yield* Effect.forkScoped(Effect.provide(both, Layer.merge(loader(played.server), SILENT)))
+      yield* HttpStage.until(() => played.questions() > 0)
+      yield* passTime(fiber)
+      assert.strictEqual(asked, 3)
+    }))
+})
+
 describe("a load that a killed program left", () => {
   it.live("T70 is awaited before the first load of its table: committing late, it would put older rows back", () =>
     Effect.gen(function*() {

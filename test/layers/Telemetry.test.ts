@@ -59,6 +59,7 @@ const loadBatches = (count: number) =>
         origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
         bytesMax: 1 << 20,
         tableCount: TABLES.length,
+        truncate: () => Effect.void,
         onStopped: () => Effect.void
       })
       for (let id = 1; id <= count; id++) yield* loads.load(batch(id))

@@ -21,8 +21,12 @@ const OPTIONS: Loads.LoadsOptions = {
   origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
   bytesMax: 1 << 20,
   tableCount: TABLES.length,
+  truncate: () => Effect.void,
   onStopped: () => Effect.void
 }
+
+/** Nothing here is done in SQL. */
+const NEVER: StreamLoader["Service"]["operate"] = () => Effect.die(new Error("no table is truncated here"))
 
 /** A batch of one transaction with these messages. */
 const batchOf = (...messages: ReadonlyArray<Buffer>): Batch => {
@@ -38,6 +42,7 @@ const world = (refused: Readonly<Record<string, PermanentCode>>) => {
   const sent: Array<string> = []
   const told: Array<ReadonlyArray<StoppedTable>> = []
   const loader = StreamLoader.of({
+    operate: NEVER,
     load: (request) =>
       Effect.suspend(() => {
         const { label, rowCount: loadedRows, target: { name } } = request
@@ -52,7 +57,7 @@ const world = (refused: Readonly<Record<string, PermanentCode>>) => {
   const made = Loads.make({ ...OPTIONS, onStopped: (stopped) => Effect.sync(() => void told.push(stopped)) }).pipe(
     Effect.provideService(StreamLoader, loader)
   )
-  return { sent, told, made }
+  return { sent, told, made, loader }
 }
 
 describe("Loads: a table that cannot go on must neither hold the others nor let the position move past its rows", () => {
@@ -77,6 +82,46 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       assert.deepStrictEqual(sent, ["a", "b"])
       assert.deepStrictEqual([first.complete, second.complete], [false, false])
       assert.strictEqual(told[0]?.[0]?.error.code, "TRUNCATE_UNSUPPORTED")
+    }))
+
+  it.effect("T20 a truncation comes between the rows before it and the rows after it, of its own table", () =>
+    Effect.gen(function*() {
+      const { loader, sent } = world({})
+      const truncate: Loads.LoadsOptions["truncate"] = ({ mapping: { target }, transaction: { commitLsn } }) =>
+        Effect.sync(() => void sent.push(`truncate ${target.name} at ${commitLsn}`))
+      const loads = yield* Loads.make({ ...OPTIONS, truncate }).pipe(Effect.provideService(StreamLoader, loader))
+      const messages = [
+        Bytes.truncate([1]),
+        Bytes.insert(1, ["1"]),
+        Bytes.truncate([1, 2], 3),
+        Bytes.truncate([1]),
+        Bytes.insert(1, ["2"]),
+        Bytes.insert(2, ["1"])
+      ]
+      const given = [...RELATIONS, Bytes.begin(1n), ...messages, Bytes.commit(1n, 9n)]
+      const batch = new Batch()
+      for (const change of decodeAll(TABLES, given, "truncate")) batch.add(change)
+      assert.deepStrictEqual([batch.rowCount, batch.rowsBehind, batch.boundary], [7, 0, 9n])
+      assert.isTrue((yield* loads.load(batch)).complete)
+      const [a, b] = NAMES.map((name) => sent.filter((each) => each.split(" ").includes(name)))
+      assert.deepStrictEqual(a, ["truncate a at 1", "a", "truncate a at 1", "truncate a at 1", "a"])
+      assert.deepStrictEqual(b, ["truncate b at 1", "b"])
+    }))
+
+  it.effect("a table that StarRocks will not truncate stops there: nothing after it is loaded", () =>
+    Effect.gen(function*() {
+      const { loader, sent } = world({})
+      const error = new PermanentError({ code: "SR_ACCESS_DENIED", message: "m", remediation: "r", context: {} })
+      const loads = yield* Loads.make({ ...OPTIONS, truncate: () => Effect.fail(error) }).pipe(
+        Effect.provideService(StreamLoader, loader)
+      )
+      const messages = [Bytes.insert(1, ["1"]), Bytes.truncate([1]), Bytes.insert(1, ["2"]), Bytes.insert(2, ["1"])]
+      const batch = new Batch()
+      for (const change of decodeAll(TABLES, [...RELATIONS, Bytes.begin(1n), ...messages], "soft-delete")) {
+        batch.add(change)
+      }
+      assert.isFalse((yield* loads.load(batch)).complete)
+      assert.deepStrictEqual([...sent].sort(), ["a", "b"])
     }))
 
   it.effect("without a stop every batch is complete and the verdict is good", () =>
@@ -106,6 +151,7 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
     Effect.gen(function*() {
       const sent: Array<readonly [label: string, ids: ReadonlyArray<number>]> = []
       const loader = StreamLoader.of({
+        operate: NEVER,
         load: ({ body, label, rowCount }) =>
           Effect.suspend(() => {
             if (rowCount > 2) return Effect.fail(new LoadTooLarge({ label, rowCount }))
@@ -126,6 +172,7 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       const slow = yield* Deferred.make<void>()
       const sent: Array<string> = []
       const loader = StreamLoader.of({
+        operate: NEVER,
         load: ({ label, rowCount: loadedRows, target: { name } }) =>
           (name === "a" ? Deferred.await(slow) : Effect.void).pipe(
             Effect.tap(() => Effect.sync(() => void sent.push(name))),

@@ -8,6 +8,7 @@ import type { Origin } from "../../src/domain/Label.ts"
 import type { LoadRequest } from "../../src/domain/Load.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
+import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import * as Bytes from "./PgoutputBytes.ts"
 
 const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot", run: "1" }
@@ -16,11 +17,18 @@ export const SYNCED_AT = "2026-01-02 03:04:05"
 /** Decodes messages with the given mappings; throws what the decoder reports. */
 export const decodeAll = (
   mappings: ReadonlyArray<TableMapping>,
-  messages: ReadonlyArray<Buffer>
-): ReadonlyArray<Change> => Result.getOrThrow(decodeResult(mappings, messages)).changes
+  messages: ReadonlyArray<Buffer>,
+  truncatePolicy?: TruncatePolicy
+): ReadonlyArray<Change> => Result.getOrThrow(decodeResult(mappings, messages, truncatePolicy)).changes
 
-export const decodeResult = (mappings: ReadonlyArray<TableMapping>, messages: ReadonlyArray<Buffer>) =>
-  new ChangeDecoder(mappings).decode(messages.map((message, index) => Bytes.frame(message, BigInt(index + 1))))
+export const decodeResult = (
+  mappings: ReadonlyArray<TableMapping>,
+  messages: ReadonlyArray<Buffer>,
+  truncatePolicy?: TruncatePolicy
+) =>
+  new ChangeDecoder(mappings, truncatePolicy).decode(
+    messages.map((message, index) => Bytes.frame(message, BigInt(index + 1)))
+  )
 
 export const rowsOf = (changes: ReadonlyArray<Change>): ReadonlyArray<RowChange> =>
   changes.filter((change) => change._tag === "Row")

@@ -1,5 +1,6 @@
 /** How it is delivered: batches, memory, retries. */
-import { integer, type Variable } from "./Variable.ts"
+import * as TruncatePolicy from "../TruncatePolicy.ts"
+import { choice, integer, type Variable } from "./Variable.ts"
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -45,6 +46,16 @@ export const DELIVERY_VARIABLES = {
     unit: "bytes",
     fallback: String(64 * MIB),
     example: String(256 * MIB)
+  },
+  truncatePolicy: {
+    names: ["TRUNCATE_POLICY"],
+    path: "truncate_policy",
+    type: choice(...TruncatePolicy.POLICIES),
+    meaning:
+      "when a source table is truncated: soft-delete marks every row as deleted, as a DELETE does; truncate empties " +
+      "the StarRocks table; ignore keeps the rows; fail stops the table",
+    fallback: TruncatePolicy.DEFAULT,
+    example: "truncate"
   },
   retryBaseMs: {
     names: ["RETRY_BASE_MS"],

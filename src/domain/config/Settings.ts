@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { Lists } from "../TableLists.ts"
+import type { TruncatePolicy } from "../TruncatePolicy.ts"
 import type { Policies } from "../values/ValuePolicy.ts"
 import { type ControlSettings, readControl } from "./ControlSettings.ts"
 import { type Input, Reader } from "./Reader.ts"
@@ -58,6 +59,7 @@ export interface Settings {
   /** The same tables, in the same order, as the person spelled them. */
   readonly tableNames: ReadonlyArray<string>
   readonly lists: Lists
+  readonly truncatePolicy: TruncatePolicy
   readonly sink: SrAddress
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
@@ -171,6 +173,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     columnsInclude: reader.list("columnsInclude"),
     columnsExclude: reader.list("columnsExclude")
   }
+  const truncatePolicy = reader.choice("truncatePolicy")
   const sink = readSink(reader)
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
@@ -187,6 +190,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     tables: [...tables.values()],
     tableNames: [...tables.keys()],
     lists,
+    truncatePolicy,
     sink,
     flush,
     bufferBytesMax,

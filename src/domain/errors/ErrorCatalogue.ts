@@ -114,8 +114,8 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
     whatToDo: "Make the column a STRING, or change the value at the source."
   },
   TRUNCATE_UNSUPPORTED: {
-    meaning: "The source table was truncated, which this version does not carry over.",
-    whatToDo: "Truncate the StarRocks table and reload it as the message says."
+    meaning: "The source table was truncated, and TRUNCATE_POLICY=fail stops a table there.",
+    whatToDo: "Set TRUNCATE_POLICY to what shall be done, and start again."
   },
   ROW_TOO_LARGE: {
     meaning: "A row is larger than a load may be.",
@@ -131,7 +131,7 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
   },
   SR_ACCESS_DENIED: {
     meaning: "StarRocks refused user, password or privilege.",
-    whatToDo: "GRANT INSERT on the table, or correct user and password."
+    whatToDo: "GRANT on the table what the message names, or correct user and password."
   },
   SR_ROWS_MISSING: {
     meaning: "StarRocks committed fewer rows than it was sent.",

@@ -136,7 +136,7 @@ export const make = (options: Options): Effect.Effect<Endpoint, EmbeddedStartErr
     ports.leader = yield* listen(FrontEnd.make({ ...front, leader: undefined }), "leader FE HTTP", host, 0)
     const frontend = FrontEnd.make({ ...front, leader: () => `${host}:${ports.leader}` })
     ports.fe = yield* listen(frontend, "FE HTTP", host, options.fePort ?? 0)
-    const sessions = { storage, catalogue, labels, jobs, host, ports: () => ports, startedAtMs: Date.now() }
+    const sessions = { storage, catalogue, labels, jobs, engine, host, ports: () => ports, startedAtMs: Date.now() }
     const mysql = MysqlServer.make({ sessions, faults, users, run: inBackground })
     ports.mysql = yield* listen(mysql, "MySQL", host, options.mysqlPort ?? 0)
     const adminPort = options.adminPort === undefined

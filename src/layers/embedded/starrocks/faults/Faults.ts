@@ -62,7 +62,9 @@ export const faultKinds = [
   /** A schema change stays RUNNING until the fault is switched off. */
   "schema-change-running",
   /** The MySQL listener accepts a statement and never answers. */
-  "mysql-stall"
+  "mysql-stall",
+  /** The MySQL listener carries out a statement that changes something, and resets the connection without an answer. */
+  "mysql-reset-after"
 ] as const
 
 /** A kind of fault. */

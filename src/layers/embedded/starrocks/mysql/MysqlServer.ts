@@ -84,13 +84,19 @@ const sendAnswer = (wire: MysqlWire, result: Answer, binary: boolean): Effect.Ef
     yield* wire.send(Packets.eof())
   })
 
-const query = (client: Client, sql: string, binary = false): Effect.Effect<void> =>
+const query = (client: Client, sql: string, faults: Faults, binary = false): Effect.Effect<void> =>
   Effect.suspend(() => {
     client.entry.statement = sql
     client.entry.sinceMs = Date.now()
     return answered(
       client.wire,
-      Effect.flatMap(client.session.execute(sql), (result) => sendAnswer(client.wire, result, binary))
+      Effect.flatMap(
+        client.session.execute(sql),
+        (result) =>
+          result.kind === "ok" && faults.strikes("mysql-reset-after")
+            ? Effect.sync(() => void client.wire.socket.resetAndDestroy())
+            : sendAnswer(client.wire, result, binary)
+      )
     )
   }).pipe(Effect.ensuring(Effect.sync(() => {
     client.entry.statement = undefined
@@ -114,9 +120,9 @@ const prepare = ({ session, statements, wire }: Client, sql: string): Effect.Eff
     })
   )
 
-const execute = (client: Client, payload: Buffer): Effect.Effect<void> => {
+const execute = (client: Client, payload: Buffer, faults: Faults): Effect.Effect<void> => {
   const bound = client.statements.bind(payload)
-  return Result.isFailure(bound) ? client.wire.fail(bound.failure) : query(client, bound.success, true)
+  return Result.isFailure(bound) ? client.wire.fail(bound.failure) : query(client, bound.success, faults, true)
 }
 
 /** Gives the client a fresh session of a user who logged in. */
@@ -177,7 +183,7 @@ const command = (shared: Shared, client: Client, payload: Buffer): Effect.Effect
       return Effect.succeed(false)
     case Command.query:
       if (shared.faults.strikes("mysql-stall")) return Effect.never
-      return goOn(query(client, text()))
+      return goOn(query(client, text(), shared.faults))
     case Command.initDatabase:
       return goOn(answered(wire, session.use(text()).pipe(Effect.andThen(wire.send(Packets.ok())))))
     case Command.ping:
@@ -197,7 +203,7 @@ const command = (shared: Shared, client: Client, payload: Buffer): Effect.Effect
       return goOn(prepare(client, text()))
     case Command.execute:
       if (shared.faults.strikes("mysql-stall")) return Effect.never
-      return goOn(execute(client, payload))
+      return goOn(execute(client, payload, shared.faults))
     case Command.sendLongData:
       statements.append(payload)
       return Effect.succeed(true)

@@ -8,6 +8,7 @@ import type { Storage, StorageError } from "../catalogue/Storage.ts"
 import * as TableOf from "../catalogue/Table.ts"
 import { literal, quoted } from "../catalogue/Table.ts"
 import type { Labels } from "../load/Labels.ts"
+import type { LoadEngine } from "../load/LoadEngine.ts"
 import type { Connections } from "../mysql/Connections.ts"
 import type { AlterJobs } from "../schemachange/AlterJobs.ts"
 import { withLiteral } from "../syntax/Placeholders.ts"
@@ -26,6 +27,7 @@ import type { Users } from "../users/Users.ts"
 import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
 import * as DdlStatements from "./DdlStatements.ts"
 import type { Grid } from "./Grid.ts"
+import * as InsertStatement from "./InsertStatement.ts"
 import * as QueryRunner from "./QueryRunner.ts"
 import type * as References from "./References.ts"
 import { type Answer, type Row, textColumn } from "./ResultSet.ts"
@@ -44,6 +46,7 @@ export interface Needs {
   readonly catalogue: Catalogue
   readonly labels: Labels
   readonly jobs: AlterJobs
+  readonly engine: LoadEngine
   readonly host: string
   readonly ports: () => { readonly fe: number; readonly be: number; readonly mysql: number }
   readonly startedAtMs: number
@@ -95,7 +98,6 @@ const refusedWords = [
   "EXPLAIN",
   "ANALYZE",
   "KILL",
-  "INSERT",
   "UPDATE",
   "DELETE",
   "LOAD",
@@ -243,6 +245,10 @@ export const make = (needs: Needs, owner: Owner): SqlSession => {
     if (cursor.take("SET")) {
       SetStatement.run(cursor, variables)
       return Effect.succeed(done)
+    }
+    if (cursor.is("INSERT")) {
+      const insert = { catalogue, engine: needs.engine, access, database: () => current, references: context, open }
+      return Effect.map(InsertStatement.run(cursor, insert), (affectedRows) => ({ kind: "ok", affectedRows }))
     }
     const change = DdlStatements.run(cursor, ddl)
     if (change !== undefined) return Effect.as(change, done)
