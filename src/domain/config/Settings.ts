@@ -42,6 +42,12 @@ export interface FlushLimits {
   readonly everyMs: number
 }
 
+/** How missing target tables are created. */
+export interface AutoCreate {
+  /** Undefined: StarRocks chooses. */
+  readonly buckets: number | undefined
+}
+
 export interface RetryLimits {
   readonly baseMs: number
   readonly maxMs: number
@@ -58,6 +64,8 @@ export interface Settings {
   readonly tableNames: ReadonlyArray<string>
   readonly lists: Lists
   readonly sink: SrAddress
+  /** Undefined: a missing target table is an error. */
+  readonly autoCreate: AutoCreate | undefined
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
@@ -105,6 +113,12 @@ const readTables = (reader: Reader): ReadonlyMap<string, Identifier.TableEntry> 
   }
   if (entries.length === 0 && reader.sound("tables")) reader.problem("tables", "names no table")
   return tables
+}
+
+const readAutoCreate = (reader: Reader): AutoCreate | undefined => {
+  const isOn = reader.flag("autoCreateTables")
+  const buckets = reader.integer("autoCreateBuckets")
+  return isOn ? { buckets: buckets === 0 ? undefined : buckets } : undefined
 }
 
 const readFlush = (reader: Reader): FlushLimits => ({
@@ -158,6 +172,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     columnsExclude: reader.list("columnsExclude")
   }
   const sink = readSink(reader)
+  const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
   const retry = readRetry(reader)
@@ -173,6 +188,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     tableNames: [...tables.keys()],
     lists,
     sink,
+    autoCreate,
     flush,
     bufferBytesMax,
     retry,
