@@ -3,20 +3,23 @@
  * catalogue gave to every problem at once, to the steps, and to the way each table's rows will take.
  */
 import * as AuditColumns from "./AuditColumns.ts"
+import * as EncodedKey from "./EncodedKey.ts"
 import type { SetupReason } from "./errors/SetupError.ts"
 import * as Identifier from "./Identifier.ts"
 import * as PgType from "./PgType.ts"
 import { familyOf, type StarRocksFamily } from "./StarRocksType.ts"
-import type { SourceColumn, SourceTable, TableMapping, TargetColumn, TargetTable } from "./Table.ts"
+import type * as Table from "./Table.ts"
+import type { SourceColumn, SourceTable, TableMapping } from "./Table.ts"
+import * as TargetTable from "./TargetTable.ts"
 import * as TypeMapping from "./TypeMapping.ts"
 
 /** A column with what decides whether a row may leave it out. */
-export interface ColumnFacts extends TargetColumn {
+export interface ColumnFacts extends Table.TargetColumn {
   /** Computed by StarRocks from other columns. */
   readonly generated: boolean
 }
 
-export interface TableFacts extends TargetTable {
+export interface TableFacts extends Table.TargetTable {
   readonly columns: ReadonlyArray<ColumnFacts>
 }
 
@@ -28,7 +31,19 @@ export interface Facts {
 }
 
 /** What is to be done, in the order it is done. */
-export type Step = {
+export type Step =
+  | { readonly _tag: "CreateDatabase"; readonly database: string }
+  | CreateTable
+  | AddAuditColumns
+
+export interface CreateTable {
+  readonly _tag: "CreateTable"
+  readonly table: Identifier.QualifiedName
+  readonly source: SourceTable
+  readonly definition: TargetTable.Definition
+}
+
+export interface AddAuditColumns {
   readonly _tag: "AddAuditColumns"
   readonly table: Identifier.QualifiedName
   readonly columns: ReadonlyArray<string>
@@ -38,7 +53,7 @@ export interface Plan {
   /** Empty: the steps can be taken. Otherwise everything that is wrong, in the order of the tables. */
   readonly problems: ReadonlyArray<SetupReason>
   readonly steps: ReadonlyArray<Step>
-  /** The tables that have no problem. */
+  /** The tables that exist and have no problem. */
   readonly mappings: ReadonlyArray<TableMapping>
 }
 
@@ -57,6 +72,8 @@ const AUDIT_FAMILIES: ReadonlyMap<string, ReadonlyArray<StarRocksFamily>> = new 
 
 /** The statement of a step. StarRocks takes all columns at once, and refuses IF NOT EXISTS here. */
 export const sql = (step: Step): string => {
+  if (step._tag === "CreateDatabase") return `CREATE DATABASE IF NOT EXISTS ${Identifier.quoteSr(step.database)}`
+  if (step._tag === "CreateTable") return TargetTable.sql(step.definition)
   const added = AuditColumns.COLUMNS.filter((column) => step.columns.includes(column.name))
   const clauses = added.map((column) => `ADD COLUMN ${Identifier.quoteSr(column.name)} ${column.ddl}`)
   return `ALTER TABLE ${Identifier.quoteSrTable(step.table)} ${clauses.join(", ")}`
@@ -71,7 +88,11 @@ const targetOf = (source: SourceTable, database: string): Identifier.QualifiedNa
 const sameSet = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
   left.length === right.length && left.every((name) => right.includes(name))
 
-const isReserved = (column: string): boolean => column === OPERATION_MEMBER || AuditColumns.NAMES.includes(column)
+/** StarRocks compares names of columns without case. */
+const isReserved = (column: string): boolean => {
+  const lower = column.toLowerCase()
+  return lower === OPERATION_MEMBER || AuditColumns.NAMES.includes(lower)
+}
 
 /** Whether a source column's values can travel at all. */
 const sourceProblem = (source: SourceTable, column: SourceColumn): SetupReason | undefined => {
@@ -116,6 +137,57 @@ const targetProblem = (source: SourceTable, table: TableFacts, column: ColumnFac
   return sent || column.nullable || column.generated ? undefined : { _tag: "SrColumnRequired", ...where }
 }
 
+const sentColumns = (source: SourceTable): ReadonlyArray<SourceColumn> =>
+  source.columns.filter((column) => !column.generated)
+
+/** Columns that StarRocks would take for one, of those that are sent. */
+const collisions = (source: SourceTable): ReadonlyArray<SetupReason> =>
+  [...Map.groupBy(sentColumns(source), (column) => column.name.toLowerCase()).values()]
+    .filter((group) => group.length > 1)
+    .map((group) => ({
+      _tag: "PgColumnsDifferByCase",
+      table: Identifier.show(source.name),
+      columns: group.map((column) => column.name).join(", ")
+    }))
+
+/** A key that no row can have: the shortest one is too long. */
+const keyProblem = (
+  source: SourceTable,
+  target: Identifier.QualifiedName,
+  key: ReadonlyArray<{ readonly name: string; readonly type: string }>
+): SetupReason | undefined => {
+  const parts = key.flatMap(({ name, type }) => {
+    const column = source.columns.find((candidate) => candidate.name === name)
+    return column === undefined ? [] : [{ column, type }]
+  })
+  const bytes = EncodedKey.leastBytes(parts)
+  return bytes <= EncodedKey.BYTES_MAX ? undefined : {
+    _tag: "SrKeyTooLong",
+    table: Identifier.show(target),
+    key: source.primaryKey.join(", "),
+    bytes: String(bytes),
+    bytesMax: String(EncodedKey.BYTES_MAX)
+  }
+}
+
+/** What keeps a table from being created; that its columns have a mapping is checked elsewhere. */
+const creationProblems = (source: SourceTable, definition: TargetTable.Definition): ReadonlyArray<SetupReason> => {
+  const table = Identifier.show(source.name)
+  const problem = TargetTable.tableNameProblem(source.name.name)
+  const names = sentColumns(source).map((column): SetupReason | undefined => {
+    const why = TargetTable.columnNameProblem(column.name)
+    return why === undefined ? undefined : { _tag: "PgNameUnsupported", table, name: column.name, why }
+  })
+  const key = definition.columns.slice(0, definition.key.length)
+  return [
+    problem === undefined
+      ? undefined
+      : { _tag: "PgNameUnsupported" as const, table, name: source.name.name, why: problem },
+    ...names,
+    keyProblem(source, definition.table, key)
+  ].filter(isReason)
+}
+
 const isReason = (reason: SetupReason | undefined): reason is SetupReason => reason !== undefined
 
 const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<SetupReason> => {
@@ -127,8 +199,9 @@ const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<S
     sourceKey: source.primaryKey.join(", "),
     targetKey: target.key.join(", ")
   }
+  const keyColumns = target.columns.filter((column) => target.key.includes(column.name))
   return [
-    key,
+    key ?? keyProblem(source, target.name, keyColumns),
     ...source.columns.map((column) => pairProblem(column, target)),
     ...target.columns.map((column) => targetProblem(source, target, column))
   ].filter(isReason)
@@ -136,7 +209,7 @@ const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<S
 
 /** The mapping as it will be after the step: a column still to be added is listed with the type it will get. */
 const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
-  const columns = new Map<string, TargetColumn>(
+  const columns = new Map<string, Table.TargetColumn>(
     target.columns.map(({ generated, name, nullable, type }) => [
       name,
       generated ? { name, nullable, type, generated } : { name, nullable, type }
@@ -164,19 +237,34 @@ const sharedTargets = (sources: ReadonlyArray<SourceTable>, database: string): R
       sources: group.map((source) => Identifier.show(source.name)).join(", ")
     }))
 
-/** Derives everything that is wrong and everything that is to be done. */
-export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts): Plan => {
+/**
+ * Derives everything that is wrong and everything that is to be done. With `create`, a database and tables that are missing
+ * are created; those tables then have to be looked at again.
+ */
+export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts, create?: TargetTable.Layout): Plan => {
   const problems = [...sharedTargets(sources, facts.database)]
   const steps: Array<Step> = []
   const mappings: Array<TableMapping> = []
-  if (!facts.databaseExists) problems.push({ _tag: "SrDatabaseNotFound", database: facts.database })
+  if (!facts.databaseExists) {
+    if (create === undefined) problems.push({ _tag: "SrDatabaseNotFound", database: facts.database })
+    else steps.push({ _tag: "CreateDatabase", database: facts.database })
+  }
   for (const source of sources) {
     const before = problems.length
     problems.push(...source.columns.map((column) => sourceProblem(source, column)).filter(isReason))
-    if (!facts.databaseExists) continue
+    problems.push(...collisions(source))
     const target = facts.tables.get(source.name.name)
+    if (target === undefined && create === undefined) {
+      const table = Identifier.show(targetOf(source, facts.database))
+      if (facts.databaseExists) problems.push({ _tag: "SrTableNotFound", table })
+      continue
+    }
     if (target === undefined) {
-      problems.push({ _tag: "SrTableNotFound", table: Identifier.show(targetOf(source, facts.database)) })
+      const definition = TargetTable.define(source, targetOf(source, facts.database), create!)
+      problems.push(...creationProblems(source, definition))
+      // A source without a key is PostgreSQL's problem, and told there.
+      if (problems.length > before || definition.key.length === 0) continue
+      steps.push({ _tag: "CreateTable", table: definition.table, source, definition })
       continue
     }
     problems.push(...tableProblems(source, target))
@@ -187,3 +275,7 @@ export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts): Plan =>
   }
   return { problems, steps, mappings }
 }
+
+/** Whether something is missing that could be created. */
+export const isIncomplete = (sources: ReadonlyArray<SourceTable>, facts: Facts): boolean =>
+  !facts.databaseExists || sources.some((source) => !facts.tables.has(source.name.name))

@@ -6,6 +6,7 @@ import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { RowChange, TableRoute, Transaction } from "./Change.ts"
+import * as EncodedKey from "./EncodedKey.ts"
 import { PermanentError } from "./errors/PermanentError.ts"
 import * as Identifier from "./Identifier.ts"
 import * as Label from "./Label.ts"
@@ -19,16 +20,24 @@ interface FinalRow {
   readonly deleted: boolean
 }
 
+/** Rows whose key StarRocks cannot hold, with its encoded bytes. */
+type TooLong = Map<FinalRow, number>
+
 /**
  * Merges changes of one route, in commit order, to one final row a key, ordered by the change that made it. Replaying the
  * result is the same as replaying the changes: full rows leave nothing of an earlier row. An update that moves a row to
- * another key is a delete of the old key and an upsert of the new one.
+ * another key is a delete of the old key and an upsert of the new one. `changes` are not empty.
  */
-const merge = (changes: ReadonlyArray<RowChange>): ReadonlyArray<FinalRow> => {
+const merge = (changes: ReadonlyArray<RowChange>, tooLong: TooLong): ReadonlyArray<FinalRow> => {
+  const excess = EncodedKey.excess(changes[0]!.route.mapping)
   const positions = new Map<RowKey, number>()
   const rows: Array<FinalRow | undefined> = []
   let replaced = 0
   const put = (key: RowKey, row: FinalRow): void => {
+    if (excess !== undefined) {
+      const bytes = excess(key)
+      if (bytes !== undefined) tooLong.set(row, bytes)
+    }
     const earlier = positions.get(key)
     if (earlier !== undefined) {
       rows[earlier] = undefined
@@ -73,6 +82,7 @@ export class TableLoads {
   readonly #options: LoadOptions
   readonly #writer: ByteWriter
   readonly #rows: ReadonlyArray<FinalRow>
+  readonly #tooLong: TooLong = new Map()
   readonly #first: RowChange
   readonly #last: RowChange
   readonly #scope: string
@@ -91,7 +101,7 @@ export class TableLoads {
     this.#route = this.#first.route
     this.#options = options
     this.#writer = writer
-    this.#rows = merge(changes)
+    this.#rows = merge(changes, this.#tooLong)
     this.#scope = Label.scope(options.origin, this.#route.mapping.source, this.#route.mapping.target)
   }
 
@@ -106,6 +116,8 @@ export class TableLoads {
     while (at < this.#rows.length && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
       const row = this.#rows[at]!
       const { bytes, newTuple, oldTuple } = row.change
+      const keyBytes = this.#tooLong.size === 0 ? undefined : this.#tooLong.get(row)
+      if (keyBytes !== undefined) return Result.fail(keyTooLong(row, keyBytes))
       const tail = this.#tailOf(row)
       const problem = row.deleted
         ? encoder.encode(writer, bytes, oldTuple, -1, tail)
@@ -150,20 +162,39 @@ export class TableLoads {
   }
 }
 
-const unrepresentable = ({ change, deleted }: FinalRow, problem: ValueProblem): PermanentError => {
-  const { bytes, newTuple, oldTuple, route } = change
+/** Which row it is: its key as people write it, its source table and the position of its commit. */
+const placeOf = ({ change, deleted }: FinalRow) => {
+  const { bytes, newTuple, oldTuple, route, transaction } = change
   const key = deleted
     ? route.encoder.describeKey(bytes, oldTuple, -1)
     : route.encoder.describeKey(bytes, newTuple, oldTuple)
-  const table = Identifier.show(change.route.mapping.source)
-  const lsn = Lsn.format(change.transaction.commitLsn)
+  return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
+}
+
+const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
+  const { key, lsn, table } = placeOf(row)
   return new PermanentError({
     code: "VALUE_UNREPRESENTABLE",
     message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
       `StarRocks cannot hold: ${problem.problem}`,
     remediation:
-      `Make column '${problem.column}' of ${Identifier.quoteSrTable(change.route.mapping.target)} a STRING, ` +
+      `Make column '${problem.column}' of ${Identifier.quoteSrTable(row.change.route.mapping.target)} a STRING, ` +
       `which holds every value as text, and start again.`,
     context: { table, key, column: problem.column, lsn }
+  })
+}
+
+const keyTooLong = (row: FinalRow, keyBytes: number): PermanentError => {
+  const { key, lsn, table } = placeOf(row)
+  const column = row.change.route.mapping.key.join(", ")
+  return new PermanentError({
+    code: "VALUE_UNREPRESENTABLE",
+    message:
+      `the row ${key} of ${table}, committed at ${lsn}, has a primary key (${column}) that StarRocks cannot hold: ` +
+      `it takes ${keyBytes} bytes there, and at most ${EncodedKey.BYTES_MAX} are possible`,
+    remediation:
+      `Take table ${table} out of the job with TABLES_EXCLUDE, and start again; to replicate it, give it a shorter primary ` +
+      `key, and reload it.`,
+    context: { table, key, column, lsn }
   })
 }

@@ -109,6 +109,9 @@ class Conversation {
     this.total = setTimeout(() => this.lose(`no answer within ${limits.totalMs} ms`), limits.totalMs)
     this.request.on("error", (error: NodeJS.ErrnoException) => this.fail(call.url, error))
     this.request.on("socket", (socket) => {
+      // Node writes the headers of a request that expects 100 Continue in the socket's encoding, UTF-8 unless told, which
+      // would encode names of columns twice: a header is bytes already, one a character.
+      socket.setDefaultEncoding("latin1")
       if (!socket.connecting) return this.connected()
       this.arm(limits.connectMs, () => this.lose(`no connection within ${limits.connectMs} ms`))
       socket.once(call.url.protocol === "https:" ? "secureConnect" : "connect", () => {

@@ -1,6 +1,8 @@
 /** Reads StarRocks' catalogue. Versions differ in which columns they list, so rows are read by name, in any case. */
 import * as Effect from "effect/Effect"
-import * as SrSqlError from "../domain/errors/SrSqlError.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type * as SrSqlError from "../domain/errors/SrSqlError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { ColumnFacts, Facts, TableFacts } from "../domain/StarRocksSetup.ts"
 import * as Log from "./Log.ts"
@@ -95,6 +97,31 @@ export const readNewestChange = Effect.fnUntraced(function*(table: Identifier.Qu
     message: text(newest, "MSG")
   } satisfies SchemaChange
 })
+
+/** The nodes that hold tables. `unknown`: the user may not see them; `alive` is then 0. */
+export interface Nodes {
+  readonly kind: "backEnds" | "computeNodes" | "unknown"
+  /** Those that take new tables. */
+  readonly alive: number
+}
+
+const isAlive = (row: Named): boolean =>
+  text(row, "ALIVE").toLowerCase() === "true" && text(row, "SYSTEMDECOMMISSIONED").toLowerCase() !== "true"
+
+/** Counts the nodes that are alive: back ends, or compute nodes in a cluster that has no back ends. */
+export const readNodes: Effect.Effect<Nodes, TransientError | SetupError, StarRocksSql> = Effect.gen(function*() {
+  const backEnds = yield* read("SHOW BACKENDS")
+  if (backEnds.length > 0) return { kind: "backEnds", alive: backEnds.filter(isAlive).length } satisfies Nodes
+  return { kind: "computeNodes", alive: (yield* read("SHOW COMPUTE NODES")).filter(isAlive).length } satisfies Nodes
+}).pipe(
+  Effect.catchTag(
+    "SrSqlError",
+    (error) =>
+      log.debug("StarRocks does not show its nodes", () => ({ code: error.code })).pipe(
+        Effect.as<Nodes>({ kind: "unknown", alive: 0 })
+      )
+  )
+)
 
 /** Warns when the server says that no back end is alive; a user who may not ask is not bothered. */
 export const warnOfDeadBackEnds = read("SHOW BACKENDS").pipe(

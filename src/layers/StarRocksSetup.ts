@@ -1,20 +1,23 @@
 /** Prepares StarRocks for a job: reads the facts, and carries out the steps that `domain/StarRocksSetup` derives. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { AutoCreate } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import * as SrSqlError from "../domain/errors/SrSqlError.ts"
+import type * as SrSqlError from "../domain/errors/SrSqlError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import type { SourceTable, TableMapping } from "../domain/Table.ts"
 import * as Log from "./Log.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
+import * as StarRocksCreation from "./StarRocksCreation.ts"
+import * as StarRocksFailure from "./StarRocksFailure.ts"
 import { StarRocksSql } from "./StarRocksSql.ts"
 import { StreamLoadClient } from "./StreamLoadClient.ts"
 
 const log = Log.module("StarRocksSetup")
 
-type Failure = SetupError.SetupError | TransientError
+type Failure = StarRocksFailure.Failure
 
 /** Between two looks at a schema change, in ms: with fast schema evolution it is over in less, otherwise in minutes. */
 const POLL_EVERY_MS = 500
@@ -35,22 +38,7 @@ const isBusy = (error: SrSqlError.SrSqlError): boolean =>
 const isDuplicate = (error: SrSqlError.SrSqlError): boolean =>
   error.code === DUPLICATE_COLUMN || /duplicate column|already exists/i.test(error.message)
 
-/** Privileges missing, by MySQL's numbers and StarRocks's own. */
-const ACCESS_DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 5203])
-
-const catalogueFailed = (error: SrSqlError.SrSqlError | Failure): Failure =>
-  error._tag === "SrSqlError" && ACCESS_DENIED.has(error.code)
-    ? SetupError.make({ _tag: "SrPrivilegeMissing", error: `(${error.code}) ${error.message}` })
-    : error._tag === "SrSqlError"
-    ? new TransientError({
-      code: "SR_SQL_FAILED",
-      message: `StarRocks refused to show its catalogue (${error.code}): ${error.message}`,
-      remediation: "Check that the user may read information_schema and has SELECT on the target tables.",
-      context: { code: String(error.code) }
-    })
-    : error
-
-const unfinished = (step: Plan.Step, why: string): TransientError => {
+const unfinished = (step: Plan.AddAuditColumns, why: string): TransientError => {
   const table = Identifier.show(step.table)
   return new TransientError({
     code: "SR_BUSY",
@@ -62,25 +50,28 @@ const unfinished = (step: Plan.Step, why: string): TransientError => {
 
 /**
  * Connects both ways, reads the catalogue and says what is wrong and what is to be done. Changes nothing. An address
- * that does not answer is a `TransientError`, everything a person must mend is in the plan.
+ * that does not answer is a `TransientError`, everything a person must mend is in the plan. With `autoCreate`, what is
+ * missing is planned to be created; that needs a node that is alive, else it is a `TransientError`, too.
  */
 export const inspect: (
   sources: ReadonlyArray<SourceTable>,
-  database: string
+  database: string,
+  autoCreate?: AutoCreate
 ) => Effect.Effect<Plan.Plan, Failure, StarRocksSql | StreamLoadClient> = Effect.fn("StarRocksSetup.inspect")(
-  function*(sources: ReadonlyArray<SourceTable>, database: string) {
+  function*(sources: ReadonlyArray<SourceTable>, database: string, autoCreate?: AutoCreate) {
     const { query } = yield* StarRocksSql
-    yield* query("SELECT 1").pipe(Effect.mapError(catalogueFailed))
+    yield* query("SELECT 1").pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
     yield* (yield* StreamLoadClient).probe
     yield* StarRocksCatalog.warnOfDeadBackEnds
     const names = [...new Set(sources.map((source) => source.name.name))]
-    const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(catalogueFailed))
-    return Plan.plan(sources, facts)
+    const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+    const isToCreate = autoCreate !== undefined && Plan.isIncomplete(sources, facts)
+    return Plan.plan(sources, facts, isToCreate ? yield* StarRocksCreation.layout(autoCreate.buckets) : undefined)
   }
 )
 
 /** Sends the ALTER, waiting while another schema change of the table runs. True: this statement added the columns. */
-const startChange = Effect.fnUntraced(function*(step: Plan.Step, deadline: number) {
+const startChange = Effect.fnUntraced(function*(step: Plan.AddAuditColumns, deadline: number) {
   const { query } = yield* StarRocksSql
   const table = Identifier.show(step.table)
   while (true) {
@@ -103,14 +94,14 @@ const startChange = Effect.fnUntraced(function*(step: Plan.Step, deadline: numbe
  * columns empty without an error.
  */
 const awaitChange = Effect.fnUntraced(function*(
-  step: Plan.Step,
+  step: Plan.AddAuditColumns,
   jobBefore: string | undefined,
   added: boolean,
   deadline: number
 ) {
   const table = Identifier.show(step.table)
   while (true) {
-    const job = yield* StarRocksCatalog.readNewestChange(step.table).pipe(Effect.mapError(catalogueFailed))
+    const job = yield* StarRocksCatalog.readNewestChange(step.table).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
     const ours = job !== undefined && job.id !== jobBefore
     if (ours && job.state === "CANCELLED") {
       const error = job.message === "" ? "the schema change was cancelled" : job.message
@@ -118,7 +109,9 @@ const awaitChange = Effect.fnUntraced(function*(
     }
     // A server that lists no job for a change of metadata alone shows the columns at once.
     if (job === undefined || job.state === "FINISHED" || (!ours && job.state === "CANCELLED")) {
-      const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(Effect.mapError(catalogueFailed))
+      const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(
+        Effect.mapError(StarRocksFailure.ofCatalogue)
+      )
       if (step.columns.every((name) => columns.includes(name))) return
       if (!added) return yield* unfinished(step, "somebody else changed the table at the same moment")
     }
@@ -129,30 +122,39 @@ const awaitChange = Effect.fnUntraced(function*(
   }
 })
 
-const addAuditColumns = Effect.fnUntraced(function*(step: Plan.Step) {
+const addAuditColumns = Effect.fnUntraced(function*(step: Plan.AddAuditColumns) {
   const deadline = (yield* Clock.currentTimeMillis) + SCHEMA_CHANGE_MS_MAX
-  const before = yield* StarRocksCatalog.readNewestChange(step.table).pipe(Effect.mapError(catalogueFailed))
+  const before = yield* StarRocksCatalog.readNewestChange(step.table).pipe(
+    Effect.mapError(StarRocksFailure.ofCatalogue)
+  )
   const added = yield* startChange(step, deadline)
   yield* awaitChange(step, before?.id, added, deadline)
 })
 
+const refuse = Effect.fnUntraced(function*(plan: Plan.Plan) {
+  const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
+  if (first === undefined) return
+  for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
+  return yield* first
+})
+
 /**
  * Takes the plan's steps in their order; a second run finds nothing left to do. With problems in the plan it changes
- * nothing and fails with the first, the others are logged.
+ * nothing and fails with the first, the others are logged. Tables that were created are looked at again: one that somebody
+ * else created meanwhile is taken as it is, and refused when it does not fit.
  */
 export const apply: (
   plan: Plan.Plan
 ) => Effect.Effect<ReadonlyArray<TableMapping>, Failure, StarRocksSql> = Effect.fn("StarRocksSetup.apply")(
   function*(plan: Plan.Plan) {
-    const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
-    if (first !== undefined) {
-      for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
-      return yield* first
-    }
+    yield* refuse(plan)
     for (const step of plan.steps) {
       yield* log.info("setting up StarRocks", { step: Plan.sql(step) })
-      yield* addAuditColumns(step)
+      yield* step._tag === "AddAuditColumns" ? addAuditColumns(step) : StarRocksCreation.take(step)
     }
-    return plan.mappings
+    const created = plan.steps.filter((step) => step._tag === "CreateTable")
+    if (created.length === 0) return plan.mappings
+    const found = yield* StarRocksCreation.lookAgain(created)
+    return [...plan.mappings, ...(yield* apply(found))]
   }
 )

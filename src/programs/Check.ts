@@ -23,7 +23,7 @@ const report = (plan: Setup.Plan): ReadonlyArray<string> => {
     ...plan.target.steps.map((step) => `StarRocks:  ${StarRocksPlan.sql(step)};`)
   ]
   const ready = steps.length === 0 ? ["both sides are ready; run would change nothing"] : ["run would do:"]
-  return [...ready, ...steps.map((step) => `  ${step}`)]
+  return [...ready, ...steps.map((step) => `  ${step.replaceAll("\n", "\n  ")}`)]
 }
 
 export const command = Command.make(

@@ -26,7 +26,8 @@ export interface Plan {
 export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, reached?: Lsn) {
   const source = yield* PostgresSetup.inspect({ ...settings, reached })
   const [problem] = source.problems
-  const target = yield* StarRocksSetup.inspect(source.facts.tables, settings.sink.database).pipe(
+  const { autoCreate, sink } = settings
+  const target = yield* StarRocksSetup.inspect(source.facts.tables, sink.database, autoCreate).pipe(
     // A source that needs a person is told at once, not when the sink is back.
     Effect.mapError((error) =>
       error._tag === "TransientError" && problem !== undefined ? SetupError.make(problem) : error

@@ -231,3 +231,107 @@ describe("what would lose or refuse rows later is said before replication starts
     ])
   })
 })
+
+describe("with AUTO_CREATE_TABLES: what is missing is planned, and what could never work is said first", () => {
+  const layout = { buckets: undefined, replicas: 1 }
+  const create = (sources: ReadonlyArray<SourceTable>, facts: Partial<Setup.Facts> = {}) =>
+    Setup.plan(sources, { database: "shop", databaseExists: true, tables: new Map(), ...facts }, layout)
+
+  it("creates the database first, then each table with the replicated columns alone", () => {
+    const [id, name] = orders().columns
+    const without = orders({ columns: [id!], leftOut: [name!] })
+    const { mappings, problems, steps } = create([without, orders({ name: { schema: "public", name: "items" } })], {
+      databaseExists: false
+    })
+    assert.deepStrictEqual([problems, mappings], [[], []])
+    assert.deepStrictEqual(steps.map((step) => step._tag), ["CreateDatabase", "CreateTable", "CreateTable"])
+    assert.strictEqual(Setup.sql(steps[0]!), "CREATE DATABASE IF NOT EXISTS `shop`")
+    assert.notInclude(Setup.sql(steps[1]!), "`name`")
+    assert.include(Setup.sql(steps[2]!), "`name` VARCHAR(1048576) NULL")
+  })
+
+  it("leaves a table that exists as it is, and says what is wrong with it", () => {
+    const stands = target([ID, NAME, ...AUDIT])
+    assert.deepStrictEqual(create([orders()], { tables: new Map([["orders", stands]]) }).steps, [])
+    const narrow = target([ID, ...AUDIT])
+    assert.strictEqual(
+      create([orders()], { tables: new Map([["orders", narrow]]) }).problems[0]?._tag,
+      "SrColumnMissing"
+    )
+  })
+
+  it("creates nothing for a source without a key, which PostgreSQL's side reports", () => {
+    const { problems, steps } = create([orders({ primaryKey: [] })])
+    assert.deepStrictEqual([problems, steps], [[], []])
+  })
+
+  it("does not create a table with a column that cannot be replicated", () => {
+    const { problems, steps } = create([orders({ columns: [...orders().columns, sourceColumn("__op")] })])
+    assert.deepStrictEqual([problems.map((problem) => problem._tag), steps], [["PgColumnTypeUnsupported"], []])
+  })
+
+  it("refuses names that StarRocks would change or refuse, with the column", () => {
+    const columns = [
+      ...orders().columns,
+      sourceColumn("a`b"),
+      sourceColumn("a=b"),
+      sourceColumn("c", { generated: true })
+    ]
+    const { problems, steps } = create([orders({ name: { schema: "public", name: "o`s" }, columns })])
+    assert.deepStrictEqual(problems.map((problem) => problem._tag === "PgNameUnsupported" && problem.name), [
+      "o`s",
+      "a`b",
+      "a=b"
+    ])
+    assert.deepStrictEqual(steps, [])
+  })
+
+  it("94 refuses a key whose every value is too long", () => {
+    const [uuid, names] = [2950, ["a", "b", "c", "d"]]
+    const columns = names.map((name) => sourceColumn(name, { typeOid: uuid, typeName: "uuid" }))
+    const { problems } = create([orders({ columns, primaryKey: names })])
+    assert.deepStrictEqual(problems, [
+      { _tag: "SrKeyTooLong", table: "shop.orders", key: "a, b, c, d", bytes: "150", bytesMax: "128" }
+    ])
+    const three = create([orders({ columns, primaryKey: names.slice(1) })])
+    assert.deepStrictEqual(three.problems, [])
+  })
+
+  it("two sources of one name are refused before anything is created", () => {
+    const { problems } = create([orders(), orders({ name: { schema: "sales", name: "orders" } })])
+    assert.deepStrictEqual(problems.map((problem) => problem._tag), ["SrTargetShared"])
+  })
+})
+
+describe("T47 columns that differ only by case: StarRocks would write both into one", () => {
+  it("are refused, with or without a table, unless one is left out", () => {
+    const columns = [...orders().columns, sourceColumn("Name")]
+    const collided = (problems: Setup.Plan["problems"]) =>
+      problems.flatMap((problem) => problem._tag === "PgColumnsDifferByCase" ? [problem.columns] : [])
+    const sources = [orders({ columns })]
+    assert.deepStrictEqual(collided(plan([target([ID, NAME, ...AUDIT])], sources).problems), ["name, Name"])
+    const nothing: Setup.Facts = { database: "shop", databaseExists: false, tables: new Map() }
+    assert.deepStrictEqual(collided(Setup.plan(sources, nothing, { buckets: undefined, replicas: 1 }).problems), [
+      "name, Name"
+    ])
+    const [id, name, other] = columns
+    const without = plan([target([ID, NAME, ...AUDIT])], [orders({ columns: [id!, name!], leftOut: [other!] })])
+    assert.deepStrictEqual(without.problems, [])
+  })
+
+  it("an audit column's name in upper case is reserved, too", () => {
+    for (const name of ["__OP", "DBMAZZ_IS_DELETED"]) {
+      const columns = [...orders().columns, sourceColumn(name)]
+      const { problems } = plan([target([ID, NAME, ...AUDIT])], [orders({ columns })])
+      assert.deepStrictEqual(problems.map((problem) => problem._tag), ["PgColumnTypeUnsupported"])
+    }
+  })
+})
+
+it("94 a key that can never fit is refused for a table that exists", () => {
+  const id = sourceColumn("id", { typeOid: 1042, typmod: 129 + 4 })
+  const { problems } = plan([target([targetColumn("id", "varchar(516)", false), NAME, ...AUDIT])], [
+    orders({ columns: [id, sourceColumn("name")] })
+  ])
+  assert.deepStrictEqual(problems.map((problem) => problem._tag), ["SrKeyTooLong"])
+})

@@ -5,9 +5,11 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
+import { SrSqlError } from "../../src/domain/errors/SrSqlError.ts"
+import * as StarRocksPlan from "../../src/domain/StarRocksSetup.ts"
 import type { SourceTable } from "../../src/domain/Table.ts"
 import * as StarRocksSetup from "../../src/layers/StarRocksSetup.ts"
-import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
+import { type Row, StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import * as HttpStage from "../support/HttpStage.ts"
 import * as StarRocksEndpoint from "../support/StarRocksEndpoint.ts"
@@ -120,7 +122,9 @@ describe("setting up", () => {
         yield* query(create("orders"))
         const before = yield* catalogue
         const plan = yield* inspect(source("orders"), source("missing"))
-        assert.deepStrictEqual(plan.steps.map((step) => step.columns), [AuditColumns.NAMES])
+        assert.deepStrictEqual(plan.steps.map((step) => step._tag === "AddAuditColumns" && step.columns), [
+          AuditColumns.NAMES
+        ])
         assert.strictEqual(yield* catalogue, before)
       }).pipe(connected(sink))
     }))
@@ -242,5 +246,182 @@ describe("what stops the setup", () => {
       const sqlPort = yield* HttpStage.deadPort
       const error = yield* Effect.flip(inspect(source("orders"))).pipe(connected({ ...sink, sqlPort }))
       assert.isTrue(error._tag === "TransientError" && error.code === "SR_UNREACHABLE")
+    }))
+})
+
+describe("AUTO_CREATE_TABLES", () => {
+  const CREATE = { buckets: undefined }
+  const plans = (database: string, ...sources: ReadonlyArray<SourceTable>) =>
+    StarRocksSetup.inspect(sources, database, CREATE)
+
+  /** A server that answers one statement otherwise. */
+  const answering = <A, E, R>(
+    statement: RegExp,
+    answer: Effect.Effect<ReadonlyArray<Row>, SrSqlError>,
+    effect: Effect.Effect<A, E, R>
+  ) =>
+    StarRocksSql.use((sql) =>
+      Effect.provideService(effect, StarRocksSql, {
+        query: (asked) => statement.test(asked) ? answer : sql.query(asked)
+      })
+    )
+
+  it.live("118 creates what is missing, leaves what exists, and has nothing to do the second time", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        yield* query(create("orders"))
+        const before = yield* catalogue
+        const plan = yield* plans("shop", source("orders"), source("items"), source("Größe"))
+        assert.deepStrictEqual(plan.steps.map((step) => step._tag), ["AddAuditColumns", "CreateTable", "CreateTable"])
+        assert.strictEqual(yield* catalogue, before)
+        const mappings = yield* StarRocksSetup.apply(plan)
+        assert.sameMembers(mappings.map((mapping) => mapping.target.name), ["orders", "items", "Größe"])
+        const items = mappings.find((mapping) => mapping.target.name === "items")
+        assert.deepStrictEqual([...items!.targetColumns.values()].map(({ nullable, type }) => [type, nullable]), [
+          ["bigint", false],
+          ["varchar(1048576)", true],
+          ["json", true],
+          ["tinyint", true],
+          ["tinyint(1)", true],
+          ["datetime", true],
+          ["bigint", true]
+        ])
+        const [config] = yield* query("SELECT * FROM information_schema.tables_config WHERE TABLE_NAME = 'items'")
+        assert.include(config, { TABLE_MODEL: "PRI_KEYS", PRIMARY_KEY: "`id`", DISTRIBUTE_KEY: "`id`" })
+        const again = yield* plans("shop", source("orders"), source("items"), source("Größe"))
+        assert.deepStrictEqual([again.problems, again.steps, again.mappings.length], [[], [], 3])
+      }).pipe(connected(sink))
+    }))
+
+  it.live("creates the database, too", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const mappings = yield* Effect.flatMap(plans("fresh", source("orders")), StarRocksSetup.apply)
+        assert.deepStrictEqual(mappings.map((mapping) => mapping.target), [{ schema: "fresh", name: "orders" }])
+      }).pipe(connected(sink))
+    }))
+
+  it.live("two setups at once both end with the same table", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const [one, other] = [yield* plans("fresh", source("orders")), yield* plans("fresh", source("orders"))]
+        const both = yield* Effect.all([StarRocksSetup.apply(one), StarRocksSetup.apply(other).pipe(connected(sink))], {
+          concurrency: 2
+        })
+        assert.deepStrictEqual(both[0], both[1])
+      }).pipe(connected(sink))
+    }))
+
+  it.live("a table that somebody else created meanwhile gets what it lacks, and is refused where it does not fit", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const plan = yield* plans("shop", source("orders"), source("items"))
+        yield* query(create("orders"))
+        yield* StarRocksSetup.apply(plan)
+        assert.includeMembers([...(yield* columnsOf("orders"))], [...AuditColumns.NAMES])
+        const other = yield* plans("shop", source("narrow"))
+        yield* query(create("narrow", "id BIGINT NOT NULL, name STRING"))
+        const error = yield* Effect.flip(StarRocksSetup.apply(other))
+        assert.isTrue(error._tag === "SetupError" && error.code === "SrColumnMissing")
+        const raced = yield* answering(
+          /^CREATE TABLE/,
+          Effect.fail(new SrSqlError({ code: 1050, message: "Table 'orders' already exists" })),
+          StarRocksSetup.apply(plan)
+        )
+        assert.strictEqual(raced.length, 2)
+      }).pipe(connected(sink))
+    }))
+
+  it.live("117 keeps one copy on each of at most three back ends that are alive and stay", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      const node = (alive: boolean, leaves = false): Row => ({
+        Alive: String(alive),
+        SystemDecommissioned: String(leaves)
+      })
+      const replicas = (backEnds: ReadonlyArray<Row>) =>
+        answering(/^SHOW BACKENDS/, Effect.succeed(backEnds), plans("shop", source("orders"))).pipe(
+          Effect.map(({ steps }) => /"replication_num" = "(\d+)"/.exec(StarRocksPlan.sql(steps[0]!))?.[1]),
+          connected(sink)
+        )
+      assert.strictEqual(yield* replicas([node(true)]), "1")
+      assert.strictEqual(yield* replicas([node(true), node(false), node(true), node(true, true)]), "2")
+      assert.strictEqual(yield* replicas(Array.from({ length: 5 }, () => node(true))), "3")
+    }))
+
+  it.live("waits for a back end to be alive, and does not look for one when nothing is missing", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const dead = Effect.succeed([{ Alive: "false", SystemDecommissioned: "false" }])
+        const error = yield* Effect.flip(answering(/^SHOW BACKENDS/, dead, plans("shop", source("orders"))))
+        assert.isTrue(error._tag === "TransientError" && error.code === "SR_UNAVAILABLE")
+        const none = yield* Effect.flip(
+          answering(/^SHOW BACKENDS/, Effect.succeed([]), plans("shop", source("orders")))
+        )
+        assert.isTrue(none._tag === "TransientError" && none.code === "SR_UNAVAILABLE")
+        const plan = yield* plans("shop", source("orders"))
+        yield* StarRocksSetup.apply(plan)
+        assert.deepStrictEqual(
+          (yield* answering(/^SHOW BACKENDS/, dead, plans("shop", source("orders")))).steps,
+          []
+        )
+      }).pipe(connected(sink))
+    }))
+
+  it.live("117 nodes that vanish before the statement are waited for in each version's words", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const plan = yield* plans("shop", source("orders"))
+        for (
+          const message of [
+            "Unexpected exception: Unable to find 3 alive nodes on cluster, insufficient nodes: 1 is alive",
+            "Unexpected exception: Failed to find enough host in all backends. need: 3, Current alive backend is [10004]",
+            "Table replication num should be less than or equal to the number of available BE nodes."
+          ]
+        ) {
+          const refusal = Effect.fail(new SrSqlError({ code: 1064, message }))
+          const error = yield* Effect.flip(answering(/^CREATE TABLE/, refusal, StarRocksSetup.apply(plan)))
+          assert.strictEqual(error._tag, "TransientError", message)
+        }
+      }).pipe(connected(sink))
+    }))
+
+  it.live("a user who may not see the nodes leaves the copies to StarRocks; one who may not create is told what to grant", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const denied = Effect.fail(new SrSqlError({ code: 5203, message: "Access denied" }))
+        const plan = yield* answering(/^SHOW (BACKENDS|COMPUTE)/, denied, plans("shop", source("orders")))
+        assert.notInclude(StarRocksPlan.sql(plan.steps[0]!), "replication_num")
+        const error = yield* Effect.flip(answering(/^CREATE TABLE/, denied, StarRocksSetup.apply(plan)))
+        assert.isTrue(error._tag === "SetupError" && error.code === "SrCreateFailed")
+        assert.include(error.message, "'shop.orders'")
+        assert.include(error.remediation, "GRANT CREATE TABLE")
+      }).pipe(connected(sink))
+    }))
+
+  it.live("a created table that a follower does not show yet is waited for", () =>
+    Effect.gen(function*() {
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* Effect.gen(function*() {
+        const plan = yield* plans("shop", source("orders"))
+        let hidden = 3
+        const asked = StarRocksSql.use((sql) =>
+          Effect.provideService(StarRocksSetup.apply(plan), StarRocksSql, {
+            query: (statement) => {
+              const isHidden = /information_schema.tables /.test(statement) && hidden-- > 0
+              return isHidden ? Effect.succeed([]) : sql.query(statement)
+            }
+          })
+        )
+        assert.strictEqual((yield* asked).length, 1)
+        assert.isBelow(hidden, 0)
+      }).pipe(connected(sink))
     }))
 })

@@ -93,6 +93,15 @@ describe("front end and back end", () => {
       assert.isBelow(first.socket.bytesRead, 4096)
     }))
 
+  it.live("T44 names of columns arrive in UTF-8: encoded otherwise they would be other columns, and theirs NULL", () =>
+    Effect.gen(function*() {
+      const backEnd = yield* HttpStage.start(accept)
+      const columns = "`größe`,`名前`,`🦀`"
+      yield* load({ columns }).pipe(client(backEnd.url))
+      const header = backEnd.turns[0]!.headers["columns"] ?? ""
+      assert.strictEqual(Buffer.from(String(header), "latin1").toString("utf8"), columns)
+    }))
+
   it.live("16 a back end's address works without a front end", () =>
     Effect.gen(function*() {
       const backEnd = yield* HttpStage.start(accept)

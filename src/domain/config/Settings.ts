@@ -44,6 +44,12 @@ export interface FlushLimits {
   readonly everyMs: number
 }
 
+/** How missing target tables are created. */
+export interface AutoCreate {
+  /** Undefined: StarRocks chooses. */
+  readonly buckets: number | undefined
+}
+
 export interface RetryLimits {
   readonly baseMs: number
   readonly maxMs: number
@@ -61,6 +67,8 @@ export interface Settings {
   readonly lists: Lists
   readonly truncatePolicy: TruncatePolicy
   readonly sink: SrAddress
+  /** Undefined: a missing target table is an error. */
+  readonly autoCreate: AutoCreate | undefined
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
@@ -110,6 +118,12 @@ const readTables = (reader: Reader): ReadonlyMap<string, Identifier.TableEntry> 
   }
   if (entries.length === 0 && reader.sound("tables")) reader.problem("tables", "names no table")
   return tables
+}
+
+const readAutoCreate = (reader: Reader): AutoCreate | undefined => {
+  const isOn = reader.flag("autoCreateTables")
+  const buckets = reader.integer("autoCreateBuckets")
+  return isOn ? { buckets: buckets === 0 ? undefined : buckets } : undefined
 }
 
 const readFlush = (reader: Reader): FlushLimits => ({
@@ -175,6 +189,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   }
   const truncatePolicy = reader.choice("truncatePolicy")
   const sink = readSink(reader)
+  const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
   const retry = readRetry(reader)
@@ -192,6 +207,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     lists,
     truncatePolicy,
     sink,
+    autoCreate,
     flush,
     bufferBytesMax,
     retry,

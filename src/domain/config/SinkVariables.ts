@@ -1,5 +1,8 @@
 /** Where it goes: StarRocks. */
-import { choice, FILE, integer, PORT_MAX, TEXT, type Variable } from "./Variable.ts"
+import { choice, FILE, FLAG, integer, PORT_MAX, TEXT, type Variable } from "./Variable.ts"
+
+/** Tablets of one table; more than this is a mistake in any cluster. */
+const BUCKETS_MAX = 10_000
 
 export const SINK_VARIABLES = {
   starrocksUrl: {
@@ -75,5 +78,21 @@ export const SINK_VARIABLES = {
     meaning: "PEM file with the key of that certificate",
     fallback: "",
     example: "/etc/dbmazz/starrocks.key"
+  },
+  autoCreateTables: {
+    names: ["AUTO_CREATE_TABLES"],
+    path: "auto_create.tables",
+    type: FLAG,
+    meaning: "create target tables that are missing, and their database, as docs/creating-tables.md says",
+    fallback: "false",
+    example: "true"
+  },
+  autoCreateBuckets: {
+    names: ["AUTO_CREATE_BUCKETS"],
+    path: "auto_create.buckets",
+    type: integer(0, BUCKETS_MAX),
+    meaning: "buckets of a table that is created; 0: StarRocks chooses",
+    fallback: "0",
+    example: "12"
   }
 } as const satisfies Record<string, Variable>

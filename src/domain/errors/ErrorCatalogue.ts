@@ -110,8 +110,9 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
     whatToDo: "ALTER TABLE … REPLICA IDENTITY FULL, and reload the table."
   },
   VALUE_UNREPRESENTABLE: {
-    meaning: "A value has no form in the StarRocks column (NaN, infinity, too many digits).",
-    whatToDo: "Make the column a STRING, or change the value at the source."
+    meaning:
+      "A value has no form in the StarRocks column (NaN, infinity, too many digits), or a row's key is too long.",
+    whatToDo: "Make the column a STRING, or do as the message says."
   },
   TRUNCATE_UNSUPPORTED: {
     meaning: "The source table was truncated, and TRUNCATE_POLICY=fail stops a table there.",

@@ -21,6 +21,8 @@ export const SetupReason = Schema.TaggedUnion({
   PgPrimaryKeyMissing: { table: Schema.String },
   PgPrimaryKeyDeferrable: { table: Schema.String },
   PgColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
+  PgColumnsDifferByCase: { table: Schema.String, columns: Schema.String },
+  PgNameUnsupported: { table: Schema.String, name: Schema.String, why: Schema.String },
   PgReplicaIdentityFailed: { table: Schema.String, error: Schema.String },
   PgPublicationFailed: { name: Schema.String, error: Schema.String },
   PgSlotFailed: { name: Schema.String, error: Schema.String },
@@ -52,6 +54,13 @@ export const SetupReason = Schema.TaggedUnion({
   SrColumnMissing: { table: Schema.String, column: Schema.String, type: Schema.String },
   SrColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
   SrColumnRequired: { table: Schema.String, column: Schema.String, type: Schema.String },
+  SrKeyTooLong: {
+    table: Schema.String,
+    key: Schema.String,
+    bytes: Schema.String,
+    bytesMax: Schema.String
+  },
+  SrCreateFailed: { name: Schema.String, error: Schema.String },
   SrAuditColumnsFailed: { table: Schema.String, error: Schema.String },
   SrTargetShared: { target: Schema.String, sources: Schema.String },
   CheckpointFailed: { error: Schema.String },
@@ -77,6 +86,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `a change belongs to cannot be told from the WAL.`,
   PgColumnTypeUnsupported: (r) =>
     `Column '${r.column}' of table '${r.table}' has type ${r.type}, which has no mapping to StarRocks.`,
+  PgColumnsDifferByCase: (r) =>
+    `Columns ${r.columns} of table '${r.table}' differ only by case; to StarRocks they are one column.`,
+  PgNameUnsupported: (r) => `Table '${r.table}': StarRocks takes no name like '${r.name}' (${r.why}).`,
   PgReplicaIdentityFailed: (r) => `Failed to set REPLICA IDENTITY FULL on '${r.table}': ${r.error}`,
   PgPublicationFailed: (r) => `Failed to setup publication '${r.name}': ${r.error}`,
   PgSlotFailed: (r) => `Failed to setup replication slot '${r.name}': ${r.error}`,
@@ -125,6 +137,10 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `Column '${r.column}' of StarRocks table '${r.table}' has type ${r.type}, which cannot hold the source column.`,
   SrColumnRequired: (r) =>
     `Column '${r.column}' of StarRocks table '${r.table}' is NOT NULL, and no source column of that name fills it.`,
+  SrKeyTooLong: (r) =>
+    `The key (${r.key}) of StarRocks table '${r.table}' takes at least ${r.bytes} bytes in every row, and StarRocks holds ` +
+    `keys of at most ${r.bytesMax}.`,
+  SrCreateFailed: (r) => `Failed to create '${r.name}' in StarRocks: ${r.error}`,
   SrAuditColumnsFailed: (r) => `Failed to add audit columns to StarRocks table '${r.table}': ${r.error}`,
   SrTargetShared: (r) => `StarRocks table '${r.target}' would be written by more than one source table: ${r.sources}.`,
   CheckpointFailed: (r) => `Checkpoint load failed: ${r.error}`,
@@ -151,6 +167,10 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgPrimaryKeyDeferrable: (r) => `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) =>
     `Change the column's type, or add it to COLUMNS_EXCLUDE, or table ${r.table} to TABLES_EXCLUDE.`,
+  PgColumnsDifferByCase: (r) =>
+    `Rename all but one of them, or leave them out with COLUMNS_EXCLUDE, or add table ${r.table} to TABLES_EXCLUDE.`,
+  PgNameUnsupported: (r) =>
+    `Rename it; or leave the column out with COLUMNS_EXCLUDE, or add table ${r.table} to TABLES_EXCLUDE.`,
   PgReplicaIdentityFailed: (r) =>
     `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
   PgPublicationFailed: (r) =>
@@ -187,9 +207,10 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
   SrTlsFailed: (r) => `${r.remedy} See docs/security.md.`,
   SrPrivilegeMissing: () => "Run in StarRocks: GRANT SELECT, INSERT, ALTER ON ALL TABLES IN DATABASE … TO USER …;",
-  SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`;`,
+  SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`; or set AUTO_CREATE_TABLES=true.`,
   SrTableNotFound: () =>
-    "Create it as a PRIMARY KEY table with the source's key columns first, or add the source table to TABLES_EXCLUDE.",
+    "Set AUTO_CREATE_TABLES=true, or create it as a PRIMARY KEY table with the source's key columns first, or add the source " +
+    "table to TABLES_EXCLUDE.",
   SrTableNotPrimaryKey: () => "Create it again as a PRIMARY KEY table: the model of a table cannot be changed.",
   SrKeyMismatch: (r) => `Create it again with PRIMARY KEY (${r.sourceKey}).`,
   SrColumnMissing: (r) =>
@@ -200,6 +221,11 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   SrColumnRequired: (r) =>
     `Run in StarRocks: ALTER TABLE ${r.table} MODIFY COLUMN \`${r.column}\` ${r.type} NULL; or drop the column ` +
     `(rows are loaded with every column, so a DEFAULT does not help).`,
+  SrKeyTooLong: () =>
+    "Give the source table a shorter primary key (uuid in place of char(n), fewer columns), or add it to TABLES_EXCLUDE.",
+  SrCreateFailed: () =>
+    "Run in StarRocks: GRANT CREATE DATABASE ON CATALOG default_catalog TO USER …; GRANT CREATE TABLE ON DATABASE … TO USER …; " +
+    "or create it yourself: dbmazz check prints the statement.",
   SrAuditColumnsFailed: (r) =>
     `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN dbmazz_op_type TINYINT, ADD COLUMN dbmazz_is_deleted BOOLEAN, ` +
     `ADD COLUMN dbmazz_synced_at DATETIME, ADD COLUMN dbmazz_cdc_version BIGINT;`,

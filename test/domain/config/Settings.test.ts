@@ -45,6 +45,14 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     assert.strictEqual(read({ STARROCKS_URL: "https://fe/" }).sink.url, "https://fe:8040")
   })
 
+  it("creates tables only when it is told to, in as many buckets as it is told or StarRocks chooses", () => {
+    assert.isUndefined(read({ AUTO_CREATE_BUCKETS: "4" }).autoCreate)
+    assert.deepStrictEqual(read({ AUTO_CREATE_TABLES: "true" }).autoCreate, { buckets: undefined })
+    assert.deepStrictEqual(read({ AUTO_CREATE_TABLES: "TRUE", AUTO_CREATE_BUCKETS: "4" }).autoCreate, { buckets: 4 })
+    const wrong = problems({ ...REQUIRED, AUTO_CREATE_TABLES: "yes", AUTO_CREATE_BUCKETS: "10001" })
+    assert.lengthOf(wrong, 2)
+  })
+
   it("T77 reads table names with schemas, quotes and commas", () => {
     const { tables } = read({ TABLES: " a, sales.b ,\"Odd, name\".\"c\"\"d\",a" })
     assert.deepStrictEqual(tables, [
