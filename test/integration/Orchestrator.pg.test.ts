@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { execFile } from "node:child_process"
 import * as path from "node:path"
+import * as ChildEnvironment from "../support/ChildEnvironment.ts"
 import * as HttpStage from "../support/HttpStage.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import { run } from "../support/PostgresServer.ts"
@@ -17,7 +18,7 @@ const orchestrate = (environment: Readonly<Record<string, string>>) =>
     const child = execFile(
       SCRIPT,
       {
-        env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...environment },
+        env: { ...ChildEnvironment.own(), ...environment },
         timeout: MS_MAX,
         maxBuffer: Infinity
       },

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as path from "node:path"
+import * as ChildEnvironment from "../support/ChildEnvironment.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import { run } from "../support/PostgresServer.ts"
 import * as Replica from "../support/Replica.ts"
@@ -17,8 +18,7 @@ const start = (environment: Readonly<Record<string, string>>) =>
     Effect.sync(() =>
       spawn(process.execPath, [MAIN, "run"], {
         env: {
-          PATH: process.env["PATH"],
-          HOME: process.env["HOME"],
+          ...ChildEnvironment.own(),
           LOG_LEVEL: "trace",
           FLUSH_SIZE: "1",
           ...environment

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as path from "node:path"
 import { QUEUE_BYTES_MAX } from "../../src/layers/LogWriter.ts"
+import * as ChildEnvironment from "../support/ChildEnvironment.ts"
 
 const LINES = 20_000
 const PAD = 300
@@ -55,7 +56,7 @@ interface Flood {
 const start = (format: "json" | "pretty"): Flood => {
   const child = spawn(process.execPath, ["--input-type=module", "-e", FLOOD], {
     cwd: path.join(import.meta.dirname, "../.."),
-    env: { PATH: process.env["PATH"], FORMAT: format },
+    env: { ...ChildEnvironment.own(), FORMAT: format },
     stdio: ["pipe", "pipe", "pipe"]
   })
   child.stdin.on("error", () => {})

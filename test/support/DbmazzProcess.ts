@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import * as path from "node:path"
 import type { PgAddress, SrAddress } from "../../src/domain/config/Settings.ts"
 import * as EmbeddedPostgres from "../../src/layers/embedded/EmbeddedPostgres.ts"
+import * as ChildEnvironment from "./ChildEnvironment.ts"
 
 export interface DbmazzProcess {
   readonly pid: number
@@ -55,7 +56,7 @@ export const start = (
 
 const spawnDbmazz = (args: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) => {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], ...environment },
+    env: { ...ChildEnvironment.own(), ...environment },
     stdio: ["ignore", "pipe", "pipe"]
   })
   const state = { log: "", output: "", waiting: new Set<() => void>() }
