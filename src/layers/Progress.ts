@@ -8,8 +8,8 @@ import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
+import type { Retrying } from "./LoadAttempts.ts"
 import type { Report } from "./SlotHealth.ts"
-import type { Retrying } from "./StreamLoader.ts"
 
 /** What a running pipeline holds at the moment. */
 export interface Observation {

@@ -15,9 +15,10 @@ import * as Target from "../domain/streamload/Target.ts"
 import * as TargetTruncation from "../domain/TargetTruncation.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import * as Heartbeat from "./Heartbeat.ts"
+import { BEGIN_MS } from "./LoadFence.ts"
 import * as Log from "./Log.ts"
 import { StarRocksSql } from "./StarRocksSql.ts"
-import { BEGIN_MS, StreamLoader } from "./StreamLoader.ts"
+import { StreamLoader } from "./StreamLoader.ts"
 
 const log = Log.module("TargetTruncate")
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import { InFlightLoads, type LeftLoad } from "../../src/layers/InFlightLoads.ts"
-import type { LoadFailure } from "../../src/layers/StreamLoader.ts"
+import type { LoadFailure } from "../../src/layers/LoadAttempts.ts"
 
 /** What refused a load for good; anything else is a defect of the test. */
 export const refusalOf = <A, R>(load: Effect.Effect<A, LoadFailure, R>): Effect.Effect<PermanentError, never, R> =>
