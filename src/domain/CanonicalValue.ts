@@ -7,10 +7,11 @@ import type { ArrayElements, PgKind } from "./PgType.ts"
 import type { StarRocksFamily } from "./StarRocksType.ts"
 import * as ArrayText from "./values/ArrayText.ts"
 import * as DecimalText from "./values/DecimalText.ts"
+import * as SingleText from "./values/SingleText.ts"
 
 const float = (single: boolean) => (text: string): string => {
   const value = Number(text)
-  return Number.isNaN(value) ? text : String(single ? Math.fround(value) + 0 : value + 0)
+  return Number.isNaN(value) ? text : String((single ? SingleText.nearest(text) : value) + 0)
 }
 
 const boolean = (text: string): string =>
@@ -45,15 +46,21 @@ const json = (text: string): string => {
 
 const identity = (text: string): string => text
 
-const ARRAY = /^(?:\[[^=]*\]=)?\{/
+/** Bounds are digits: JSON text may begin with a bracket, too. */
+const ARRAY = /^((?:\[[+-]?\d+:[+-]?\d+\])+=)?\{/
 
-/** PostgreSQL's text of an array is made the JSON that is sent for it; JSON stays JSON. */
+/**
+ * PostgreSQL's text of an array is made the JSON that is sent for it; JSON stays JSON, and so does the text of an array that
+ * JSON cannot say: one with bounds, or with a JSON null beside NULL.
+ */
 const array = (elements: ArrayElements) => (text: string): string => {
-  if (!ARRAY.test(text)) return json(text)
+  const match = ARRAY.exec(text)
+  if (match === null) return json(text)
+  if (match[1] !== undefined) return text
   const bytes = Buffer.from(text, "utf8")
   const writer = new ByteWriter(bytes.length + 2)
-  ArrayText.write(writer, elements, bytes, 0, bytes.length, "keep")
-  return json(writer.view().toString("utf8"))
+  const problem = ArrayText.write(writer, elements, bytes, 0, bytes.length, { jsonNull: "fail", jsonNumber: "keep" })
+  return problem === undefined ? json(writer.view().toString("utf8")) : text
 }
 
 /**

@@ -36,6 +36,7 @@ export interface PgType {
 
 /** OIDs that code speaks of by name. */
 export const BPCHAR_OID = 1042
+export const NAME_OID = 19
 export const NUMERIC_OID = 1700
 export const TEXT_OID = 25
 export const VARCHAR_OID = 1043
@@ -62,7 +63,7 @@ const SCALARS: ReadonlyArray<readonly [number, number, string, PgKind]> = [
   [VARCHAR_OID, 1015, "character varying", "text"],
   [BPCHAR_OID, 1014, "character", "text"],
   [18, 1002, "\"char\"", "text"],
-  [19, 1003, "name", "text"],
+  [NAME_OID, 1003, "name", "text"],
   [17, 1001, "bytea", "bytea"],
   [1560, 1561, "bit", "text"],
   [1562, 1563, "bit varying", "text"],

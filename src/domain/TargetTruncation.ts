@@ -22,11 +22,20 @@ export const truncate = ({ target }: TableMapping): string => `TRUNCATE TABLE ${
 export const anyLive = ({ target }: TableMapping): string =>
   `SELECT 1 AS live FROM ${Identifier.quoteSrTable(target)} WHERE ${LIVE} LIMIT 1`
 
+/** Gives a row where INSERT has a time limit of its own (StarRocks 3.4 and later), of four hours unless told. */
+export const insertLimit = "SHOW VARIABLES LIKE 'insert_timeout'"
+
 /**
  * Marks every live row as deleted by the truncation's transaction, the other columns as they are. It is a load with a label,
- * unlike UPDATE: one that nobody waits for any more can be found, and is done once.
+ * unlike UPDATE: one that nobody waits for any more can be found, and is done once. StarRocks ends it when a load would have ended;
+ * `insertLimited`: the server has `insertLimit`, and refuses to be told of it otherwise.
  */
-export const softDelete = ({ mapping, transaction }: Truncation, label: string, syncedAt: string): string => {
+export const softDelete = (
+  { mapping, transaction }: Truncation,
+  label: string,
+  syncedAt: string,
+  insertLimited: boolean
+): string => {
   const marks: Readonly<Record<string, string>> = {
     dbmazz_op_type: String(AuditColumns.OP_DELETE),
     dbmazz_is_deleted: "true",
@@ -37,10 +46,9 @@ export const softDelete = ({ mapping, transaction }: Truncation, label: string, 
   const names = columns.map(({ name }) => Identifier.quoteSr(name))
   const values = columns.map(({ name }) => marks[name] ?? Identifier.quoteSr(name))
   const table = Identifier.quoteSrTable(mapping.target)
-  return `INSERT /*+ SET_VAR(query_timeout = ${Target.LOAD_TIMEOUT_SECONDS}) */ INTO ${table} ` +
-    `WITH LABEL ${Identifier.quoteSr(label)} (${names.join(", ")}) SELECT ${
-      values.join(", ")
-    } FROM ${table} WHERE ${LIVE}`
+  const limit = `${insertLimited ? "insert_timeout" : "query_timeout"} = ${Target.LOAD_TIMEOUT_SECONDS}`
+  return `INSERT INTO ${table} WITH LABEL ${Identifier.quoteSr(label)} (${names.join(", ")}) ` +
+    `SELECT /*+ SET_VAR(${limit}) */ ${values.join(", ")} FROM ${table} WHERE ${LIVE}`
 }
 
 /** Another change of the table got in between, or its turn did not come: nothing was done. */

@@ -7,6 +7,7 @@ import * as PgType from "../domain/PgType.ts"
 import { familyOf } from "../domain/StarRocksType.ts"
 import type { SourceColumn } from "../domain/Table.ts"
 import * as TableLists from "../domain/TableLists.ts"
+import * as TypeMapping from "../domain/TypeMapping.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 import * as SourceTables from "./SourceTables.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
@@ -114,14 +115,13 @@ export const pairTables = Effect.fnUntraced(
       const columns: Array<ComparedColumn> = []
       for (const column of source.columns.filter((each) => !each.generated)) {
         const type = target.columns.find((each) => each.name === column.name)?.type
-        const compared = type === undefined ? undefined : comparedColumn(column, type)
+        if (type === undefined) {
+          const suggested = TypeMapping.suggest(column.typeOid, column.typmod)
+          return yield* SetupError.make({ _tag: "SrColumnMissing", table, column: column.name, type: suggested })
+        }
+        const compared = comparedColumn(column, type)
         if (compared === undefined) {
-          return yield* SetupError.make({
-            _tag: "SrColumnMissing",
-            table,
-            column: column.name,
-            type: type ?? column.typeName
-          })
+          return yield* SetupError.make({ _tag: "SrColumnTypeUnsupported", table, column: column.name, type })
         }
         columns.push(compared)
       }

@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { Truncation } from "../domain/Change.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { SrSqlError } from "../domain/errors/SrSqlError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
@@ -17,7 +18,7 @@ import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 import { BEGIN_MS } from "./LoadFence.ts"
 import * as Log from "./Log.ts"
-import { StarRocksSql } from "./StarRocksSql.ts"
+import { type Row, StarRocksSql } from "./StarRocksSql.ts"
 import { StreamLoader } from "./StreamLoader.ts"
 
 const log = Log.module("TargetTruncate")
@@ -81,22 +82,28 @@ export const make = Effect.fnUntraced(function*(
       retryAfterMs: BEGIN_MS
     }))
 
+  /** The answer to a question, or what it means that there is none. */
+  const ask = (question: string): Effect.Effect<ReadonlyArray<Row> | Outcome, SetupError> =>
+    query(question).pipe(
+      Effect.catchTags({
+        SrSqlError: (error: SrSqlError) => Effect.succeed<Outcome>(TargetTruncation.refused(error)),
+        TransientError: ({ code, message }: TransientError) =>
+          Effect.succeed<Outcome>({ _tag: "Transient", code, why: message })
+      })
+    )
+
   const softDelete = Effect.fnUntraced(function*(
     truncation: Truncation,
     label: string,
     syncedAt: string,
     permit: Heartbeat.Permit
   ) {
-    const live = yield* query(TargetTruncation.anyLive(truncation.mapping)).pipe(
-      Effect.catchTags({
-        SrSqlError: (error: SrSqlError) => Effect.succeed(TargetTruncation.refused(error)),
-        TransientError: ({ code, message }: TransientError) =>
-          Effect.succeed<Outcome>({ _tag: "Transient", code, why: message })
-      })
-    )
+    const live = yield* ask(TargetTruncation.anyLive(truncation.mapping))
     if ("_tag" in live) return live
     if (live.length === 0) return DONE
-    const statement = TargetTruncation.softDelete(truncation, label, syncedAt)
+    const limits = yield* ask(TargetTruncation.insertLimit)
+    if ("_tag" in limits) return limits
+    const statement = TargetTruncation.softDelete(truncation, label, syncedAt, limits.length > 0)
     return yield* send(statement, permit, ({ message }) => ({ _tag: "Uncertain", code: "SR_REPLY_LOST", why: message }))
   })
 

@@ -190,8 +190,8 @@ layer(ContractServer.layer, live)("the MySQL port", (it) => {
       yield* server.load({ table, rows: [{ id: 1, name: "a", n: 1 }, { id: 2, name: "b", n: null }, { id: 3, n: 7 }] })
       const label = `insert-${process.pid}-${Date.now()}`
       const insert = (value: number) =>
-        `INSERT /*+ SET_VAR(query_timeout = 600) */ INTO ${server.database}.${table} WITH LABEL \`${label}\`
-           (\`id\`, name, n) SELECT \`id\`, name, ${value} FROM ${server.database}.${table} WHERE n IS NULL OR n = 1`
+        `INSERT INTO ${server.database}.${table} WITH LABEL \`${label}\`
+           (\`id\`, name, n) SELECT /*+ SET_VAR(insert_timeout = 600) */ \`id\`, name, ${value} FROM ${server.database}.${table} WHERE n IS NULL OR n = 1`
       yield* server.sql(insert(5))
       const rows = server.sql(`SELECT id, name, n FROM ${table} ORDER BY id`)
       const written = ["1,a,5", "2,b,5", "3,,7"]

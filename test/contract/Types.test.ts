@@ -246,6 +246,7 @@ layer(ContractServer.layer, live)("types and literals", (it) => {
         ["BIGINT", "9223372036854775808"],
         ["LARGEINT", "170141183460469231731687303715884105728"],
         ["FLOAT", "1e39"],
+        ["FLOAT", "3.4028235e38"],
         ["DOUBLE", "\"abc\""],
         ["DECIMAL(5,2)", "1000"],
         ["DECIMAL(38,0)", `1${"0".repeat(38)}`],
@@ -286,6 +287,7 @@ layer(ContractServer.layer, live)("types and literals", (it) => {
         ["DOUBLE", "5e-324", "5e-324"],
         ["FLOAT", "0.1", "0.1"],
         ["FLOAT", "\"3.4028235e38\"", "3.4028235e+38"],
+        ["FLOAT", "3.4028234663852886e38", "3.4028235e+38"],
         ["FLOAT", "16777217", "16777216"]
       ] as const
       for (const [type, value, expected] of cases) {

@@ -36,7 +36,8 @@ const distinct: ReadonlyArray<readonly [PgKind, StarRocksFamily, string, string,
   ["json", "json", "json", "{\"a\":null}", "{}"],
   ["text", "string", "varchar(10)", "a ", "a"],
   ["text", "string", "varchar(10)", "1.0", "1"],
-  ["boolean", "string", "varchar(5)", "t", "1"]
+  ["boolean", "string", "varchar(5)", "t", "1"],
+  ["float", "float", "float", "7.038531e-26", "7.0385313e-26"]
 ]
 
 describe("CanonicalValue", () => {
@@ -48,6 +49,22 @@ describe("CanonicalValue", () => {
   it.each(distinct)("T43 a changed value is not taken for equal: %s as %s %s: %s <> %s", (kind, family, type, a, b) => {
     const canonical = CanonicalValue.of(kind, family, type)
     assert.notStrictEqual(canonical(a), canonical(b))
+  })
+
+  describe("arrays", () => {
+    const of = (kind: PgKind) => CanonicalValue.of("array", "json", "json", { kind, delimiter: "," })
+
+    it("T45 PostgreSQL's text and the JSON of it are one value, whatever the JSON begins with", () => {
+      assert.strictEqual(of("integer")("{{1,NULL},{3,4}}"), of("integer")("[[1, null], [3, 4]]"))
+      assert.strictEqual(of("text")("{1,\"]={\"}"), of("text")("[\"1\",\"]={\"]"))
+      assert.strictEqual(of("json")("{1,\"{\\\"a\\\": \\\"]={\\\"}\"}"), of("json")("[1,{\"a\":\"]={\"}]"))
+      assert.strictEqual(of("integer")("[-1:0][2:2]={{1},{2}}"), of("integer")("[-1:0][2:2]={{1},{2}}"))
+    })
+
+    it("T45 what a policy has changed is another value: bounds that were left out, JSON's null as NULL", () => {
+      assert.notStrictEqual(of("integer")("[0:1]={7,8}"), of("integer")("[7,8]"))
+      assert.notStrictEqual(of("json")("{\"null\"}"), of("json")("[null]"))
+    })
   })
 
   it("keys are merged in the order in which both databases sort them", () => {

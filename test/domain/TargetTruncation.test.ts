@@ -20,11 +20,18 @@ const refusal = (message: string, code = 1064) => TargetTruncation.refused(new S
 describe("A truncation's statements: a column that is left out would lose its values", () => {
   it("soft delete carries every column over but those that StarRocks computes, quoted", () => {
     assert.strictEqual(
-      TargetTruncation.softDelete(truncation, "dbmazz_l-1", "2026-01-02 03:04:05"),
-      "INSERT /*+ SET_VAR(query_timeout = 600) */ INTO `d`.`ta``ble` WITH LABEL `dbmazz_l-1` (`id`, `a b`, " +
-        "`dbmazz_op_type`, `dbmazz_is_deleted`, `dbmazz_synced_at`, `dbmazz_cdc_version`) SELECT `id`, `a b`, 2, true, " +
+      TargetTruncation.softDelete(truncation, "dbmazz_l-1", "2026-01-02 03:04:05", false),
+      "INSERT INTO `d`.`ta``ble` WITH LABEL `dbmazz_l-1` (`id`, `a b`, " +
+        "`dbmazz_op_type`, `dbmazz_is_deleted`, `dbmazz_synced_at`, `dbmazz_cdc_version`) SELECT /*+ SET_VAR(query_timeout = 600) */ `id`, `a b`, 2, true, " +
         "'2026-01-02 03:04:05', 66 FROM `d`.`ta``ble` WHERE `dbmazz_is_deleted` IS NULL OR `dbmazz_is_deleted` = false"
     )
+  })
+
+  it("T70 a server whose INSERT has a limit of its own is told that one, which an older server would refuse", () => {
+    const limitOf = (insertLimited: boolean) =>
+      /SET_VAR\(.*?\)/.exec(TargetTruncation.softDelete(truncation, "l", "2026-01-02 03:04:05", insertLimited))?.[0]
+    assert.strictEqual(limitOf(false), "SET_VAR(query_timeout = 600)")
+    assert.strictEqual(limitOf(true), "SET_VAR(insert_timeout = 600)")
   })
 
   it("what another change of the table brought about is tried again, a taken label is asked for, a missing right is final", () => {

@@ -145,6 +145,24 @@ describe("A source's TRUNCATE in StarRocks", () => {
       })
     ))
 
+  it.live("T70 soft-delete is ended by StarRocks when a load would be: whoever comes later waits no longer", () =>
+    world(() =>
+      Effect.gen(function*() {
+        yield* load
+        const sql = yield* StarRocksSql
+        const sent: Array<string> = []
+        const recorded: StarRocksSql["Service"] = {
+          query: (statement, sending) => {
+            sent.push(statement)
+            return sql.query(statement, sending)
+          }
+        }
+        yield* truncate("soft-delete").pipe(Effect.provideService(StarRocksSql, recorded))
+        assert.match(sent.at(-1) ?? "", /^INSERT INTO .* SELECT \/\*\+ SET_VAR\(insert_timeout = 600\) \*\//)
+        assert.deepStrictEqual(yield* stored, ALL_DELETED)
+      })
+    ))
+
   it.live("truncate empties the table, also one that is empty", () =>
     world(() =>
       Effect.gen(function*() {

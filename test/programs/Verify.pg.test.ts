@@ -127,6 +127,31 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
       assert.deepStrictEqual([example?.problem, example?.columns], ["deleted", []])
     }))
 
+  it.effect("a column that cannot be compared is named with what is wrong: missing, or of a type that nothing is written to", () =>
+    Effect.gen(function*() {
+      const source = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const { sink } = yield* StarRocksEndpoint.start
+      yield* PostgresServer.run(source, "create table lists (id int primary key, numbers int[], amount numeric(9, 2))")
+      const query = (statement: string) =>
+        StarRocksSql.use((sql) => sql.query(statement)).pipe(Effect.provide(StarRocksSql.layer(sink)))
+      const verify = Effect.flip(Verify.verify({ source, sink, tables: [{ schema: "public", name: "lists" }] }, 0))
+      yield* query(
+        "CREATE TABLE shop.lists (id INT NOT NULL, numbers ARRAY<INT> NULL) PRIMARY KEY (id) " +
+          "DISTRIBUTED BY HASH(id) PROPERTIES (\"replication_num\" = \"1\")"
+      )
+      assert.include((yield* verify).message, "Column 'numbers' of StarRocks table 'shop.lists' has type array<int>")
+      yield* query("DROP TABLE shop.lists")
+      yield* query(
+        "CREATE TABLE shop.lists (id INT NOT NULL, numbers JSON NULL) PRIMARY KEY (id) " +
+          "DISTRIBUTED BY HASH(id) PROPERTIES (\"replication_num\" = \"1\")"
+      )
+      const missing = yield* verify
+      assert.include(
+        missing._tag === "SetupError" ? missing.remediation : missing.message,
+        "ALTER TABLE shop.lists ADD COLUMN `amount` DECIMAL(9,2) NULL"
+      )
+    }))
+
   it.effect("the traffic keeps its rate and its mix, and the same seed writes the same first rows", () =>
     Effect.gen(function*() {
       const reports = []

@@ -21,7 +21,9 @@ const ZONES = ["Europe/Amsterdam", "Asia/Kathmandu", "Pacific/Apia"]
 const ROWS = Number(process.env["VALUES_ROWS"] ?? 40)
 const SEED = Number(process.env["VALUES_SEED"] ?? 20_240_229)
 /** The texts that a session gives whose settings are those of the replication connection. */
-const PINNED = "set datestyle = 'ISO'; set intervalstyle = 'iso_8601'; set timezone = 'UTC'; set bytea_output = 'hex'"
+const PINNED =
+  "set datestyle = 'ISO'; set intervalstyle = 'iso_8601'; set timezone = 'UTC'; set bytea_output = 'hex'; " +
+  "set extra_float_digits = 1"
 
 type Values = ReadonlyArray<string | null>
 
@@ -134,7 +136,17 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a j
         const tables = [["typed", ValueCases.TYPED], ["texts", ValueCases.TEXTS]] as const
         yield* run(source, ValueCases.DEFINITIONS)
         for (const [name, cases] of tables) yield* create(source, query, name, cases)
-        const environment = { TABLES: "typed,texts", SLOT_NAME: "values_every" }
+        // What the sessions of dbmazz begin with must not reach the sink either, nor its own time zone.
+        for (
+          const setting of [
+            "timezone = 'Asia/Kathmandu'",
+            "datestyle = 'German, DMY'",
+            "intervalstyle = 'postgres_verbose'",
+            "bytea_output = 'escape'",
+            "extra_float_digits = -15"
+          ]
+        ) yield* run(source, `alter database ${source.database} set ${setting}`)
+        const environment = { TABLES: "typed,texts", SLOT_NAME: "values_every", TZ: "Pacific/Apia" }
         const job = yield* DbmazzProcess.start(
           ["run"],
           DbmazzProcess.jobEnvironment(source, endpoint.sink, environment)

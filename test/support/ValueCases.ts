@@ -122,6 +122,7 @@ export const DEFINITIONS = `
   create extension hstore;
   create type mood as enum ('sad', 'very happy', 'NULL', 'a,b');
   create type pair as (n int, "the text" text);
+  create type bag as (things text[], pairs pair[]);
   create domain cents as numeric(12, 2);
   create domain small_cents as cents check (value < 1000000);
   create domain positive as int check (value > 0);
@@ -150,7 +151,7 @@ export const TYPED: ReadonlyArray<ValueCase> = [
     "real",
     "FLOAT",
     "c = x::float4",
-    ["0", "-0", "3.4028235e+38", "1.1754944e-38", "0.1"],
+    ["0", "-0", "3.4028235e+38", "1.1754944e-38", "0.1", "7.038531e-26", "1e-45"],
     (r) => String(Math.fround(Number(float(r)) || 1))
   ),
   it("real", "DOUBLE", "c = x::float4", ["0.1", "-3.4028235e+38"], (r) => String(Math.fround(Number(float(r)) || 1))),
@@ -255,6 +256,7 @@ export const TYPED: ReadonlyArray<ValueCase> = [
   array("int4range", SAME_TEXT_ARRAY, ["{empty,\"[1,)\"}"], () => "[1,5)"),
   array("mood", SAME_TEXT_ARRAY, ["{\"NULL\",NULL}"], mood),
   array("pair", SAME_TEXT_ARRAY, ["{\"(,)\"}"], pair),
+  array("bag", SAME_TEXT_ARRAY, ["{\"(\\\"{a,b}\\\",)\",NULL}"], (r) => `({${word(r)}},)`),
   array("cents", SAME_TEXT_ARRAY, ["{0.10}"], decimal(5, 2)),
   array("positive", SAME_ARRAY, [], (r) => String(integer(r, 1, 99)))
 ]
@@ -313,6 +315,7 @@ export const TEXTS: ReadonlyArray<ValueCase> = [
   string("mood_range", ["[sad,\"a,b\"]"], () => "empty"),
   string("mood", ["NULL"], mood),
   string("pair", ["(,)", "(1,\"\")"], pair),
+  string("bag", ["(\"{a,\"\"b c\"\",NULL}\",{})", "(,\"{\"\"(1,x)\"\"}\")"], (r) => `({${word(r)}},)`),
   string("citext", ["", "NULL"], text),
   string("hstore", ["", "\"a\"=>NULL, \"b\"=>\"\""], (r) => `${word(r)}=>${integer(r, 0, 9)}`),
   it("citext[]", "VARCHAR(1048576)", SAME_TEXT_ARRAY, ["{\"NULL\"}"], arrayOf(word)),
@@ -324,5 +327,14 @@ export const TEXTS: ReadonlyArray<ValueCase> = [
   string("regclass", ["pg_class"], () => "pg_type"),
   it("text[]", "VARCHAR(1048576)", SAME_ARRAY, ["{}", "{NULL,\"NULL\",\"\"}"], arrayOf(text)),
   it("numeric[]", "VARCHAR(1048576)", SAME_TEXT_ARRAY, ["{NaN,1.10}"], arrayOf(decimal(30, 20))),
-  it("jsonb[]", "VARCHAR(1048576)", SAME_ARRAY, ["{12345678901234567890123,\"null\"}"], arrayOf(json))
+  it("jsonb[]", "VARCHAR(1048576)", SAME_ARRAY, ["{12345678901234567890123,\"\\\"]={\\\"\"}"], arrayOf(json)),
+  // What JSON cannot say.
+  it("jsonb[]", "VARCHAR(1048576)", SAME_TEXT, ["{\"null\",NULL}"], (r) => `{${r()},"null"}`),
+  it(
+    "int[]",
+    "VARCHAR(1048576)",
+    SAME_TEXT,
+    ["[0:1]={7,8}", "[-1:0][2:2]={{1},{2}}"],
+    (r) => `[3:3]={${integer(r, 0, 9)}}`
+  )
 ]

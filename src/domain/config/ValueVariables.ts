@@ -55,7 +55,7 @@ export const VALUE_VARIABLES = {
     names: [CLASSES.jsonNull.variable],
     path: "values.json_null",
     type: choice("fail", "null", "string"),
-    meaning: "the JSON value `null`, which StarRocks does not tell from NULL",
+    meaning: "the JSON value `null`, also in an array, which StarRocks does not tell from NULL",
     fallback: "fail",
     example: "null"
   },

@@ -27,7 +27,8 @@ export const VALUE_NULL = 0x6e
 export const VALUE_UNCHANGED = 0x75
 export const VALUE_TEXT = 0x74
 
-const utf8 = new TextDecoder("utf-8", { fatal: true })
+/** Names keep a byte order mark at their beginning: without it they would be those of another table. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
 const NO_BYTES = Buffer.alloc(0)
 

@@ -7,7 +7,14 @@ import type { ByteWriter } from "../ByteWriter.ts"
 import type { ArrayElements, PgKind } from "../PgType.ts"
 import * as JsonText from "./JsonText.ts"
 import * as NumberText from "./NumberText.ts"
-import type { ValueClass } from "./ValuePolicy.ts"
+import type { Policies, ValueClass } from "./ValuePolicy.ts"
+
+/** What becomes of elements of json and jsonb that JSON, or StarRocks, does not keep apart. */
+export interface ElementPolicies {
+  readonly jsonNumber: JsonText.NumberPolicy
+  /** Of an element that is JSON's null, where NULL is `null` too. */
+  readonly jsonNull: Policies["jsonNull"]
+}
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -18,7 +25,7 @@ const BRACKET_OPEN = 0x5b
 const BRACKET_CLOSE = 0x5d
 const EQUALS = 0x3d
 const CHAR_T = 0x74
-const NULL = Buffer.from("null", "latin1")
+const NULL = Buffer.from(JsonText.NULL_TEXT, "latin1")
 const NULL_TEXT = Buffer.from("NULL", "latin1")
 const TRUE = Buffer.from("true", "latin1")
 const FALSE = Buffer.from("false", "latin1")
@@ -26,13 +33,20 @@ const FALSE = Buffer.from("false", "latin1")
 /** Whether the text says the bounds of its indexes, which PostgreSQL writes only when one does not begin at 1. */
 export const hasBounds = (bytes: Uint8Array, start: number): boolean => bytes[start] === BRACKET_OPEN
 
+const writeJsonNull = (writer: ByteWriter, policy: ElementPolicies["jsonNull"]): ValueClass | undefined => {
+  if (policy === "fail") return "jsonNull"
+  if (policy === "string") writer.jsonString(NULL, 0, NULL.length)
+  else writer.copy(NULL, 0, NULL.length)
+  return undefined
+}
+
 const writeElement = (
   writer: ByteWriter,
   kind: PgKind,
   bytes: Buffer,
   start: number,
   end: number,
-  numbers: JsonText.NumberPolicy
+  policies: ElementPolicies
 ): ValueClass | undefined => {
   switch (kind) {
     case "integer":
@@ -48,7 +62,9 @@ const writeElement = (
       else writer.copy(FALSE, 0, FALSE.length)
       return undefined
     case "json":
-      return JsonText.write(writer, bytes, start, end, numbers)
+      return JsonText.isNull(bytes, start, end)
+        ? writeJsonNull(writer, policies.jsonNull)
+        : JsonText.write(writer, bytes, start, end, policies.jsonNumber)
     default:
       writer.jsonString(bytes, start, end)
       return undefined
@@ -83,7 +99,7 @@ export const write = (
   bytes: Buffer,
   start: number,
   end: number,
-  numbers: JsonText.NumberPolicy
+  policies: ElementPolicies
 ): ValueClass | undefined => {
   const delimiter = elements.delimiter.charCodeAt(0)
   let at = hasBounds(bytes, start) ? bytes.indexOf(EQUALS, start) + 1 : start
@@ -94,7 +110,7 @@ export const write = (
     else if (byte === delimiter) writer.byte(COMMA)
     else if (byte === QUOTE) {
       const element = unquote(bytes, at)
-      const problem = writeElement(writer, elements.kind, element.text, 0, element.text.length, numbers)
+      const problem = writeElement(writer, elements.kind, element.text, 0, element.text.length, policies)
       if (problem !== undefined) return problem
       at = element.end
       continue
@@ -105,7 +121,7 @@ export const write = (
         writer.copy(NULL, 0, NULL.length)
         continue
       }
-      const problem = writeElement(writer, elements.kind, bytes, from, at, numbers)
+      const problem = writeElement(writer, elements.kind, bytes, from, at, policies)
       if (problem !== undefined) return problem
       continue
     }

@@ -6,7 +6,10 @@ import type { Policies, ValueClass } from "./ValuePolicy.ts"
 /** What becomes of a number that StarRocks would round; `keep`: it goes where text stays text. */
 export type NumberPolicy = Policies["jsonNumber"] | "keep"
 
-const NULL = Buffer.from("null", "latin1")
+/** JSON's own null. */
+export const NULL_TEXT = "null"
+
+const NULL = Buffer.from(NULL_TEXT, "latin1")
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const SPACE = 0x20

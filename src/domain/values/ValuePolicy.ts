@@ -58,7 +58,8 @@ export const CLASSES = {
   },
   jsonNull: {
     variable: "VALUE_POLICY_JSON_NULL",
-    description: "the JSON value null, which StarRocks does not tell from NULL",
+    description:
+      "the JSON value null, of a column or of an element of an array, which StarRocks does not tell from NULL",
     outcomes: { null: "NULL", string: "the JSON string \"null\"" }
   },
   arrayBounds: {

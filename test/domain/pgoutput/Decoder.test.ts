@@ -49,6 +49,14 @@ describe("Decoder: a message read wrongly is a row written wrongly", () => {
     })
   }
 
+  it("T44 a name that begins with a byte order mark keeps it: without it the table would be another, and its rows skipped", () => {
+    const columns = [{ name: "\uFEFFid", oid: 20 }]
+    assert.deepInclude<unknown>(decode(Bytes.relation(1, "\uFEFForders", columns)), {
+      name: "\uFEFForders",
+      columns: [{ key: true, name: "\uFEFFid", typeOid: 20, typmod: -1 }]
+    })
+  })
+
   it("gives every field of Begin, Commit and Relation (T44: multi-byte names)", () => {
     assert.deepInclude<unknown>(decode(EXAMPLES[0]![1]), {
       finalLsn: 0x16_b374_d848n,

@@ -73,12 +73,17 @@ const integer = (kind: keyof typeof ColumnType.integerRange): Convert => {
   }
 }
 
+const floatMax = 3.4028234663852886e38
+
 const floating = (single: boolean): Convert => (token, raw) => {
   if (token !== ValueKind.number && token !== ValueKind.string) return undefined
   const text = token === ValueKind.string ? raw.trim() : raw
   if (!numberText.test(text)) return undefined
-  const value = single ? Math.fround(Number(text)) : Number(text)
-  return Number.isFinite(value) ? value : undefined
+  const value = Number(text)
+  // A number is read as a double, which may be greater than any FLOAT and yet be rounded to one.
+  if (single && token === ValueKind.number && Math.abs(value) > floatMax) return undefined
+  const kept = single ? Math.fround(value) : value
+  return Number.isFinite(kept) ? kept : undefined
 }
 
 /** Decimal exponents beyond this cannot matter for 38 digits and would only cost memory. */

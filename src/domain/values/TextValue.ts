@@ -1,0 +1,93 @@
+/** Writes text, dates and binary data, and what becomes of them where their column cannot hold them. */
+import type { ByteWriter } from "../ByteWriter.ts"
+import * as DateText from "./DateText.ts"
+import { refuse, writeAscii, writeQuoted } from "./Refusal.ts"
+import type { ValueRule } from "./ValueRule.ts"
+
+const CHAR_X = 0x78
+/** Two hex digits a byte, behind `\x`. */
+const HEX_PREFIX_BYTES = 2
+const HEX_DIGITS_PER_BYTE = 2
+const UTF8_CONTINUATION = 0x80
+const UTF8_KIND_MASK = 0xc0
+
+export const writeText = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): string | undefined => {
+  if (end - start > rule.bytesMax) return writeTooLong(writer, rule, bytes, start)
+  writer.jsonString(bytes, start, end)
+  return undefined
+}
+
+const writeTooLong = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number
+): string | undefined => {
+  if (rule.policies.length !== "clamp" || !rule.isProse) return refuse(writer, rule, "length")
+  let cut = start + rule.bytesMax
+  while (cut > start && (bytes[cut]! & UTF8_KIND_MASK) === UTF8_CONTINUATION) cut--
+  writer.jsonString(bytes, start, cut)
+  return undefined
+}
+
+export const writeDate = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): string | undefined => {
+  if (!DateText.isCommonEra(bytes, start, end)) return writeOutOfRange(writer, rule, bytes, start, end)
+  writeQuoted(writer, bytes, start, end)
+  return undefined
+}
+
+export const writeInstant = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): string | undefined => {
+  const bare = end - DateText.UTC_OFFSET_BYTES
+  const isUtc = DateText.isUtc(bytes, bare)
+  if (!isUtc && !DateText.isOutside(bytes, end)) return "its time zone is not UTC"
+  if (!isUtc || !DateText.isCommonEra(bytes, start, bare)) return writeOutOfRange(writer, rule, bytes, start, end)
+  writeQuoted(writer, bytes, start, bare)
+  return undefined
+}
+
+const writeOutOfRange = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): string | undefined => {
+  if (rule.policies.dateRange !== "clamp") return refuse(writer, rule, "dateRange")
+  return writeAscii(writer, DateText.nearest(bytes, start, end, rule.family === "date"), true)
+}
+
+export const writeHex = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Buffer,
+  start: number,
+  end: number
+): string | undefined => {
+  if (end - start < HEX_PREFIX_BYTES || bytes[start + 1] !== CHAR_X) return "bytea did not come in hex format"
+  const digits = start + HEX_PREFIX_BYTES
+  if (end - digits > rule.bytesMax * HEX_DIGITS_PER_BYTE) {
+    if (rule.policies.length !== "clamp") return refuse(writer, rule, "length")
+    writeQuoted(writer, bytes, digits, digits + rule.bytesMax * HEX_DIGITS_PER_BYTE)
+    return undefined
+  }
+  writeQuoted(writer, bytes, digits, end)
+  return undefined
+}
