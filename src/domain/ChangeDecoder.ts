@@ -11,6 +11,7 @@ import { DecodeError } from "./pgoutput/DecodeError.ts"
 import * as Decoder from "./pgoutput/Decoder.ts"
 import * as Envelope from "./pgoutput/Envelope.ts"
 import type { Delete, Insert, Message, Relation, Update } from "./pgoutput/Message.ts"
+import { PartialPartitions } from "./pgoutput/PartialPartitions.ts"
 import * as RowEncoder from "./RowEncoder.ts"
 import type { TableMapping } from "./Table.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
@@ -32,6 +33,8 @@ export const HELD_BYTES_MAX = 128 * 1024
 export interface Decoded {
   readonly changes: ReadonlyArray<Change>
   readonly skippedBytes: number
+  /** Kinds of messages that are not known and were skipped, each given once a session. */
+  readonly unknownKinds: ReadonlyArray<string>
 }
 
 const sameShape = (a: Relation, b: Relation): boolean =>
@@ -51,6 +54,9 @@ export class ChangeDecoder {
   /** Skipped bytes that a kept row may still hold in memory: they lie in the same slab. */
   #heldBytes = 0
   #error: PermanentError | undefined = undefined
+  readonly #partitions = new PartialPartitions()
+  readonly #unknownKinds = new Set<string>()
+  #newKinds: Array<string> = []
   /** Source tables whose rows are left out since something of theirs could not be carried over. */
   readonly #stopped = new Set<string>()
 
@@ -67,9 +73,10 @@ export class ChangeDecoder {
   decode(frames: ReadonlyArray<Envelope.WalFrame>): Result.Result<Decoded, PermanentError> {
     this.#changes = []
     this.#skippedBytes = 0
+    this.#newKinds = []
     for (let index = 0; index < frames.length && this.#error === undefined; index++) this.#frame(frames[index]!)
     return this.#error === undefined
-      ? Result.succeed({ changes: this.#changes, skippedBytes: this.#skippedBytes })
+      ? Result.succeed({ changes: this.#changes, skippedBytes: this.#skippedBytes, unknownKinds: this.#newKinds })
       : Result.fail(this.#error)
   }
 
@@ -106,14 +113,22 @@ export class ChangeDecoder {
         return
       case "Relation":
         this.#skip(weight)
+        this.#partitions.relation(message)
         return this.#relation(message)
       case "Truncate":
         this.#skip(weight)
+        this.#partitions.reset()
         return this.#truncate(message.relationIds, frame)
       case "Origin":
       case "Type":
       case "Message":
         this.#skip(weight)
+        return
+      case "Unknown":
+        this.#skip(weight)
+        if (this.#unknownKinds.has(message.kind)) return
+        this.#unknownKinds.add(message.kind)
+        this.#newKinds.push(message.kind)
     }
   }
 
@@ -147,6 +162,7 @@ export class ChangeDecoder {
   ): void {
     const known = this.#known(message.relationId)
     const transaction = this.#transaction
+    this.#partitions.row(message.relationId)
     if (known === undefined) return this.#fail(unknownRelation(message, frame))
     if (transaction === undefined) return this.#fail(outOfOrder(message._tag, frame))
     const route = known.route
@@ -165,6 +181,8 @@ export class ChangeDecoder {
     }
     const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
     if (keyOnly) return this.#stop(route.mapping, notFull(known.relation, message._tag, frame), weight)
+    const partition = this.#partitions.partialOf(known.relation, bytes, oldTuple)
+    if (partition !== undefined) return this.#stop(route.mapping, notFull(partition, message._tag, frame), weight)
     const ordinal = this.#ordinal(known, transaction)
     this.#changes.push({
       _tag: "Row",
@@ -324,8 +342,8 @@ const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): Pe
   return new PermanentError({
     code: "REPLICA_IDENTITY_NOT_FULL",
     message: `at ${at(frame)}: ${kind} on ${table} carries only the key of the old row`,
-    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then stop dbmazz, drop the slot, run DELETE FROM ` +
-      `dbmazz_checkpoints for the slot, start again (a new slot is made), and reload the tables.`,
+    remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then set REPLICA_IDENTITY=keep and start again: ` +
+      `replication goes on where it stopped, with what such old rows bring. Set it back when that is caught up with.`,
     context: { table, lsn: at(frame) }
   })
 }

@@ -2,6 +2,7 @@
 
 /** A part is named after its file; the embedded servers have one name each, whatever file of theirs speaks. */
 export const MODULES = [
+  "Changes",
   "Checkpoints",
   "Control",
   "EmbeddedStarRocks",
@@ -9,6 +10,7 @@ export const MODULES = [
   "Loads",
   "Log",
   "PostgresSetup",
+  "ReplicaIdentity",
   "Replication",
   "ReplicationSource",
   "ReplicationWatch",

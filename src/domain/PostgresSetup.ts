@@ -5,10 +5,16 @@
 import type { SetupReason } from "./errors/SetupError.ts"
 import * as Identifier from "./Identifier.ts"
 import * as Lsn from "./Lsn.ts"
+import * as GeneratedColumns from "./postgres/GeneratedColumns.ts"
 import * as Identity from "./postgres/Identity.ts"
+import * as Publication from "./postgres/Publication.ts"
+import type { OtherPublication, PublicationFacts } from "./postgres/Publication.ts"
+import * as PublicationProblems from "./postgres/PublicationProblems.ts"
+import * as ReplicaIdentity from "./postgres/ReplicaIdentity.ts"
+import { CHECKPOINT_TABLE, type Step } from "./postgres/SetupStep.ts"
 import * as SlotState from "./postgres/SlotState.ts"
+import { key, ORDINARY_TABLE, PARTITIONED_TABLE, type TableFacts } from "./postgres/SourceFacts.ts"
 import type { Switch } from "./postgres/Timeline.ts"
-import type { SourceTable } from "./Table.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
 /** The part of the settings that the setup of PostgreSQL follows. */
@@ -21,27 +27,10 @@ export interface Job {
   readonly listProblems?: ReadonlyArray<string>
   /** Undefined: whether truncations are published does not matter. */
   readonly truncatePolicy?: TruncatePolicy
+  /** Undefined: `full`. */
+  readonly replicaIdentity?: ReplicaIdentity.ReplicaIdentity
   /** The checkpoint that this process has stored last; undefined at its first setup. */
   readonly reached?: Lsn.Lsn | undefined
-}
-
-export interface TableFacts extends SourceTable {
-  /** The role owns it, is a member of its owner, or is a superuser. */
-  readonly owned: boolean
-  /** `relpersistence`: `p` permanent, `u` unlogged, `t` temporary. */
-  readonly persistence: string
-}
-
-export interface PublicationFacts {
-  readonly allTables: boolean
-  readonly owned: boolean
-  readonly insert: boolean
-  readonly update: boolean
-  readonly delete: boolean
-  /** Absent: it does. */
-  readonly truncate?: boolean
-  /** The job's published tables by `schema.name`, with their columns where the server tells (15 and later). */
-  readonly tables: ReadonlyMap<string, ReadonlyArray<string> | undefined>
 }
 
 /** What the role may do with `dbmazz_checkpoints`. */
@@ -64,6 +53,8 @@ export interface Facts {
   /** The job's tables that exist. */
   readonly tables: ReadonlyArray<TableFacts>
   readonly publication: PublicationFacts | undefined
+  /** Others that publish tables of the job. */
+  readonly otherPublications?: ReadonlyArray<OtherPublication>
   readonly slot: SlotState.SlotFacts | undefined
   readonly checkpointTable: CheckpointTable
   readonly checkpoint: Lsn.Lsn | undefined
@@ -74,35 +65,17 @@ export interface Facts {
   readonly history: ReadonlyArray<Switch> | undefined
 }
 
-/** What is to be done, in the order it is done. */
-export type Step =
-  | { readonly _tag: "CreateCheckpointTable" }
-  | { readonly _tag: "AddCheckpointColumns" }
-  | { readonly _tag: "SetReplicaIdentityFull"; readonly table: Identifier.QualifiedName; readonly oid: number }
-  | {
-    readonly _tag: "CreatePublication" | "AddTablesToPublication"
-    readonly name: string
-    readonly tables: ReadonlyArray<Identifier.QualifiedName>
-  }
-  | { readonly _tag: "CreateSlot"; readonly name: string }
-  /** `lsn` undefined: the consistent point of the slot created in the step before. */
-  | { readonly _tag: "StoreCheckpoint"; readonly slot: string; readonly lsn: Lsn.Lsn | undefined }
-  | ({ readonly _tag: "StoreIdentity"; readonly slot: string } & Identity.Identity)
-
 export interface Plan {
   readonly job: Job
   readonly facts: Facts
   /** Empty: the steps can be taken. Otherwise everything that is wrong, in the order of the setup. */
   readonly problems: ReadonlyArray<SetupReason>
   readonly steps: ReadonlyArray<Step>
+  /** What a person should know, one sentence each. */
+  readonly notes: ReadonlyArray<string>
 }
 
-const ORDINARY_TABLE = "r"
-const FULL = "f"
-const CHECKPOINT_TABLE = "dbmazz_checkpoints"
-
 const KINDS: ReadonlyMap<string, string> = new Map([
-  ["p", "partitioned table"],
   ["v", "view"],
   ["m", "materialized view"],
   ["f", "foreign table"],
@@ -112,8 +85,6 @@ const KINDS: ReadonlyMap<string, string> = new Map([
   ["c", "composite type"]
 ])
 const PERSISTENCES: ReadonlyMap<string, string> = new Map([["u", "unlogged table"], ["t", "temporary table"]])
-
-const key = (table: { readonly name: Identifier.QualifiedName }): string => Identifier.show(table.name)
 
 const serverProblems = (facts: Facts): Array<SetupReason> => {
   const problems: Array<SetupReason> = []
@@ -130,90 +101,72 @@ const serverProblems = (facts: Facts): Array<SetupReason> => {
   return problems
 }
 
-const tableProblems = (facts: Facts, table: TableFacts): Array<SetupReason> => {
+/** Why rows of this relation never reach the WAL under a name of their own; undefined: they do. */
+const kindOf = ({ kind, persistence }: Pick<TableFacts, "kind" | "persistence">): string | undefined =>
+  kind === ORDINARY_TABLE || kind === PARTITIONED_TABLE
+    ? PERSISTENCES.get(persistence)
+    : KINDS.get(kind) ?? `relation of kind '${kind}'`
+
+const kindProblems = (table: TableFacts): ReadonlyArray<SetupReason> => {
+  const kind = kindOf(table)
+  if (kind !== undefined) return [{ _tag: "PgTableKind", table: key(table), kind }]
+  return (table.partitions ?? []).flatMap((part): ReadonlyArray<SetupReason> => {
+    const partKind = kindOf(part)
+    return partKind === undefined
+      ? []
+      : [{
+        _tag: "PgTableKind",
+        table: key(table),
+        kind: `partitioned table with the ${partKind} '${key(part)}' in it`
+      }]
+  })
+}
+
+const tableProblems = (job: Job, facts: Facts, table: TableFacts): ReadonlyArray<SetupReason> => {
   const name = key(table)
-  const kind = table.kind === ORDINARY_TABLE
-    ? PERSISTENCES.get(table.persistence)
-    : KINDS.get(table.kind) ?? `relation of kind '${table.kind}'`
-  if (kind !== undefined) return [{ _tag: "PgTableKind", table: name, kind }]
+  const kind = kindProblems(table)
+  if (kind.length > 0) return kind
   const problems: Array<SetupReason> = []
   if (table.primaryKey.length === 0) problems.push({ _tag: "PgPrimaryKeyMissing", table: name })
   else if (table.primaryKeyDeferrable) problems.push({ _tag: "PgPrimaryKeyDeferrable", table: name })
   if (!table.readable) {
     problems.push({ _tag: "PgPrivilegeMissing", table: name, role: facts.role, privilege: "SELECT" })
   }
-  if (table.replicaIdentity !== FULL && !table.owned) {
-    problems.push({
-      _tag: "PgReplicaIdentityFailed",
-      table: name,
-      error: `role '${facts.role}' does not own the table`
-    })
-  }
+  const policy = policyOf(job)
+  problems.push(...GeneratedColumns.problems(table, policy))
+  problems.push(...ReplicaIdentity.problems(table, policy, facts.role))
   return problems
 }
 
-const missingFrom = (publication: PublicationFacts, tables: ReadonlyArray<TableFacts>): ReadonlyArray<TableFacts> =>
-  tables.filter((table) => !publication.tables.has(key(table)))
-
-const publicationErrors = (job: Job, facts: Facts, tables: ReadonlyArray<TableFacts>): Array<string> => {
-  const { publication, role } = facts
-  const notOwned = (some: ReadonlyArray<TableFacts>): Array<string> =>
-    some.filter((table) => !table.owned).map((table) => `role '${role}' does not own table '${key(table)}'`)
-  if (publication === undefined && facts.slot !== undefined && facts.checkpoint !== undefined) {
-    // Changes since the checkpoint were made while nothing was published: they would be skipped without a word.
-    return [
-      `it does not exist any more: changes since ${
-        Lsn.format(facts.checkpoint)
-      } would be skipped. If the tables were ` +
-      `reloaded or the gap is acceptable, run: CREATE PUBLICATION ${Identifier.quotePg(job.publication)} ` +
-      `FOR TABLE ${tableList(tables.map((table) => table.name))};`
-    ]
-  }
-  if (publication === undefined) {
-    const create = facts.mayCreateInDatabase ? [] : [`role '${role}' lacks CREATE on database '${facts.database}'`]
-    return [...create, ...notOwned(tables)]
-  }
-  const errors: Array<string> = []
-  const unpublished: Array<string> = (["insert", "update", "delete"] as const).filter((operation) =>
-    !publication[operation]
+/** Tables whose rows would arrive under the name of another one of the job. */
+const nestedProblems = (tables: ReadonlyArray<TableFacts>): ReadonlyArray<SetupReason> => {
+  const names = new Set(tables.map(key))
+  const problems = tables.flatMap((table) =>
+    (table.ancestors ?? []).map(Identifier.show).filter((ancestor) => names.has(ancestor)).slice(0, 1).map((ancestor) =>
+      `TABLES: '${key(table)}' is a partition of '${ancestor}', whose rows hold those of the partition; take one of ` +
+      `the two out`
+    )
   )
-  const { truncatePolicy = "ignore" } = job
-  const untruncated = truncatePolicy !== "ignore" && publication.truncate === false
-  if (untruncated) unpublished.push("truncate")
-  if (unpublished.length > 0) {
-    const name = Identifier.quotePg(job.publication)
-    errors.push(
-      `it does not publish ${unpublished.join(" and ")}; ` +
-        `run: ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate');` +
-        (untruncated ? " or set TRUNCATE_POLICY=ignore" : "")
-    )
-  }
-  const missing = missingFrom(publication, tables)
-  if (publication.allTables) {
-    errors.push(
-      ...missing.map((table) =>
-        `it is FOR ALL TABLES, yet does not publish '${key(table)}' under its own name (publish_via_partition_root?)`
-      )
-    )
-  } else if (missing.length > 0) {
-    if (!publication.owned) {
-      errors.push(`role '${role}' does not own it and cannot add '${missing.map(key).join("', '")}'`)
-    }
-    errors.push(...notOwned(missing))
-  }
-  for (const table of tables) {
-    const published = publication.tables.get(key(table))
-    if (published === undefined) continue
-    const hidden = [...table.columns, ...(table.leftOut ?? [])].filter((column) =>
-      !column.generated && !published.includes(column.name)
-    )
-    if (hidden.length > 0) {
-      // With FULL as identity, PostgreSQL would refuse every UPDATE and DELETE of such a table.
-      errors.push(`its column list for '${key(table)}' lacks ${hidden.map((column) => `'${column.name}'`).join(", ")}`)
-    }
-  }
-  return errors
+  return problems.length === 0 ? [] : [{ _tag: "ConfigurationInvalid", problems }]
 }
+
+const policyOf = (job: Job): ReplicaIdentity.ReplicaIdentity => job.replicaIdentity ?? "full"
+
+const contextOf = (job: Job, facts: Facts): Publication.Context => ({
+  name: job.publication,
+  policy: policyOf(job),
+  role: facts.role,
+  serverVersion: facts.serverVersion,
+  publication: facts.publication,
+  others: facts.otherPublications ?? []
+})
+
+const publicationProblems = (job: Job, facts: Facts, tables: ReadonlyArray<TableFacts>): ReadonlyArray<SetupReason> =>
+  PublicationProblems.find(contextOf(job, facts), tables, {
+    mayCreateIn: facts.mayCreateInDatabase ? undefined : facts.database,
+    truncates: (job.truncatePolicy ?? "ignore") !== "ignore",
+    lost: facts.slot === undefined ? undefined : facts.checkpoint
+  })
 
 /** What is wrong with where replication would start: the server's identity first, positions of another mean nothing. */
 const startProblems = (job: Job, facts: Facts): ReadonlyArray<SetupReason> => {
@@ -246,6 +199,54 @@ const slotSteps = (job: Job, facts: Facts): ReadonlyArray<Step> => {
 }
 
 /**
+ * Generated columns are published before an identity holds them, or changes of the application would be refused in between;
+ * what is published under a new name comes last, when its old rows are whole.
+ */
+const tableSteps = (context: Publication.Context, tables: ReadonlyArray<TableFacts>): ReadonlyArray<Step> => {
+  const { name, policy, publication } = context
+  const { generated, viaRoot } = Publication.unsetOptions(context, tables)
+  const names = (some: ReadonlyArray<TableFacts>) => some.map((table) => table.name)
+  const steps: Array<Step> = []
+  if (generated) {
+    const some = tables.filter((table) => GeneratedColumns.stored(table).length > 0)
+    steps.push({ _tag: "SetPublicationOptions", name, options: { generated }, tables: names(some) })
+  }
+  for (const { name: table, oid } of policy === "full" ? tables.flatMap(ReplicaIdentity.unset) : []) {
+    steps.push({ _tag: "SetReplicaIdentityFull", table, oid })
+  }
+  if (publication === undefined) {
+    const options = Publication.initialOptions(context, tables)
+    if (tables.length > 0) steps.push({ _tag: "CreatePublication", name, tables: names(tables), options })
+    return steps
+  }
+  if (viaRoot) {
+    const some = tables.filter((table) => table.kind === PARTITIONED_TABLE)
+    steps.push({ _tag: "SetPublicationOptions", name, options: { viaRoot }, tables: names(some) })
+  }
+  const missing = Publication.missing(publication, tables)
+  if (missing.length > 0) steps.push({ _tag: "AddTablesToPublication", name, tables: names(missing) })
+  return steps
+}
+
+/** What a person should know, and need do nothing about. */
+const notesOf = (tables: ReadonlyArray<TableFacts>): ReadonlyArray<string> =>
+  tables.flatMap((table) => [
+    ...(table.keyIndex === undefined
+      ? []
+      : [
+        `'${key(table)}' has no primary key: its unique index '${table.keyIndex}' (${
+          table.primaryKey.join(", ")
+        }) is the key`
+      ]),
+    ...(table.rowFilter === undefined
+      ? []
+      : [
+        `only rows of '${key(table)}' that fit the publication's row filter are replicated: one that no longer fits ` +
+        `is marked as deleted`
+      ])
+  ])
+
+/**
  * Compares the job with the facts. On a fresh system the order is: identity of the tables, publication, slot, so that
  * every change the slot ever decodes carries its old row.
  */
@@ -260,63 +261,21 @@ export const plan = (job: Job, facts: Facts): Plan => {
       const problem = `TABLES: ${Identifier.show(name)} is dbmazz's own table and is never replicated; take it out`
       problems.push({ _tag: "ConfigurationInvalid", problems: [problem] })
     } else if (table === undefined) problems.push({ _tag: "PgTableNotFound", table: Identifier.show(name) })
-    else problems.push(...tableProblems(facts, table))
+    else problems.push(...tableProblems(job, facts, table))
   }
   const tables = job.tables.flatMap((name) => found.get(Identifier.show(name)) ?? [])
-  for (const error of publicationErrors(job, facts, tables)) {
-    problems.push({ _tag: "PgPublicationFailed", name: job.publication, error })
-  }
+  problems.push(...nestedProblems(tables), ...publicationProblems(job, facts, tables))
   problems.push(...startProblems(job, facts))
 
   const steps: Array<Step> = []
   if (facts.checkpointTable === "missing") steps.push({ _tag: "CreateCheckpointTable" })
   if (facts.checkpointColumns === "addable") steps.push({ _tag: "AddCheckpointColumns" })
-  for (const table of tables) {
-    if (table.replicaIdentity !== FULL) {
-      steps.push({ _tag: "SetReplicaIdentityFull", table: table.name, oid: table.oid })
-    }
-  }
-  const { publication } = facts
-  const unpublished = publication === undefined ? tables : publication.allTables ? [] : missingFrom(publication, tables)
-  if (unpublished.length > 0) {
-    const _tag = publication === undefined ? "CreatePublication" : "AddTablesToPublication"
-    steps.push({ _tag, name: job.publication, tables: unpublished.map((table) => table.name) })
-  }
+  steps.push(...tableSteps(contextOf(job, facts), tables))
   steps.push(...slotSteps(job, facts))
   const { systemIdentifier, timeline } = facts
   const known = systemIdentifier !== "" && timeline !== 0
   if (known && facts.checkpointColumns !== "fixed" && identityVerdict(job, facts)._tag === "Store") {
     steps.push({ _tag: "StoreIdentity", slot: job.slot, systemIdentifier, timeline })
   }
-  return { job, facts, problems, steps }
-}
-
-const tableList = (tables: ReadonlyArray<Identifier.QualifiedName>): string =>
-  tables.map(Identifier.quotePgTable).join(", ")
-
-/** The SQL of a step, as it is run (without its timeouts) and as `check` shows it. */
-export const sql = (step: Step): string => {
-  switch (step._tag) {
-    case "CreateCheckpointTable":
-      return `create table ${CHECKPOINT_TABLE} (slot_name text primary key, lsn bigint not null, ` +
-        `updated_at timestamp with time zone default now())`
-    case "AddCheckpointColumns":
-      return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
-        `add column if not exists timeline_id integer, add column if not exists run text, ` +
-        `add column if not exists loads_in_flight jsonb`
-    case "StoreIdentity":
-      return `update ${CHECKPOINT_TABLE} set system_identifier = '${step.systemIdentifier}', ` +
-        `timeline_id = ${step.timeline} where slot_name = '${step.slot}'`
-    case "SetReplicaIdentityFull":
-      return `alter table ${Identifier.quotePgTable(step.table)} replica identity full`
-    case "CreatePublication":
-      return `create publication ${Identifier.quotePg(step.name)} for table ${tableList(step.tables)}`
-    case "AddTablesToPublication":
-      return `alter publication ${Identifier.quotePg(step.name)} add table ${tableList(step.tables)}`
-    case "CreateSlot":
-      return `select lsn from pg_create_logical_replication_slot('${step.name}', '${SlotState.PLUGIN}')`
-    case "StoreCheckpoint":
-      return `insert into ${CHECKPOINT_TABLE} (slot_name, lsn) values ('${step.slot}', ` +
-        `${step.lsn === undefined ? "the new slot's position" : Lsn.toBigint(step.lsn)})`
-  }
+  return { job, facts, problems, steps, notes: notesOf(tables) }
 }

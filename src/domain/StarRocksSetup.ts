@@ -5,11 +5,15 @@
 import * as AuditColumns from "./AuditColumns.ts"
 import * as EncodedKey from "./EncodedKey.ts"
 import type { SetupReason } from "./errors/SetupError.ts"
+import * as GeneratedTargets from "./GeneratedTargets.ts"
 import * as Identifier from "./Identifier.ts"
 import * as PgType from "./PgType.ts"
+import { PARTITIONED_TABLE } from "./postgres/SourceFacts.ts"
 import { familyOf, type StarRocksFamily } from "./StarRocksType.ts"
 import type * as Table from "./Table.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "./Table.ts"
+import * as TargetNames from "./TargetNames.ts"
+import { targetName } from "./TargetNames.ts"
 import * as TargetTable from "./TargetTable.ts"
 import * as TypeMapping from "./TypeMapping.ts"
 
@@ -79,10 +83,9 @@ export const sql = (step: Step): string => {
   return `ALTER TABLE ${Identifier.quoteSrTable(step.table)} ${clauses.join(", ")}`
 }
 
-/** A table keeps its bare name in StarRocks. */
 const targetOf = (source: SourceTable, database: string): Identifier.QualifiedName => ({
   schema: database,
-  name: source.name.name
+  name: targetName(source)
 })
 
 const sameSet = (left: ReadonlyArray<string>, right: ReadonlyArray<string>): boolean =>
@@ -115,7 +118,10 @@ const pairProblem = (source: SourceColumn, target: TableFacts): SetupReason | un
   if (source.generated || isReserved(source.name)) return undefined
   const table = Identifier.show(target.name)
   const column = target.columns.find((candidate) => candidate.name === source.name)
+  if (GeneratedTargets.isLeftOut(source, target)) return undefined
   if (column === undefined) {
+    const other = target.columns.find((candidate) => candidate.name.toLowerCase() === source.name.toLowerCase())
+    if (other !== undefined) return { _tag: "SrColumnCase", table, column: source.name, found: other.name }
     const type = TypeMapping.suggest(source.typeOid, source.typmod)
     return { _tag: "SrColumnMissing", table, column: source.name, type }
   }
@@ -173,7 +179,7 @@ const keyProblem = (
 /** What keeps a table from being created; that its columns have a mapping is checked elsewhere. */
 const creationProblems = (source: SourceTable, definition: TargetTable.Definition): ReadonlyArray<SetupReason> => {
   const table = Identifier.show(source.name)
-  const problem = TargetTable.tableNameProblem(source.name.name)
+  const problem = TargetTable.tableNameProblem(definition.table.name)
   const names = sentColumns(source).map((column): SetupReason | undefined => {
     const why = TargetTable.columnNameProblem(column.name)
     return why === undefined ? undefined : { _tag: "PgNameUnsupported", table, name: column.name, why }
@@ -182,7 +188,7 @@ const creationProblems = (source: SourceTable, definition: TargetTable.Definitio
   return [
     problem === undefined
       ? undefined
-      : { _tag: "PgNameUnsupported" as const, table, name: source.name.name, why: problem },
+      : { _tag: "PgNameUnsupported" as const, table, name: definition.table.name, why: problem },
     ...names,
     keyProblem(source, definition.table, key)
   ].filter(isReason)
@@ -224,17 +230,19 @@ const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
     key: source.primaryKey,
     targetColumns: columns,
     types: new Map(source.columns.map((column) => [column.declaredOid ?? column.typeOid, column.typeOid])),
-    selection: source.selection
+    selection: GeneratedTargets.selection(source, target),
+    ...(source.kind === PARTITIONED_TABLE ? { partitioned: true } : {})
   }
 }
 
 const sharedTargets = (sources: ReadonlyArray<SourceTable>, database: string): ReadonlyArray<SetupReason> =>
-  [...Map.groupBy(sources, (source) => source.name.name).values()]
+  [...Map.groupBy(sources, targetName).values()]
     .filter((group) => group.length > 1)
     .map((group) => ({
       _tag: "SrTargetShared",
       target: Identifier.show(targetOf(group[0]!, database)),
-      sources: group.map((source) => Identifier.show(source.name)).join(", ")
+      sources: group.map((source) => Identifier.show(source.name)).join(", "),
+      example: group.slice(1).map((source) => TargetNames.example(source.name)).join(",")
     }))
 
 /**
@@ -253,7 +261,7 @@ export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts, create?:
     const before = problems.length
     problems.push(...source.columns.map((column) => sourceProblem(source, column)).filter(isReason))
     problems.push(...collisions(source))
-    const target = facts.tables.get(source.name.name)
+    const target = facts.tables.get(targetName(source))
     if (target === undefined && create === undefined) {
       const table = Identifier.show(targetOf(source, facts.database))
       if (facts.databaseExists) problems.push({ _tag: "SrTableNotFound", table })
@@ -278,4 +286,4 @@ export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts, create?:
 
 /** Whether something is missing that could be created. */
 export const isIncomplete = (sources: ReadonlyArray<SourceTable>, facts: Facts): boolean =>
-  !facts.databaseExists || sources.some((source) => !facts.tables.has(source.name.name))
+  !facts.databaseExists || sources.some((source) => !facts.tables.has(targetName(source)))

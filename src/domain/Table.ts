@@ -16,15 +16,17 @@ export interface SourceColumn {
   /** `atttypmod`, or that of the domain; −1 when there is none. */
   readonly typmod: number
   readonly notNull: boolean
-  /** GENERATED ALWAYS AS … STORED: not sent by pgoutput unless the publication says so. */
+  /** Not in the rows that PostgreSQL sends: a generated column that is not published. */
   readonly generated: boolean
+  /** GENERATED ALWAYS AS (…), published or not; undefined: an ordinary column. */
+  readonly computed?: "stored" | "virtual"
 }
 
-/** A PostgreSQL table with its primary key from `pg_index`, in index order. */
+/** A PostgreSQL table with its key from `pg_index`, in index order. */
 export interface SourceTable {
   readonly name: QualifiedName
   readonly oid: number
-  /** `relkind`: `r` is an ordinary table. */
+  /** `relkind`: `r` is an ordinary table, `p` a partitioned one. */
   readonly kind: string
   /** `relreplident`: `f` is FULL. */
   readonly replicaIdentity: string
@@ -34,10 +36,17 @@ export interface SourceTable {
   readonly leftOut?: ReadonlyArray<SourceColumn>
   /** The job's rules for columns of this table; undefined: every column is replicated. */
   readonly selection?: ColumnSelection | undefined
+  /** The key: of the primary key, or of the index `keyIndex`. */
   readonly primaryKey: ReadonlyArray<string>
+  /** The unique index that is the key of a table without a primary key; undefined: it has one. */
+  readonly keyIndex?: string
   readonly primaryKeyDeferrable: boolean
   /** The role may SELECT from it. */
   readonly readable: boolean
+  /** Its table's name in StarRocks; undefined: its own. */
+  readonly target?: string
+  /** The publication's WHERE, SQL over the columns; undefined: every row is published. */
+  readonly rowFilter?: string
 }
 
 /** A column of a StarRocks table, from `information_schema.columns`. */
@@ -68,6 +77,10 @@ export interface TableMapping {
   readonly target: QualifiedName
   /** Names of the primary key's columns. */
   readonly key: ReadonlyArray<string>
+  /** `keep`: an old row may hold only its key. Undefined: `full`. */
+  readonly identity?: "full" | "keep"
+  /** Its rows are those of partitions, published under its name. */
+  readonly partitioned?: boolean
   /** Every target column's type by name; audit columns included. */
   readonly targetColumns: ReadonlyMap<string, TargetColumn>
   /** Of source columns whose declared type is not a built-in one: the built-in type whose values they have, by OIDs. */

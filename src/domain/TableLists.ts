@@ -10,9 +10,11 @@ export interface Lists {
   readonly tablesExclude: ReadonlyArray<string>
   readonly columnsInclude: ReadonlyArray<string>
   readonly columnsExclude: ReadonlyArray<string>
+  /** Names in StarRocks that are not the tables' own. */
+  readonly targetTables: ReadonlyArray<string>
 }
 
-export const NONE: Lists = { tablesExclude: [], columnsInclude: [], columnsExclude: [] }
+export const NONE: Lists = { tablesExclude: [], columnsInclude: [], columnsExclude: [], targetTables: [] }
 
 /** Our own tables: no pattern stands for them. */
 const OWN_PREFIX = "dbmazz_"

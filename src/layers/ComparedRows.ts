@@ -6,7 +6,7 @@ import * as Identifier from "../domain/Identifier.ts"
 import * as PgType from "../domain/PgType.ts"
 import { familyOf } from "../domain/StarRocksType.ts"
 import type { SourceColumn } from "../domain/Table.ts"
-import * as TableLists from "../domain/TableLists.ts"
+import * as TargetNames from "../domain/TargetNames.ts"
 import * as TypeMapping from "../domain/TypeMapping.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 import * as SourceTables from "./SourceTables.ts"
@@ -31,6 +31,8 @@ export interface ComparedColumn {
 export interface Pair {
   readonly source: Identifier.QualifiedName
   readonly target: Identifier.QualifiedName
+  /** The publication's row filter, SQL; undefined: every row is replicated. */
+  readonly rowFilter?: string | undefined
   readonly key: ReadonlyArray<ComparedColumn>
   /** All columns, the key's among them. */
   readonly columns: ReadonlyArray<ComparedColumn>
@@ -98,23 +100,27 @@ const comparedColumn = (column: SourceColumn, targetType: string): ComparedColum
  * out or generated are not compared.
  */
 export const pairTables = Effect.fnUntraced(
-  function*(tables: SourceTables.Selected["tables"], database: string, lists?: TableLists.Lists) {
-    const { names, problems, tables: sources } = yield* SourceTables.read({ tables, lists: lists ?? TableLists.NONE })
+  function*(job: SourceTables.Selected, database: string) {
+    const { names, problems, tables: sources } = yield* SourceTables.read(job)
     if (problems.length > 0) return yield* SetupError.make({ _tag: "ConfigurationInvalid", problems })
-    const targets = yield* StarRocksCatalog.readFacts(database, names.map((table) => table.name))
+    const targets = yield* StarRocksCatalog.readFacts(database, [
+      ...new Set(sources.map((source) => TargetNames.targetName(source)))
+    ])
     const pairs: Array<Pair> = []
     for (const name of names) {
       const source = sources.find((table) => Identifier.show(table.name) === Identifier.show(name))
       if (source === undefined) {
         return yield* SetupError.make({ _tag: "PgTableNotFound", table: Identifier.show(name) })
       }
-      const target = targets.tables.get(name.name)
-      const targetName = { schema: database, name: name.name }
+      const targetName = { schema: database, name: TargetNames.targetName(source) }
+      const target = targets.tables.get(targetName.name)
       const table = Identifier.show(targetName)
       if (target === undefined) return yield* SetupError.make({ _tag: "SrTableNotFound", table })
       const columns: Array<ComparedColumn> = []
       for (const column of source.columns.filter((each) => !each.generated)) {
-        const type = target.columns.find((each) => each.name === column.name)?.type
+        const found = target.columns.find((each) => each.name === column.name)
+        if (column.computed !== undefined && found?.generated !== false) continue
+        const type = found?.type
         if (type === undefined) {
           const suggested = TypeMapping.suggest(column.typeOid, column.typmod)
           return yield* SetupError.make({ _tag: "SrColumnMissing", table, column: column.name, type: suggested })
@@ -134,7 +140,7 @@ export const pairTables = Effect.fnUntraced(
         }
         return 0
       }
-      pairs.push({ source: source.name, target: targetName, key, columns, compareKeys })
+      pairs.push({ source: source.name, target: targetName, rowFilter: source.rowFilter, key, columns, compareKeys })
     }
     return pairs
   }
@@ -155,6 +161,12 @@ export const keyId = (key: ReadonlyArray<string>): string => JSON.stringify(key)
 const byKey = (rows: ReadonlyArray<ComparedRow>): ReadonlyMap<string, ComparedRow> =>
   new Map(rows.map((row) => [keyId(row.key), row]))
 
+/** The source's rows that are replicated, as a relation. */
+const sourceRows = ({ rowFilter, source }: Pair): string => {
+  const table = Identifier.quotePgTable(source)
+  return rowFilter === undefined ? table : `(select * from ${table} where ${rowFilter}) as replicated`
+}
+
 const sourceList = (pair: Pair): string =>
   pair.columns.map((column, index) => `${column.sourceSql} as c${index}`).join(", ")
 
@@ -165,7 +177,7 @@ const targetList = (pair: Pair): string =>
 export const openSource = (pair: Pair): string =>
   `begin isolation level repeatable read read only; set local statement_timeout = ${STATEMENT_MS_MAX};
    declare ${CURSOR} no scroll cursor for select ${sourceList(pair)}
-      from ${Identifier.quotePgTable(pair.source)}
+      from ${sourceRows(pair)}
      order by ${pair.key.map((column) => column.sourceOrderSql).join(", ")}`
 
 /** The next page; empty at the end. */
@@ -211,7 +223,7 @@ export const readSource = Effect.fnUntraced(function*(pair: Pair, keys: Readonly
   const names = pair.key.map((_, index) => `k${index}`).join(", ")
   const rows = yield* Effect.forEach(chunks(keys), (chunk) =>
     query(
-      `select ${sourceList(pair)} from ${Identifier.quotePgTable(pair.source)}
+      `select ${sourceList(pair)} from ${sourceRows(pair)}
         where (${columns}) in (select ${casts} from unnest(${arrays}) as wanted (${names}))`,
       pair.key.map((_, index) => chunk.map((key) => key[index]))
     ))
@@ -235,15 +247,15 @@ export const readTarget = Effect.fnUntraced(function*(pair: Pair, keys: Readonly
 
 /** Rows of the source, live and soft-deleted rows of the target. */
 export const countRows = Effect.fnUntraced(function*(pair: Pair) {
-  const sourceRows = yield* (yield* PostgresSql).query(
-    `select count(*)::text as count from ${Identifier.quotePgTable(pair.source)}`
+  const sourceCount = yield* (yield* PostgresSql).query(
+    `select count(*)::text as count from ${sourceRows(pair)}`
   )
   const targetRows = yield* (yield* StarRocksSql).query(
     `SELECT ${DELETED} AS deleted, COUNT(*) AS rows_found FROM ${
       Identifier.quoteSrTable(pair.target)
     } GROUP BY ${DELETED}`
   )
-  const count = { source: Number(sourceRows[0]?.["count"]), sink: 0, deleted: 0 }
+  const count = { source: Number(sourceCount[0]?.["count"]), sink: 0, deleted: 0 }
   for (const row of targetRows) {
     const deleted = row["deleted"] === "1" || row["deleted"] === "true"
     count[deleted ? "deleted" : "sink"] += Number(row["rows_found"])

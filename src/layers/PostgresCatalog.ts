@@ -1,57 +1,15 @@
-/** What PostgreSQL's catalogue says about a job: read-only, exact names except where TABLES holds patterns. */
+/** What PostgreSQL's catalogue says about the server, the slot and locks: read-only, exact names. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
-import type * as Identifier from "../domain/Identifier.ts"
 import * as Lsn from "../domain/Lsn.ts"
-import * as NamePattern from "../domain/NamePattern.ts"
-import * as PgType from "../domain/PgType.ts"
 import type { SlotFacts } from "../domain/postgres/SlotState.ts"
-import type { CheckpointTable, PublicationFacts, TableFacts } from "../domain/PostgresSetup.ts"
-import type { SourceColumn } from "../domain/Table.ts"
-import * as TableLists from "../domain/TableLists.ts"
+import type { CheckpointTable } from "../domain/PostgresSetup.ts"
 import { PostgresSql, type Row } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
-
-const Column = Schema.Struct({
-  name: Schema.String,
-  typeOid: Schema.Int,
-  typeName: Schema.String,
-  typmod: Schema.Int,
-  notNull: Schema.Boolean,
-  generated: Schema.Boolean,
-  /** What is below a type that the database has defined itself; only of such a type. */
-  below: Schema.optionalKey(Schema.NullOr(Schema.Struct({
-    /** Of a domain, or of a domain over a domain, the type that is none. */
-    baseOid: Schema.Int,
-    typmod: Schema.Int,
-    /** Of an array the type below its elements' domains; 0: no array, or one whose elements are not parted by commas. */
-    elementOid: Schema.Int
-  })))
-})
-
-const TableRow = Schema.Struct({
-  schema: Schema.String,
-  name: Schema.String,
-  oid: Schema.FiniteFromString,
-  kind: Schema.String,
-  replicaIdentity: Schema.String,
-  persistence: Schema.String,
-  readable: Schema.Boolean,
-  owned: Schema.Boolean,
-  columns: Schema.Array(Column),
-  primaryKey: Schema.Array(Schema.String),
-  primaryKeyDeferrable: Schema.Boolean
-})
-
-const MatchedRow = Schema.Struct({
-  schema: Schema.String,
-  name: Schema.String,
-  ancestors: Schema.Array(Schema.Struct({ schema: Schema.String, name: Schema.String }))
-})
 
 const ServerRow = Schema.Struct({
   database: Schema.String,
@@ -69,20 +27,6 @@ const ServerRow = Schema.Struct({
 /** Everything about the server but its system identifier, which may need another way. */
 export type ServerFacts = typeof ServerRow.Type
 
-const PublicationRow = Schema.Struct({
-  allTables: Schema.Boolean,
-  owned: Schema.Boolean,
-  insert: Schema.Boolean,
-  update: Schema.Boolean,
-  delete: Schema.Boolean,
-  truncate: Schema.optionalKey(Schema.Boolean),
-  tables: Schema.Array(Schema.Struct({
-    schemaname: Schema.String,
-    tablename: Schema.String,
-    attnames: Schema.optionalKey(Schema.NullOr(Schema.Array(Schema.String)))
-  }))
-})
-
 /** Columns that a version of the server does not have are absent, so one query serves them all. */
 const SlotRow = Schema.Struct({
   plugin: Schema.NullOr(Schema.String),
@@ -96,121 +40,9 @@ const SlotRow = Schema.Struct({
 })
 
 // A catalogue row of another shape is our mistake, not the server's: a defect.
-const decodeTables = Schema.decodeUnknownSync(Schema.Array(TableRow))
-const decodeMatched = Schema.decodeUnknownSync(Schema.Array(MatchedRow))
+const decodeVersion = Schema.decodeUnknownSync(Schema.Tuple([Schema.Struct({ version: Schema.FiniteFromString })]))
 const decodeServer = Schema.decodeUnknownSync(ServerRow)
-const decodePublication = Schema.decodeUnknownSync(PublicationRow)
 const decodeSlot = Schema.decodeUnknownSync(SlotRow)
-
-const namesOf = (tables: ReadonlyArray<Identifier.QualifiedName>): ReadonlyArray<ReadonlyArray<string>> => [
-  tables.map((table) => table.schema),
-  tables.map((table) => table.name)
-]
-
-/** OIDs from here on are not the same in every database: domains of the information schema, and all that users define. */
-const OWN_OID_MIN = 10_000
-
-/** The type and typmod below a domain; any other type is its own. A domain over a domain has the typmod of one of them. */
-const baseType = (oid: string, typmod: string): string =>
-  `with recursive chain (oid, typmod, depth) as (
-     select ${oid}, ${typmod}, 0
-     union all
-     select t.typbasetype, greatest(t.typtypmod, chain.typmod), depth + 1
-       from chain join pg_type t on t.oid = chain.oid and t.typtype = 'd')
-   select chain.oid, chain.typmod from chain order by depth desc limit 1`
-
-/** The column with the built-in type whose values it has: its own, arrays of its elements', or text. */
-const columnOf = ({ below, ...column }: typeof Column.Type): SourceColumn => {
-  if (below === undefined || below === null) return { ...column, declaredOid: column.typeOid }
-  const arrays = below.elementOid === 0
-    ? undefined
-    : PgType.arrayOf(below.elementOid) ?? PgType.arrayOf(PgType.TEXT_OID)
-  const typeOid = PgType.isBuiltIn(below.baseOid) ? below.baseOid : arrays ?? PgType.TEXT_OID
-  return { ...column, declaredOid: column.typeOid, typeOid, typmod: below.typmod }
-}
-
-/** Reads the tables that exist among these, with columns and primary key. */
-export const readTables = Effect.fnUntraced(function*(
-  tables: ReadonlyArray<Identifier.QualifiedName>
-): Effect.fn.Return<ReadonlyArray<TableFacts>, Failure, PostgresSql> {
-  const { query } = yield* PostgresSql
-  const rows = yield* query(
-    `select n.nspname as schema, c.relname as name, c.oid::text as oid, c.relkind as kind,
-            c.relreplident as "replicaIdentity", c.relpersistence as persistence,
-            has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
-            pg_has_role(c.relowner, 'usage') as owned,
-            (select coalesce(json_agg(json_build_object(
-                      'name', a.attname,
-                      'typeOid', a.atttypid::bigint,
-                      'typeName', format_type(a.atttypid, a.atttypmod),
-                      'typmod', a.atttypmod,
-                      'notNull', a.attnotnull,
-                      'generated', a.attgenerated <> '',
-                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(
-                        'baseOid', base.oid::bigint,
-                        'typmod', base.typmod,
-                        'elementOid', coalesce(element.oid, 0)::bigint
-                      ) end
-                    ) order by a.attnum), '[]')
-               from pg_attribute a
-              cross join lateral (${baseType("a.atttypid", "a.atttypmod")}) as base (oid, typmod)
-               join pg_type bt on bt.oid = base.oid
-               left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
-               left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null
-              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
-            (select coalesce(json_agg(a.attname order by k.position), '[]')
-               from pg_index i
-              cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, position)
-               join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-              where i.indrelid = c.oid and i.indisprimary and k.position <= i.indnkeyatts) as "primaryKey",
-            exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate)
-              as "primaryKeyDeferrable"
-       from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
-       join pg_namespace n on n.nspname = wanted.schema
-       join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
-      order by wanted.position`,
-    namesOf(tables)
-  )
-  return decodeTables(rows).map(({ columns, name, schema, ...rest }) => ({
-    ...rest,
-    name: { schema, name },
-    columns: columns.map(columnOf)
-  }))
-})
-
-/**
- * The ordinary and partitioned tables that these patterns match, sorted by name; one more than `MATCHED_MAX` at most. None of
- * system schemas. Also tables that the role may not read: they are not passed over in silence.
- */
-export const matchTables = Effect.fnUntraced(function*(
-  patterns: ReadonlyArray<TableLists.TablePattern>
-): Effect.fn.Return<ReadonlyArray<TableLists.CatalogueTable>, Failure, PostgresSql> {
-  const { query } = yield* PostgresSql
-  const rows = yield* query(
-    `select n.nspname as schema, c.relname as name,
-            case when c.relispartition then
-              (select coalesce(json_agg(json_build_object('schema', an.nspname, 'name', ac.relname)), '[]')
-                 from pg_partition_ancestors(c.oid) as a (oid)
-                 join pg_class ac on ac.oid = a.oid
-                 join pg_namespace an on an.oid = ac.relnamespace
-                where a.oid <> c.oid)
-            else '[]' end as ancestors
-       from pg_class c
-       join pg_namespace n on n.oid = c.relnamespace
-      where c.relkind in ('r', 'p')
-        and not starts_with(n.nspname, 'pg_') and n.nspname <> 'information_schema'
-        and exists (select from unnest($1::text[], $2::text[]) as pattern (schema, name)
-                     where n.nspname like pattern.schema and c.relname like pattern.name)
-      order by n.nspname, c.relname
-      limit $3`,
-    [
-      patterns.map((pattern) => NamePattern.like(pattern.schema)),
-      patterns.map((pattern) => NamePattern.like(pattern.name)),
-      TableLists.MATCHED_MAX + 1
-    ]
-  )
-  return decodeMatched(rows).map(({ ancestors, name, schema }) => ({ name: { schema, name }, ancestors }))
-})
 
 /** Reads what the server and the role are. */
 export const readServer: Effect.Effect<ServerFacts, Failure, PostgresSql> = Effect.gen(function*() {
@@ -239,6 +71,12 @@ export const readServer: Effect.Effect<ServerFacts, Failure, PostgresSql> = Effe
   return decodeServer(rows[0])
 })
 
+/** `server_version_num`. */
+export const readVersion: Effect.Effect<number, Failure, PostgresSql> = Effect.gen(function*() {
+  const { query } = yield* PostgresSql
+  return decodeVersion(yield* query("select current_setting('server_version_num') as version"))[0].version
+})
+
 const INSUFFICIENT_PRIVILEGE = "42501"
 
 /** The cluster's identifier; undefined when the role may not ask for it in SQL. */
@@ -252,32 +90,6 @@ export const readSystemIdentifier: Effect.Effect<string | undefined, Failure, Po
   )
   const identifier = rows[0]?.["identifier"]
   return typeof identifier === "string" ? identifier : undefined
-})
-
-/** Reads the publication and which of these tables it publishes; undefined when there is none of that name. */
-export const readPublication = Effect.fnUntraced(function*(
-  name: string,
-  tables: ReadonlyArray<Identifier.QualifiedName>
-): Effect.fn.Return<PublicationFacts | undefined, Failure, PostgresSql> {
-  const { query } = yield* PostgresSql
-  const rows = yield* query(
-    `select p.puballtables as "allTables", pg_has_role(p.pubowner, 'usage') as owned,
-            p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete, p.pubtruncate as truncate,
-            (select coalesce(json_agg(to_jsonb(t)), '[]')
-               from pg_publication_tables t
-               join unnest($2::text[], $3::text[]) as wanted (schema, name)
-                 on t.schemaname = wanted.schema and t.tablename = wanted.name
-              where t.pubname = p.pubname) as tables
-       from pg_publication p
-      where p.pubname = $1`,
-    [name, ...namesOf(tables)]
-  )
-  if (rows.length === 0) return undefined
-  const { tables: published, ...rest } = decodePublication(rows[0])
-  return {
-    ...rest,
-    tables: new Map(published.map((table) => [`${table.schemaname}.${table.tablename}`, table.attnames ?? undefined]))
-  }
 })
 
 /** Reads the slot's row; undefined when there is none of that name. */

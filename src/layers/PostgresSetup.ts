@@ -1,7 +1,6 @@
 /** Prepares PostgreSQL for a job: reads the facts, and carries out the steps that `domain/PostgresSetup` derives. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import type { PgAddress, Settings } from "../domain/config/Settings.ts"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
@@ -9,6 +8,8 @@ import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as Identity from "../domain/postgres/Identity.ts"
+import * as SetupStep from "../domain/postgres/SetupStep.ts"
+import { FULL } from "../domain/postgres/SourceFacts.ts"
 import * as Plan from "../domain/PostgresSetup.ts"
 import type { SourceTable } from "../domain/Table.ts"
 import * as CheckpointIdentity from "./CheckpointIdentity.ts"
@@ -17,6 +18,7 @@ import * as Log from "./Log.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+import * as ReplicaIdentity from "./ReplicaIdentity.ts"
 import * as ReplicationCommand from "./ReplicationCommand.ts"
 import * as SlotCreation from "./SlotCreation.ts"
 import * as SourceTables from "./SourceTables.ts"
@@ -43,14 +45,9 @@ export type Job =
   & SourceTables.Selected
   & Pick<Plan.Job, "reached" | "truncatePolicy">
 
-/** While we wait for ACCESS EXCLUSIVE, everybody who comes later waits behind us: wait briefly, and more than once. */
+/** As long as a lock may be waited for, in ms: everybody who comes later waits behind us. */
 const LOCK_MS_MAX = 2_000
-const LOCK_ATTEMPTS_MAX = 3
-/** Lets the traffic that queued behind us pass. */
-const LOCK_PAUSE_MS = 1_000
 const DUPLICATE_OBJECT = "42710"
-const LOCK_NOT_AVAILABLE = "55P03"
-const DEADLOCK = "40P01"
 
 const catalogueFailed = (source: PgAddress) => (error: PgSqlError | Failure): Failure =>
   error._tag === "PgSqlError"
@@ -69,8 +66,9 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
-  const { names, problems: listProblems, tables } = yield* failed(SourceTables.read(job))
-  const publication = yield* failed(PostgresCatalog.readPublication(job.publication, names))
+  const { names, otherPublications, problems: listProblems, publication, tables } = yield* failed(
+    SourceTables.read(job)
+  )
   const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
@@ -92,18 +90,11 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
     systemIdentifier,
     tables,
     publication,
+    otherPublications,
     slot,
     ...checkpointFacts
   })
 })
-
-const lockTimedOut = (what: string, holders: string, context: Record<string, string>) =>
-  new TransientError({
-    code: "PG_LOCK_TIMEOUT",
-    message: `${what} waited too long for ${holders === "" ? "transactions that have ended since" : holders}`,
-    remediation: "Let the transactions named end, or end them: SELECT pg_terminate_backend(pid); dbmazz tries again.",
-    context
-  })
 
 /** Another process that sets up the same job was faster: look again. */
 const overtaken = (what: string) =>
@@ -114,42 +105,12 @@ const overtaken = (what: string) =>
     context: {}
   })
 
-const isRefusedWith = (error: PgSqlError | Failure, sqlStates: ReadonlyArray<string>): boolean =>
-  error._tag === "PgSqlError" && sqlStates.includes(error.sqlState)
-
-const setReplicaIdentity = Effect.fnUntraced(function*(
-  step: Extract<Plan.Step, { _tag: "SetReplicaIdentityFull" }>
-) {
-  const { query } = yield* PostgresSql
-  const table = Identifier.show(step.table)
-  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`).pipe(
-    // Asked at once after each attempt: only then are the holders those we waited for.
-    Effect.catchIf(
-      (error) => isRefusedWith(error, [LOCK_NOT_AVAILABLE, DEADLOCK]),
-      () =>
-        PostgresCatalog.lockHolders(step.oid).pipe(
-          Effect.flatMap((holders) => lockTimedOut(`Setting REPLICA IDENTITY FULL on '${table}'`, holders, { table }))
-        )
-    ),
-    Effect.retry({
-      schedule: Schedule.spaced(LOCK_PAUSE_MS),
-      times: LOCK_ATTEMPTS_MAX - 1,
-      while: (error) => error._tag === "TransientError" && error.code === "PG_LOCK_TIMEOUT"
-    }),
-    Effect.catchTag(
-      "PgSqlError",
-      (error) =>
-        Effect.fail(PostgresFailure.orReason(error, { _tag: "PgReplicaIdentityFailed", table, error: error.message }))
-    )
-  )
-})
-
 const changePublication = Effect.fnUntraced(function*(
-  step: Extract<Plan.Step, { _tag: "CreatePublication" | "AddTablesToPublication" }>
+  step: Extract<SetupStep.Step, { _tag: "CreatePublication" | "AddTablesToPublication" | "SetPublicationOptions" }>
 ) {
   const { query } = yield* PostgresSql
   const { name } = step
-  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`).pipe(
+  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${SetupStep.sql(step)}`).pipe(
     Effect.catchTag("PgSqlError", (error) =>
       Effect.fail(
         error.sqlState === DUPLICATE_OBJECT
@@ -166,10 +127,12 @@ const warnOfGap = (tables: ReadonlyArray<Identifier.QualifiedName>) =>
   })
 
 /** Where the checkpoint came from is stored beside it, once the columns are there. */
-const addCheckpointColumns = Effect.fnUntraced(function*(step: Extract<Plan.Step, { _tag: "AddCheckpointColumns" }>) {
-  const { query } = yield* PostgresSql
-  yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${Plan.sql(step)}`)
-})
+const addCheckpointColumns = Effect.fnUntraced(
+  function*(step: Extract<SetupStep.Step, { _tag: "AddCheckpointColumns" }>) {
+    const { query } = yield* PostgresSql
+    yield* query(`set local lock_timeout = ${LOCK_MS_MAX}; ${SetupStep.sql(step)}`)
+  }
+)
 
 /**
  * Takes the plan's steps in their order; a second run of the same plan's job finds nothing left to do. With problems in
@@ -188,17 +151,20 @@ export const apply: (
       return yield* first
     }
     const checkpoints = yield* CheckpointStore
+    const policy = plan.job.replicaIdentity ?? "full"
     let start = plan.facts.checkpoint
     let slotCreated = false
+    for (const note of plan.notes) yield* log.info(note)
     for (const step of plan.steps) {
-      yield* log.info("setting up PostgreSQL", { step: Plan.sql(step) })
+      yield* log.info("setting up PostgreSQL", { step: SetupStep.sql(step) })
       switch (step._tag) {
         case "CreateCheckpointTable":
           yield* checkpoints.prepare
           break
         case "SetReplicaIdentityFull":
-          yield* setReplicaIdentity(step)
+          yield* ReplicaIdentity.setFull(step.table, step.oid)
           break
+        case "SetPublicationOptions":
         case "AddTablesToPublication":
           if (plan.facts.slot !== undefined) yield* warnOfGap(step.tables)
           yield* changePublication(step)
@@ -225,7 +191,7 @@ export const apply: (
     if (start === undefined) return yield* Effect.die(new Error("a plan without problems gives a start position"))
     const { systemIdentifier, tables, timeline, walSenderTimeoutMs } = plan.facts
     return {
-      tables: tables.map((table) => ({ ...table, replicaIdentity: "f" })),
+      tables: policy === "keep" ? tables : tables.map((table) => ({ ...table, replicaIdentity: FULL })),
       start,
       slotCreated,
       systemIdentifier,

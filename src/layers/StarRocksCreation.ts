@@ -6,6 +6,7 @@ import type * as SrSqlError from "../domain/errors/SrSqlError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
+import { targetName } from "../domain/TargetNames.ts"
 import * as TargetTable from "../domain/TargetTable.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
 import * as StarRocksFailure from "./StarRocksFailure.ts"
@@ -72,7 +73,7 @@ export const lookAgain = Effect.fnUntraced(function*(
   const deadline = (yield* Clock.currentTimeMillis) + VISIBLE_MS_MAX
   const sources = created.map((step) => step.source)
   const database = created[0]?.table.schema ?? ""
-  const names = sources.map((source) => source.name.name)
+  const names = sources.map(targetName)
   while (true) {
     const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
     if (!Plan.isIncomplete(sources, facts)) return Plan.plan(sources, facts)

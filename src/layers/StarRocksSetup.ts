@@ -8,6 +8,7 @@ import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import type { SourceTable, TableMapping } from "../domain/Table.ts"
+import { targetName } from "../domain/TargetNames.ts"
 import * as Log from "./Log.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
 import * as StarRocksCreation from "./StarRocksCreation.ts"
@@ -63,7 +64,7 @@ export const inspect: (
     yield* query("SELECT 1").pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
     yield* (yield* StreamLoadClient).probe
     yield* StarRocksCatalog.warnOfDeadBackEnds
-    const names = [...new Set(sources.map((source) => source.name.name))]
+    const names = [...new Set(sources.map(targetName))]
     const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
     const isToCreate = autoCreate !== undefined && Plan.isIncomplete(sources, facts)
     return Plan.plan(sources, facts, isToCreate ? yield* StarRocksCreation.layout(autoCreate.buckets) : undefined)

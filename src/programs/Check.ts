@@ -4,7 +4,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import * as PostgresPlan from "../domain/PostgresSetup.ts"
+import * as SetupStep from "../domain/postgres/SetupStep.ts"
 import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as Setup from "../streams/Setup.ts"
 import * as Configuration from "./Configuration.ts"
@@ -19,11 +19,12 @@ const report = (plan: Setup.Plan): ReadonlyArray<string> => {
     ) => [`problem: ${SetupError.describe(reason)}`, `  to do: ${SetupError.remedy(reason)}`])
   }
   const steps = [
-    ...plan.source.steps.map((step) => `PostgreSQL: ${PostgresPlan.sql(step)};`),
+    ...plan.source.steps.map((step) => `PostgreSQL: ${SetupStep.sql(step)};`),
     ...plan.target.steps.map((step) => `StarRocks:  ${StarRocksPlan.sql(step)};`)
   ]
+  const notes = plan.source.notes.map((note) => `note: ${note}`)
   const ready = steps.length === 0 ? ["both sides are ready; run would change nothing"] : ["run would do:"]
-  return [...ready, ...steps.map((step) => `  ${step.replaceAll("\n", "\n  ")}`)]
+  return [...notes, ...ready, ...steps.map((step) => `  ${step.replaceAll("\n", "\n  ")}`)]
 }
 
 export const command = Command.make(

@@ -38,7 +38,7 @@ const shortNames = (tables: ReadonlyArray<QualifiedName>): ReadonlyArray<string>
 
 /** Compares all tables of a job. Differences are looked at again for up to `settleMs`. */
 export const verify = Effect.fnUntraced(function*(job: Job, settleMs: number) {
-  const pairs = yield* ComparedRows.pairTables(job.tables, job.sink.database, job.lists)
+  const pairs = yield* ComparedRows.pairTables(job, job.sink.database)
   const results = yield* Effect.forEach(pairs, (pair) => Comparison.compareTable(pair, settleMs))
   const names = shortNames(pairs.map((pair) => pair.source))
   return {
@@ -53,7 +53,7 @@ export const verify = Effect.fnUntraced(function*(job: Job, settleMs: number) {
  */
 export const notSoftDeleted = Effect.fnUntraced(
   function*(job: Job, deletedKeys: Readonly<Record<string, ReadonlyArray<string | number>>>) {
-    const pairs = yield* ComparedRows.pairTables(job.tables, job.sink.database, job.lists)
+    const pairs = yield* ComparedRows.pairTables(job, job.sink.database)
     const names = shortNames(pairs.map((pair) => pair.source))
     const results: Record<string, ReadonlyArray<string>> = {}
     for (const [index, pair] of pairs.entries()) {

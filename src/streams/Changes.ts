@@ -9,10 +9,14 @@ import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import type { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
+import * as Log from "../layers/Log.ts"
+
+const log = Log.module("Changes")
 
 /**
  * Decodes chunk by chunk. Frames that become no change (another table's rows, relations) are given back to the buffer at
- * once through `release`. Fails at the first message that cannot be decoded; nothing after it is given.
+ * once through `release`. Fails at the first message that cannot be decoded; nothing after it is given. One of a
+ * kind that nobody knows is skipped, and each kind is told once.
  */
 export const decode = (
   tables: ReadonlyArray<TableMapping>,
@@ -27,9 +31,15 @@ export const decode = (
       (decoder, chunk): Effect.Effect<readonly [ChangeDecoder, ReadonlyArray<Change>], PermanentError> => {
         const decoded = decoder.decode(chunk)
         if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)
-        const { changes, skippedBytes } = decoded.success
+        const { changes, skippedBytes, unknownKinds } = decoded.success
         tally.decoded(changes)
-        return Effect.as(release(skippedBytes), [decoder, changes] as const)
+        const released = Effect.as(release(skippedBytes), [decoder, changes] as const)
+        return unknownKinds.length === 0
+          ? released
+          : Effect.andThen(
+            log.warn("messages of an unknown kind are skipped, as every later one", { kinds: unknownKinds }),
+            released
+          )
       }
     )
   )

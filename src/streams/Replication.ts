@@ -19,6 +19,7 @@ import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { type Begun, Progress } from "../layers/Progress.ts"
+import * as ReplicaIdentity from "../layers/ReplicaIdentity.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
 
@@ -117,7 +118,9 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
       // Whatever the setup waits for: nothing was received yet, so there is nothing to drain.
       if (ready === undefined) return Effect.succeed(true)
       receives = true
-      return Effect.as(Pipeline.run(ready, stop), true)
+      const partitioned = settings.replicaIdentity === "keep" ? [] : ready.tables.filter((table) => table.partitioned)
+      const watch = ReplicaIdentity.watch(partitioned.map(({ source }) => source))
+      return Effect.as(Effect.raceFirst(Pipeline.run(ready, stop), watch), true)
     })
     const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
     if (Result.isSuccess(result)) {

@@ -4,7 +4,8 @@ import * as Random from "effect/Random"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type { Lsn } from "../domain/Lsn.ts"
-import * as PostgresPlan from "../domain/PostgresSetup.ts"
+import * as SetupStep from "../domain/postgres/SetupStep.ts"
+import type * as PostgresPlan from "../domain/PostgresSetup.ts"
 import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as Log from "../layers/Log.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
@@ -35,7 +36,7 @@ export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, 
   )
   yield* log.debug("both sides were looked at", () => ({
     problems: source.problems.length + target.problems.length,
-    steps: [...source.steps.map(PostgresPlan.sql), ...target.steps.map(StarRocksPlan.sql)]
+    steps: [...source.steps.map(SetupStep.sql), ...target.steps.map(StarRocksPlan.sql)]
   }))
   return { source, target }
 })
@@ -54,7 +55,7 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
   const tables = yield* StarRocksSetup.apply(plan.target)
   const job: Job = {
     start: ready.start,
-    tables: tables.map((table) => ({ ...table, policies: settings.values })),
+    tables: tables.map((table) => ({ ...table, policies: settings.values, identity: settings.replicaIdentity })),
     origin: {
       systemIdentifier: ready.systemIdentifier,
       timeline: ready.timeline,

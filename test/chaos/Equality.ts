@@ -75,7 +75,7 @@ const describe = (table: string, difference: Comparison.Difference): string =>
 
 const compareAll = Effect.fnUntraced(function*(database: string) {
   const pairs = yield* ComparedRows.pairTables(
-    Tables.TABLES.map((table) => ({ schema: "public", name: table.name })),
+    { tables: Tables.TABLES.map((table) => ({ schema: "public", name: table.name })) },
     database
   )
   const differences: Array<string> = []

@@ -52,6 +52,45 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     assert.deepStrictEqual<ReadonlyArray<bigint>>(boundaries(decoded.changes), [5n, 20n, 30n])
   })
 
+  it("a message of an unknown kind is skipped and told once, and what follows it is still there", () => {
+    const decoder = new ChangeDecoder([TABLE])
+    const unknown = Bytes.frame(Buffer.from([0x7a, 1, 2]))
+    const of = (...frames: ReadonlyArray<ReturnType<typeof Bytes.frame>>) => Result.getOrThrow(decoder.decode(frames))
+    const first = of(unknown, Bytes.frame(RELATION), Bytes.frame(Bytes.begin(10n)), unknown)
+    const later = of(Bytes.frame(Bytes.insert(1, ["1", "a"])), unknown, Bytes.frame(Bytes.commit(10n, 20n)))
+    assert.deepStrictEqual([first.unknownKinds, later.unknownKinds], [["0x7a"], []])
+    assert.deepStrictEqual(later.changes.map(({ _tag }) => _tag), ["Row", "Boundary"])
+  })
+
+  it("T57 a partition that is not FULL is found behind a partitioned table that is: its old rows are mostly NULL", () => {
+    const key = [COLUMNS[0]!, { ...COLUMNS[1]!, key: false }]
+    const leaf = (identity: string) => Bytes.relation(2, "t_1", key, "public", identity)
+    const old = (...before: ReadonlyArray<Buffer>) =>
+      decodeAll([TABLE], [
+        Bytes.begin(10n),
+        ...before,
+        Bytes.insert(1, ["1", "a"]),
+        Bytes.remove(1, ["1", null]),
+        Bytes.commit(10n, 20n)
+      ]).flatMap((change): ReadonlyArray<string> =>
+        change._tag === "Stop"
+          ? [change.error.code, change.error.remediation]
+          : change._tag === "Row"
+          ? [change.kind]
+          : []
+      )
+    const [inserted, code, remediation = ""] = old(RELATION, leaf("d"))
+    assert.deepStrictEqual([inserted, code], ["insert", "REPLICA_IDENTITY_NOT_FULL"])
+    assert.include(remediation, "ALTER TABLE \"public\".\"t_1\" REPLICA")
+    assert.deepStrictEqual(old(RELATION, leaf("f")), ["insert", "delete"])
+    assert.deepStrictEqual(old(RELATION, leaf("d"), Bytes.insert(1, ["2", "b"]), RELATION, leaf("f")).slice(-1), [
+      "delete"
+    ])
+    const truncated = [RELATION, leaf("d"), Bytes.truncate([2])]
+    assert.deepStrictEqual(old(...truncated), ["insert", "delete"], "two tables of one TRUNCATE are no pair")
+    assert.deepStrictEqual(old(RELATION), ["insert", "delete"], "a row may hold NULL and nothing else")
+  })
+
   it("a table that joined gives rows of its part only, whatever it was and went through before", () => {
     const joined = { ...TABLE, from: Lsn.Lsn.make(30n) }
     const before = Bytes.relation(1, "t", [...COLUMNS, { name: "gone", oid: 25 }])

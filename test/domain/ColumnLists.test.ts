@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ColumnLists from "../../src/domain/ColumnLists.ts"
 import type { SourceTable } from "../../src/domain/Table.ts"
+import * as TableLists from "../../src/domain/TableLists.ts"
 
 const table = (name: string, columns: ReadonlyArray<string>, schema = "public"): SourceTable => ({
   name: { schema, name },
@@ -26,7 +27,7 @@ const PEOPLE = table("people", ["id", "name", "email", "secret_a", "Odd.name"])
 const ORDERS = table("orders", ["id", "email", "total"], "sales")
 
 const apply = (columnsInclude: ReadonlyArray<string>, columnsExclude: ReadonlyArray<string>) => {
-  const { problems, tables } = ColumnLists.apply({ tablesExclude: [], columnsInclude, columnsExclude }, [
+  const { problems, tables } = ColumnLists.apply({ ...TableLists.NONE, columnsInclude, columnsExclude }, [
     PEOPLE,
     ORDERS
   ])

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as SetupError from "../../src/domain/errors/SetupError.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
+import type { PublicationFacts } from "../../src/domain/postgres/Publication.ts"
+import * as SetupStep from "../../src/domain/postgres/SetupStep.ts"
 import type { SlotFacts } from "../../src/domain/postgres/SlotState.ts"
+import type { TableFacts } from "../../src/domain/postgres/SourceFacts.ts"
 import * as PostgresSetup from "../../src/domain/PostgresSetup.ts"
 
 const lsn = (value: bigint) => Lsn.Lsn.make(value)
@@ -12,7 +15,7 @@ const job: PostgresSetup.Job = {
   tables: [{ schema: "public", name: "orders" }, { schema: "public", name: "order_items" }]
 }
 
-const table = (name: string, changes: Partial<PostgresSetup.TableFacts> = {}): PostgresSetup.TableFacts => ({
+const table = (name: string, changes: Partial<TableFacts> = {}): TableFacts => ({
   name: { schema: "public", name },
   oid: 16_384,
   kind: "r",
@@ -29,7 +32,7 @@ const table = (name: string, changes: Partial<PostgresSetup.TableFacts> = {}): P
   ...changes
 })
 
-const publication = (changes: Partial<PostgresSetup.PublicationFacts> = {}): PostgresSetup.PublicationFacts => ({
+const publication = (changes: Partial<PublicationFacts> = {}): PublicationFacts => ({
   allTables: false,
   owned: true,
   insert: true,
@@ -126,6 +129,26 @@ describe("steps", () => {
     assert.deepStrictEqual(steps(settled({ publication: publication({ allTables: true, owned: false }) })), [])
   })
 
+  it("T46 T55 generated columns are published before an identity holds them, partitions under their root's name after", () => {
+    const [id, note] = table("orders").columns
+    const orders = table("orders", { columns: [id!, { ...note!, computed: "stored" }] })
+    const parted = table("order_items", { kind: "p" })
+    const owned = publication({ generated: false, tables: new Map([["public.orders", undefined]]) })
+    const altered = plan(settled({ tables: [orders, parted], publication: owned }))
+    assert.deepStrictEqual(altered.problems, [])
+    assert.deepStrictEqual(altered.steps.map(SetupStep.sql), [
+      "alter publication \"dbmazz_pub\" set (publish_generated_columns = stored)",
+      "alter table \"public\".\"orders\" replica identity full",
+      "alter table \"public\".\"order_items\" replica identity full",
+      "alter publication \"dbmazz_pub\" set (publish_via_partition_root = true)",
+      "alter publication \"dbmazz_pub\" add table \"public\".\"order_items\""
+    ])
+    const created = plan(facts({ tables: [orders, parted] })).steps.find((step) => step._tag === "CreatePublication")
+    assert.deepStrictEqual(created?.options, { generated: true, viaRoot: true })
+    const old = plan(facts({ serverVersion: 150_000 })).steps.find((step) => step._tag === "CreatePublication")
+    assert.deepStrictEqual(old?.options, {}, "a server that does not know the options is not asked for them")
+  })
+
   it("a slot without a checkpoint is adopted where it stands, never recreated", () => {
     const adopted = plan(settled({ checkpoint: undefined }))
     assert.deepStrictEqual(adopted.problems, [])
@@ -138,11 +161,11 @@ describe("steps", () => {
   it("T33 a mixed-case or quoted name reaches the SQL quoted", () => {
     const name = { schema: "Sales", name: "we\"ird" }
     assert.strictEqual(
-      PostgresSetup.sql({ _tag: "SetReplicaIdentityFull", table: name, oid: 1 }),
+      SetupStep.sql({ _tag: "SetReplicaIdentityFull", table: name, oid: 1 }),
       "alter table \"Sales\".\"we\"\"ird\" replica identity full"
     )
     assert.strictEqual(
-      PostgresSetup.sql({ _tag: "CreatePublication", name: "Pub", tables: [name, job.tables[0]!] }),
+      SetupStep.sql({ _tag: "CreatePublication", name: "Pub", tables: [name, job.tables[0]!] }),
       "create publication \"Pub\" for table \"Sales\".\"we\"\"ird\", \"public\".\"orders\""
     )
   })
@@ -188,7 +211,6 @@ describe("problems", () => {
   })
 
   it.each([
-    [{ kind: "p" }, "partitioned table"],
     [{ kind: "v" }, "view"],
     [{ kind: "f" }, "foreign table"],
     [{ persistence: "u" }, "unlogged table"]
@@ -210,7 +232,8 @@ describe("problems", () => {
   it("a column list is refused: with full identity it would make PostgreSQL refuse the application's updates", () => {
     const listed = publication({ tables: new Map([["public.orders", ["id"]], ["public.order_items", undefined]]) })
     assert.deepStrictEqual(texts(settled({ publication: listed })), [
-      "Failed to setup publication 'dbmazz_pub': its column list for 'public.orders' lacks 'note'"
+      "Failed to setup publication 'dbmazz_pub': its column list for 'public.orders' lacks 'note', which REPLICA IDENTITY " +
+      "FULL needs: PostgreSQL refuses every UPDATE and DELETE"
     ])
   })
 
@@ -219,7 +242,8 @@ describe("problems", () => {
     const [orders, items] = settled().tables
     const without = { ...orders!, columns: orders!.columns.slice(0, 1), leftOut: orders!.columns.slice(1) }
     assert.deepStrictEqual(texts(settled({ publication: listed, tables: [without, items!] })), [
-      "Failed to setup publication 'dbmazz_pub': its column list for 'public.orders' lacks 'note'"
+      "Failed to setup publication 'dbmazz_pub': its column list for 'public.orders' lacks 'note', which REPLICA IDENTITY " +
+      "FULL needs: PostgreSQL refuses every UPDATE and DELETE"
     ])
   })
 

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
+import * as ColumnLists from "../../src/domain/ColumnLists.ts"
+import * as SetupError from "../../src/domain/errors/SetupError.ts"
 import * as Setup from "../../src/domain/StarRocksSetup.ts"
 import type { SourceColumn, SourceTable } from "../../src/domain/Table.ts"
 
@@ -146,10 +148,9 @@ describe("what would lose or refuse rows later is said before replication starts
     }
   })
 
-  it("a source column without a place, also when only its case differs", () => {
+  it("a source column without a place", () => {
     const missing = { _tag: "SrColumnMissing", table: "shop.orders", column: "name", type: "STRING" } as const
     assert.deepStrictEqual(only([target([ID, ...AUDIT])]), missing)
-    assert.deepStrictEqual(only([target([ID, targetColumn("NAME"), ...AUDIT])]), missing)
   })
 
   it("a target column that cannot hold the source's values", () => {
@@ -215,8 +216,43 @@ describe("what would lose or refuse rows later is said before replication starts
     const sales = orders({ name: { schema: "sales", name: "orders" } })
     const { problems } = plan([target([ID, NAME, ...AUDIT])], [orders(), sales])
     assert.deepStrictEqual(problems, [
-      { _tag: "SrTargetShared", target: "shop.orders", sources: "public.orders, sales.orders" }
+      {
+        _tag: "SrTargetShared",
+        target: "shop.orders",
+        sources: "public.orders, sales.orders",
+        example: "sales.orders=sales_orders"
+      }
     ])
+    assert.include(SetupError.remedy(problems[0]!), "TARGET_TABLES=sales.orders=sales_orders")
+    const own = target([ID, NAME, ...AUDIT], { name: { schema: "shop", name: "sales_orders" } })
+    const apart = plan([target([ID, NAME, ...AUDIT]), own], [orders(), { ...sales, target: "sales_orders" }])
+    assert.deepStrictEqual(apart.problems, [])
+    assert.deepStrictEqual(apart.mappings.map(({ source, target: { name } }) => [source.schema, name]), [
+      ["public", "orders"],
+      ["sales", "sales_orders"]
+    ])
+  })
+
+  it("T47 a column that differs only by case from the source's: StarRocks takes no second one", () => {
+    const found = only([target([ID, targetColumn("Name"), ...AUDIT])])
+    assert.deepStrictEqual(found, { _tag: "SrColumnCase", table: "shop.orders", column: "name", found: "Name" })
+    assert.include(SetupError.remedy(found), "RENAME COLUMN `Name` TO `name`")
+  })
+
+  it("T46 a generated column that is sent is written where the target has it, else left out as before PostgreSQL 18", () => {
+    const sent = sourceColumn("doubled", { computed: "stored" })
+    const source = orders({ columns: [...orders().columns, sent] })
+    const mapped = (column: ReadonlyArray<Setup.ColumnFacts>) => {
+      const { mappings, problems } = plan([target([ID, NAME, ...column, ...AUDIT])], [source])
+      assert.deepStrictEqual(problems, [])
+      return ColumnLists.keeps(mappings[0]?.selection, "doubled")
+    }
+    assert.isTrue(mapped([targetColumn("doubled")]))
+    assert.isFalse(mapped([]))
+    assert.isFalse(mapped([targetColumn("doubled", "bigint", true, true)]), "StarRocks computes it")
+    const unsent = orders({ columns: [...orders().columns, { ...sent, generated: true }] })
+    const needed = plan([target([ID, NAME, targetColumn("doubled", "bigint", false), ...AUDIT])], [unsent])
+    assert.deepStrictEqual(needed.problems.map((problem) => problem._tag), ["SrColumnRequired"])
   })
 
   it("everything at once, so that nobody mends one thing a start", () => {

@@ -143,10 +143,11 @@ export class ModelSql {
     }
     if (statement.startsWith("select current_database()")) return [this.#serverRow()]
     if (/from pg_control_system\(\)/.test(statement)) return [{ identifier: SYSTEM_IDENTIFIER }]
+    if (statement.startsWith("select current_setting('server_version_num')")) return [{ version: SERVER_VERSION }]
+    if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
     if (/from unnest\(\$1::text\[\]/.test(statement)) {
       return postgres.tables.filter(({ wanted }) => wanted).map(tableRow)
     }
-    if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
     if (statement.startsWith("select pg_has_role(c.relowner")) {
@@ -282,21 +283,31 @@ const tableRow = (table: SourceTables.Table): Row => ({
     typeName: column.typeName,
     typmod: -1,
     notNull: column.notNull,
-    generated: false
+    generation: ""
   })),
   primaryKey: table.key.map((index) => table.columns[index]?.name ?? ""),
-  primaryKeyDeferrable: false
+  primaryKeyDeferrable: false,
+  uniqueIndexes: [],
+  identityColumns: [],
+  partitions: [],
+  ancestors: []
 })
 
 const publicationRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({
+  name: PUBLICATION,
   allTables: false,
   owned: true,
   insert: true,
   update: true,
   delete: true,
+  truncate: true,
+  viaRoot: false,
+  generated: null,
   tables: tables.map((table) => ({
-    schemaname: table.schema,
-    tablename: table.name,
-    attnames: table.columns.map((column) => column.name)
-  }))
+    schema: table.schema,
+    name: table.name,
+    columns: table.columns.map((column) => column.name),
+    filter: null
+  })),
+  members: tables.map(({ name, schema }) => ({ schema, name, listed: false, filterColumns: [] }))
 })

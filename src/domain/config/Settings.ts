@@ -3,6 +3,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
+import type { ReplicaIdentity } from "../postgres/ReplicaIdentity.ts"
 import type { Lists } from "../TableLists.ts"
 import type { TruncatePolicy } from "../TruncatePolicy.ts"
 import type { Policies } from "../values/ValuePolicy.ts"
@@ -65,6 +66,7 @@ export interface Settings {
   /** The same tables, in the same order, as the person spelled them. */
   readonly tableNames: ReadonlyArray<string>
   readonly lists: Lists
+  readonly replicaIdentity: ReplicaIdentity
   readonly truncatePolicy: TruncatePolicy
   readonly sink: SrAddress
   /** Undefined: a missing target table is an error. */
@@ -185,8 +187,10 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const lists: Lists = {
     tablesExclude: reader.list("tablesExclude"),
     columnsInclude: reader.list("columnsInclude"),
-    columnsExclude: reader.list("columnsExclude")
+    columnsExclude: reader.list("columnsExclude"),
+    targetTables: reader.list("targetTables")
   }
+  const replicaIdentity = reader.choice("replicaIdentity")
   const truncatePolicy = reader.choice("truncatePolicy")
   const sink = readSink(reader)
   const autoCreate = readAutoCreate(reader)
@@ -205,6 +209,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     tables: [...tables.values()],
     tableNames: [...tables.keys()],
     lists,
+    replicaIdentity,
     truncatePolicy,
     sink,
     autoCreate,

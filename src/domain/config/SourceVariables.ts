@@ -1,5 +1,6 @@
 /** What is read: PostgreSQL and its tables. */
-import { FILE, LIST, TEXT, type Variable } from "./Variable.ts"
+import * as ReplicaIdentity from "../postgres/ReplicaIdentity.ts"
+import { choice, FILE, LIST, TEXT, type Variable } from "./Variable.ts"
 
 /** PostgreSQL's limit for names (NAMEDATALEN − 1), in bytes. */
 const NAME_BYTES_MAX = 63
@@ -65,6 +66,16 @@ export const SOURCE_VARIABLES = {
     fallback: "dbmazz_pub",
     example: "dbmazz_pub"
   },
+  replicaIdentity: {
+    names: ["REPLICA_IDENTITY"],
+    path: "source.replica_identity",
+    type: choice(...ReplicaIdentity.POLICIES),
+    meaning:
+      "full: the setup gives every table REPLICA IDENTITY FULL, so that an old row is whole; keep: it alters no table, " +
+      "and an old row may hold only its key (docs/tables-and-columns.md)",
+    fallback: "full",
+    example: "keep"
+  },
   tables: {
     names: ["TABLES"],
     path: "tables",
@@ -81,6 +92,16 @@ export const SOURCE_VARIABLES = {
     meaning: "tables that TABLES names or matches and that are not replicated, with the same patterns",
     fallback: "",
     example: "public.tmp_*,*.audit"
+  },
+  targetTables: {
+    names: ["TARGET_TABLES"],
+    path: "target_tables",
+    type: LIST,
+    meaning:
+      "tables that have another name in StarRocks, as `table=target` or `schema.table=target`; with patterns, and `*` in " +
+      "the target for the table's name",
+    fallback: "",
+    example: "sales.orders=sales_orders,archive.*=archive_*"
   },
   columnsInclude: {
     names: ["COLUMNS_INCLUDE"],

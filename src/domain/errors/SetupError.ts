@@ -24,7 +24,9 @@ export const SetupReason = Schema.TaggedUnion({
   PgColumnsDifferByCase: { table: Schema.String, columns: Schema.String },
   PgNameUnsupported: { table: Schema.String, name: Schema.String, why: Schema.String },
   PgReplicaIdentityFailed: { table: Schema.String, error: Schema.String },
-  PgPublicationFailed: { name: Schema.String, error: Schema.String },
+  PgIdentityUnfit: { table: Schema.String, key: Schema.String, identity: Schema.String, use: Schema.String },
+  PgVirtualColumns: { table: Schema.String, columns: Schema.String },
+  PgPublicationFailed: { name: Schema.String, error: Schema.String, remedy: Schema.optionalKey(Schema.String) },
   PgSlotFailed: { name: Schema.String, error: Schema.String },
   PgSlotNotLogical: { name: Schema.String, plugin: Schema.String },
   PgSlotOtherDatabase: { name: Schema.String, slotDatabase: Schema.String, database: Schema.String },
@@ -52,6 +54,7 @@ export const SetupReason = Schema.TaggedUnion({
   SrTableNotPrimaryKey: { table: Schema.String, model: Schema.String },
   SrKeyMismatch: { table: Schema.String, sourceKey: Schema.String, targetKey: Schema.String },
   SrColumnMissing: { table: Schema.String, column: Schema.String, type: Schema.String },
+  SrColumnCase: { table: Schema.String, column: Schema.String, found: Schema.String },
   SrColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
   SrColumnRequired: { table: Schema.String, column: Schema.String, type: Schema.String },
   SrKeyTooLong: {
@@ -62,7 +65,7 @@ export const SetupReason = Schema.TaggedUnion({
   },
   SrCreateFailed: { name: Schema.String, error: Schema.String },
   SrAuditColumnsFailed: { table: Schema.String, error: Schema.String },
-  SrTargetShared: { target: Schema.String, sources: Schema.String },
+  SrTargetShared: { target: Schema.String, sources: Schema.String, example: Schema.String },
   CheckpointFailed: { error: Schema.String },
   ConfigurationInvalid: { problems: Schema.Array(Schema.String) }
 })
@@ -79,8 +82,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `Table '${r.table}' matched TABLES and is gone: it was dropped or renamed, or the role may not see it any more. ` +
     "Its last changes may not be loaded.",
   PgTableNotFound: (r) => `Table '${r.table}' not found in PostgreSQL. Verify the table exists and is accessible.`,
-  PgTableKind: (r) => `'${r.table}' is a ${r.kind}; only ordinary tables can be replicated.`,
-  PgPrimaryKeyMissing: (r) => `Table '${r.table}' has no primary key; its rows cannot be matched in StarRocks.`,
+  PgTableKind: (r) => `'${r.table}' is a ${r.kind}; only ordinary and partitioned tables can be replicated.`,
+  PgPrimaryKeyMissing: (r) =>
+    `Table '${r.table}' has no primary key, and no unique index over NOT NULL columns; its rows cannot be matched in StarRocks.`,
   PgPrimaryKeyDeferrable: (r) =>
     `The primary key of table '${r.table}' is deferrable: two rows may hold one key within a statement, and which of them ` +
     `a change belongs to cannot be told from the WAL.`,
@@ -90,6 +94,15 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `Columns ${r.columns} of table '${r.table}' differ only by case; to StarRocks they are one column.`,
   PgNameUnsupported: (r) => `Table '${r.table}': StarRocks takes no name like '${r.name}' (${r.why}).`,
   PgReplicaIdentityFailed: (r) => `Failed to set REPLICA IDENTITY FULL on '${r.table}': ${r.error}`,
+  PgIdentityUnfit: (r) =>
+    r.identity === ""
+      ? `Table '${r.table}' has a REPLICA IDENTITY that writes nothing of an old row, and REPLICA_IDENTITY=keep leaves it so: ` +
+        `UPDATE and DELETE cannot be replicated.`
+      : `The REPLICA IDENTITY of table '${r.table}' writes (${r.identity}) of an old row, which does not hold (${r.key}), and ` +
+        `REPLICA_IDENTITY=keep leaves it so.`,
+  PgVirtualColumns: (r) =>
+    `Table '${r.table}' has virtual generated columns (${r.columns}): PostgreSQL would refuse every UPDATE and DELETE of it ` +
+    `under REPLICA IDENTITY FULL.`,
   PgPublicationFailed: (r) => `Failed to setup publication '${r.name}': ${r.error}`,
   PgSlotFailed: (r) => `Failed to setup replication slot '${r.name}': ${r.error}`,
   PgSlotNotLogical: (r) => `Replication slot '${r.name}' uses plugin '${r.plugin}', dbmazz needs 'pgoutput'.`,
@@ -133,6 +146,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
     `StarRocks table '${r.table}' has the key (${r.targetKey}), the source table has the key (${r.sourceKey}).`,
   SrColumnMissing: (r) =>
     `StarRocks table '${r.table}' has no column '${r.column}' for the source column of that name.`,
+  SrColumnCase: (r) =>
+    `StarRocks table '${r.table}' has a column '${r.found}' where the source has '${r.column}': names must agree to the letter, ` +
+    `and StarRocks takes no second column that differs only by case.`,
   SrColumnTypeUnsupported: (r) =>
     `Column '${r.column}' of StarRocks table '${r.table}' has type ${r.type}, which cannot hold the source column.`,
   SrColumnRequired: (r) =>
@@ -163,7 +179,9 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
   PgTableKind: () =>
     "Take it out of TABLES (where a pattern matches it, add it to TABLES_EXCLUDE), or name the tables that hold its rows.",
-  PgPrimaryKeyMissing: (r) => `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…); or add it to TABLES_EXCLUDE.`,
+  PgPrimaryKeyMissing: (r) =>
+    `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…); or CREATE UNIQUE INDEX ON ${r.table} (…); over NOT NULL columns, which ` +
+    `then is the key; or add it to TABLES_EXCLUDE.`,
   PgPrimaryKeyDeferrable: (r) => `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) =>
     `Change the column's type, or add it to COLUMNS_EXCLUDE, or table ${r.table} to TABLES_EXCLUDE.`,
@@ -173,8 +191,15 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `Rename it; or leave the column out with COLUMNS_EXCLUDE, or add table ${r.table} to TABLES_EXCLUDE.`,
   PgReplicaIdentityFailed: (r) =>
     `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
+  PgIdentityUnfit: (r) =>
+    `Run as the table's owner: ALTER TABLE ${r.table} REPLICA IDENTITY ${r.use}; or set REPLICA_IDENTITY=full.`,
+  PgVirtualColumns: (r) =>
+    `Set REPLICA_IDENTITY=keep (where it is FULL already, also run ALTER TABLE ${r.table} REPLICA IDENTITY DEFAULT;), make the ` +
+    `columns STORED, or add the table to TABLES_EXCLUDE.`,
   PgPublicationFailed: (r) =>
-    `Run as the tables' owner: CREATE PUBLICATION "${r.name}" FOR TABLE …; dbmazz uses a publication that exists.`,
+    r.remedy === undefined
+      ? `Run as the tables' owner: CREATE PUBLICATION "${r.name}" FOR TABLE …; dbmazz uses a publication that exists.`
+      : `${r.remedy} See docs/tables-and-columns.md.`,
   PgSlotFailed: (r) =>
     `Look at: SELECT * FROM pg_replication_slots; raise max_replication_slots, or run: ` +
     `SELECT pg_create_logical_replication_slot('${r.name}', 'pgoutput');`,
@@ -216,6 +241,9 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   SrColumnMissing: (r) =>
     `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN \`${r.column}\` ${r.type} NULL; or leave the source column ` +
     `out with COLUMNS_EXCLUDE.`,
+  SrColumnCase: (r) =>
+    `Run in StarRocks: ALTER TABLE ${r.table} RENAME COLUMN \`${r.found}\` TO \`${r.column}\`; or leave the source column ` +
+    `out with COLUMNS_EXCLUDE.`,
   SrColumnTypeUnsupported: () =>
     "Change the column's type as docs/type-mapping.md lists it, make it STRING, or leave the source column out with COLUMNS_EXCLUDE.",
   SrColumnRequired: (r) =>
@@ -229,7 +257,9 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   SrAuditColumnsFailed: (r) =>
     `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN dbmazz_op_type TINYINT, ADD COLUMN dbmazz_is_deleted BOOLEAN, ` +
     `ADD COLUMN dbmazz_synced_at DATETIME, ADD COLUMN dbmazz_cdc_version BIGINT;`,
-  SrTargetShared: () => "Replicate tables of the same name in separate jobs with different databases.",
+  SrTargetShared: (r) =>
+    `Give all but one of them another name in StarRocks, for example TARGET_TABLES=${r.example}; or replicate them in separate ` +
+    `jobs with different databases.`,
   CheckpointFailed: () =>
     "The role needs to create and write the table dbmazz_checkpoints in the first schema of its search_path.",
   ConfigurationInvalid: () => "Set the variables named above; docs/configuration.md lists them all."

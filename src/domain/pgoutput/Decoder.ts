@@ -289,9 +289,7 @@ export const decode = (bytes: Buffer, start: number, end: number): Message | Dec
   const tag = bytes[start]!
   cursor.reset(bytes, start, end)
   const message = read(tag, cursor)
-  if (message === undefined) {
-    return new DecodeError({ kind: `0x${tag.toString(16).padStart(2, "0")}`, offset: 0, problem: "unknown type" })
-  }
+  if (message === undefined) return { _tag: "Unknown", kind: `0x${tag.toString(16).padStart(2, "0")}` }
   if (cursor.problem === undefined && cursor.at !== end) cursor.fail(`${end - cursor.at} bytes follow the message`)
   return cursor.problem === undefined
     ? message

@@ -82,6 +82,9 @@ const LogicalMessage = Schema.TaggedStruct("Message", {
   content: Bytes
 })
 
+/** Of a kind that this version does not know; `kind` is its first byte as hex digits. */
+const Unknown = Schema.TaggedStruct("Unknown", { kind: Schema.String })
+
 export const Message = Schema.Union([
   Begin,
   Commit,
@@ -92,6 +95,7 @@ export const Message = Schema.Union([
   Update,
   Delete,
   Truncate,
-  LogicalMessage
+  LogicalMessage,
+  Unknown
 ])
 export type Message = typeof Message.Type

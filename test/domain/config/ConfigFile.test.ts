@@ -41,7 +41,12 @@ describe("ConfigFile: a file that is read otherwise than it reads moves the wron
     assert.deepInclude(read, { slot: "s1", publication: "dbmazz_pub" })
     assert.deepStrictEqual(read.tables, [{ schema: "public", name: "orders" }, { schema: "Odd, name", name: "t" }])
     assert.deepStrictEqual(read.tableNames, ["orders", "\"Odd, name\".t"])
-    assert.deepStrictEqual(read.lists, { tablesExclude: ["audit_*"], columnsInclude: [], columnsExclude: [] })
+    assert.deepStrictEqual(read.lists, {
+      tablesExclude: ["audit_*"],
+      columnsInclude: [],
+      columnsExclude: [],
+      targetTables: []
+    })
     assert.deepStrictEqual([Redacted.value(read.source.password), Redacted.value(read.sink.password)], ["x", SECRET])
     assert.deepStrictEqual([read.flush.rows, read.control.httpPort, read.control.grpcPort], [7, 0, 50_051])
     assert.deepInclude(read.log, { level: "warn", format: "json" })

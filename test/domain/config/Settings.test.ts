@@ -67,7 +67,8 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
       TABLES: "order_*,\"order_*\",*.audit",
       TABLES_EXCLUDE: "tmp_*, \"a,b\"",
       COLUMNS_INCLUDE: "a.b",
-      COLUMNS_EXCLUDE: "*.*.secret,c.d"
+      COLUMNS_EXCLUDE: "*.*.secret,c.d",
+      TARGET_TABLES: "sales.\"a=b\"=x, *.audit=audit_*"
     })
     assert.deepStrictEqual(tables, [
       { schema: "public", name: "order_*", wild: { schema: false, name: true } },
@@ -77,9 +78,15 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     assert.deepStrictEqual(lists, {
       tablesExclude: ["tmp_*", "\"a,b\""],
       columnsInclude: ["a.b"],
-      columnsExclude: ["*.*.secret", "c.d"]
+      columnsExclude: ["*.*.secret", "c.d"],
+      targetTables: ["sales.\"a=b\"=x", "*.audit=audit_*"]
     })
-    assert.deepStrictEqual(read({}).lists, { tablesExclude: [], columnsInclude: [], columnsExclude: [] })
+    assert.deepStrictEqual(read({}).lists, {
+      tablesExclude: [],
+      columnsInclude: [],
+      columnsExclude: [],
+      targetTables: []
+    })
   })
 
   it("says every problem at once, with the variable and an example, and never a secret", () => {
