@@ -9,6 +9,7 @@ export const MODULES = [
   "Loads",
   "Log",
   "PostgresSetup",
+  "Publication",
   "Replication",
   "ReplicationSource",
   "ReplicationWatch",

@@ -185,7 +185,8 @@ const publicationErrors = (job: Job, facts: Facts, tables: ReadonlyArray<TableFa
     errors.push(
       `it does not publish ${unpublished.join(" and ")}; ` +
         `run: ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate');` +
-        (untruncated ? " or set TRUNCATE_POLICY=ignore" : "")
+        (untruncated ? " or set TRUNCATE_POLICY=ignore" : "") +
+        (facts.checkpoint === undefined ? "" : ". Rows that changed meanwhile are missing: dbmazz verify names them")
     )
   }
   const missing = missingFrom(publication, tables)
@@ -290,6 +291,19 @@ export const plan = (job: Job, facts: Facts): Plan => {
   }
   return { job, facts, problems, steps }
 }
+
+/**
+ * The plan without putting back tables that others have taken out of the publication: what was made meanwhile is missing,
+ * and who adds them is to know that.
+ */
+export const leaveUnpublished = (plan: Plan, isLeft: (table: Identifier.QualifiedName) => boolean): Plan => ({
+  ...plan,
+  steps: plan.steps.flatMap((step) => {
+    if (step._tag !== "AddTablesToPublication") return [step]
+    const tables = step.tables.filter((table) => !isLeft(table))
+    return tables.length === 0 ? [] : [{ ...step, tables }]
+  })
+})
 
 const tableList = (tables: ReadonlyArray<Identifier.QualifiedName>): string =>
   tables.map(Identifier.quotePgTable).join(", ")

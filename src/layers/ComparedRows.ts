@@ -98,7 +98,9 @@ const comparedColumn = (column: SourceColumn, targetType: string): ComparedColum
  */
 export const pairTables = Effect.fnUntraced(
   function*(tables: SourceTables.Selected["tables"], database: string, lists?: TableLists.Lists) {
-    const { names, problems, tables: sources } = yield* SourceTables.read({ tables, lists: lists ?? TableLists.NONE })
+    const read = yield* SourceTables.read({ tables, lists: lists ?? TableLists.NONE })
+    const { names, tables: sources } = read
+    const problems = [...read.problems, ...read.unmatched]
     if (problems.length > 0) return yield* SetupError.make({ _tag: "ConfigurationInvalid", problems })
     const targets = yield* StarRocksCatalog.readFacts(database, names.map((table) => table.name))
     const pairs: Array<Pair> = []

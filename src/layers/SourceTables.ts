@@ -21,6 +21,8 @@ export interface SourceTables {
   readonly tables: ReadonlyArray<TableFacts>
   /** What is wrong with the lists, each with its variable. */
   readonly problems: ReadonlyArray<string>
+  /** Entries of the column lists that match no column of these tables. */
+  readonly unmatched: ReadonlyArray<string>
 }
 
 /** Reads them; patterns are looked up anew each time, so a table that came later is among them. */
@@ -32,9 +34,14 @@ export const read = Effect.fnUntraced(function*(
   if (found.length > TableLists.MATCHED_MAX) {
     const problem = `TABLES: its patterns match more than ${TableLists.MATCHED_MAX} tables; make them narrower, or ` +
       `replicate the tables in several jobs`
-    return { names: [], tables: [], problems: [problem] }
+    return { names: [], tables: [], problems: [problem], unmatched: [] }
   }
   const resolved = TableLists.resolve(entries, lists.tablesExclude, found)
   const selected = ColumnLists.apply(lists, yield* PostgresCatalog.readTables(resolved.tables))
-  return { names: resolved.tables, tables: selected.tables, problems: [...resolved.problems, ...selected.problems] }
+  return {
+    names: resolved.tables,
+    tables: selected.tables,
+    problems: [...resolved.problems, ...selected.problems],
+    unmatched: selected.unmatched
+  }
 })
