@@ -17,6 +17,9 @@ command -v npm >/dev/null || lacks "npm is missing; it comes with Node.js"
 # npm leaves node_modules/.package-lock.json behind when an installation is complete.
 installed=node_modules/.package-lock.json
 if [ ! -x node_modules/.bin/node ] || [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
+  # npm ci empties the directory first, and whose it is that a link leads to is not known here.
+  [ ! -L node_modules ] ||
+    lacks "node_modules is a link to $(readlink node_modules), where the dependencies are missing or older than package-lock.json; run npm ci there, or remove the link"
   echo "demo-start: installing the dependencies with npm ci" >&2
   npm ci --loglevel=error >&2 || lacks "npm ci failed; its messages are above"
 fi

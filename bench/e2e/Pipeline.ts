@@ -45,6 +45,7 @@ const program = Effect.gen(function*() {
     start,
     tables: [MAPPING],
     origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot, run: "1" },
+    publication: settings.publication,
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: 60_000,
     truncatePolicy: settings.truncatePolicy

@@ -75,12 +75,17 @@ const keyExcluded = (pattern: ColumnPattern, tables: ReadonlyArray<SourceTable>)
 
 /**
  * The tables with the columns that are replicated in `columns` and the others in `leftOut`; tables without a rule are as
- * they were. `problems` says what is wrong with the lists, each with its variable.
+ * they were. `problems` says what is wrong with the lists, each with its variable; `unmatched` names the entries that match
+ * no column of these tables, which is a mistake in the lists only when these are all the tables they were written for.
  */
 export const apply = <T extends SourceTable>(
   lists: TableLists.Lists,
   tables: ReadonlyArray<T>
-): { readonly tables: ReadonlyArray<T>; readonly problems: ReadonlyArray<string> } => {
+): {
+  readonly tables: ReadonlyArray<T>
+  readonly problems: ReadonlyArray<string>
+  readonly unmatched: ReadonlyArray<string>
+} => {
   const problems: Array<string> = []
   const read = (variable: Variable, entries: ReadonlyArray<string>): ReadonlyArray<ColumnPattern> =>
     entries.flatMap((entry) => {
@@ -95,7 +100,7 @@ export const apply = <T extends SourceTable>(
     ...read("COLUMNS_INCLUDE", lists.columnsInclude),
     ...read("COLUMNS_EXCLUDE", lists.columnsExclude)
   ]
-  for (const pattern of patterns) problems.push(...unmatched(pattern, tables), ...keyExcluded(pattern, tables))
+  for (const pattern of patterns) problems.push(...keyExcluded(pattern, tables))
   const selected = tables.map((table): T => {
     const selection = selectionOf(patterns, table)
     if (selection === undefined) return table
@@ -106,5 +111,5 @@ export const apply = <T extends SourceTable>(
       leftOut: table.columns.filter((column) => !keeps(selection, column.name))
     }
   })
-  return { tables: selected, problems }
+  return { tables: selected, problems, unmatched: patterns.flatMap((pattern) => unmatched(pattern, tables)) }
 }

@@ -10,6 +10,7 @@ export const MODULES = [
   "Loads",
   "Log",
   "PostgresSetup",
+  "Publication",
   "ReplicaIdentity",
   "Replication",
   "ReplicationSource",

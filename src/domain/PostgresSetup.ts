@@ -279,3 +279,16 @@ export const plan = (job: Job, facts: Facts): Plan => {
   }
   return { job, facts, problems, steps, notes: notesOf(tables) }
 }
+
+/**
+ * The plan without putting back tables that others have taken out of the publication: what was made meanwhile is missing,
+ * and who adds them is to know that.
+ */
+export const leaveUnpublished = (plan: Plan, isLeft: (table: Identifier.QualifiedName) => boolean): Plan => ({
+  ...plan,
+  steps: plan.steps.flatMap((step): ReadonlyArray<Step> => {
+    if (step._tag !== "AddTablesToPublication") return [step]
+    const tables = step.tables.filter((table) => !isLeft(table))
+    return tables.length === 0 ? [] : [{ ...step, tables }]
+  })
+})

@@ -16,7 +16,7 @@ export class StoppedTables {
   readonly #tables = new Map<string, StoppedTable>()
 
   /** Adds the table; false when it had stopped before. */
-  add(mapping: TableMapping, error: PermanentError, sinceMs: number): boolean {
+  add(mapping: Pick<TableMapping, "source">, error: PermanentError, sinceMs: number): boolean {
     const table = Identifier.show(mapping.source)
     if (this.#tables.has(table)) return false
     this.#tables.set(table, { table, error, sinceMs })

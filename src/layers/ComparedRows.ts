@@ -101,7 +101,9 @@ const comparedColumn = (column: SourceColumn, targetType: string): ComparedColum
  */
 export const pairTables = Effect.fnUntraced(
   function*(job: SourceTables.Selected, database: string) {
-    const { names, problems, tables: sources } = yield* SourceTables.read(job)
+    const read = yield* SourceTables.read(job)
+    const { names, tables: sources } = read
+    const problems = [...read.problems, ...read.unmatched]
     if (problems.length > 0) return yield* SetupError.make({ _tag: "ConfigurationInvalid", problems })
     const targets = yield* StarRocksCatalog.readFacts(database, [
       ...new Set(sources.map((source) => TargetNames.targetName(source)))

@@ -44,6 +44,13 @@ export type Job =
   & Pick<Settings, "source" | "slot" | "publication">
   & SourceTables.Selected
   & Pick<Plan.Job, "reached" | "truncatePolicy">
+  & {
+    /**
+     * The tables are not, or not any more, those that the lists of columns were written for: an entry that matches none of
+     * their columns is told and refuses nothing.
+     */
+    readonly hasOtherTables?: boolean | undefined
+  }
 
 /** As long as a lock may be waited for, in ms: everybody who comes later waits behind us. */
 const LOCK_MS_MAX = 2_000
@@ -66,9 +73,10 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
-  const { names, otherPublications, problems: listProblems, publication, tables } = yield* failed(
-    SourceTables.read(job)
-  )
+  const { names, otherPublications, problems, publication, tables, unmatched } = yield* failed(SourceTables.read(job))
+  const isStrict = job.hasOtherTables !== true
+  if (!isStrict) yield* Effect.forEach(unmatched, (entry) => log.warn(entry), { discard: true })
+  const listProblems = isStrict ? [...problems, ...unmatched] : problems
   const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))

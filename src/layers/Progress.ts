@@ -1,4 +1,5 @@
 /** What the running job has done so far, for those who show it. Updated once a batch, never per row. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,9 +8,11 @@ import type { Trouble } from "../domain/control/Health.ts"
 import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
 import type { Lsn } from "../domain/Lsn.ts"
+import type { SeenTables } from "../domain/postgres/PublicationChange.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Retrying } from "./LoadAttempts.ts"
 import type { Report } from "./SlotHealth.ts"
+import type { StoredStanding } from "./StoredStanding.ts"
 
 /** What a running pipeline holds at the moment. */
 export interface Observation {
@@ -33,18 +36,22 @@ export interface Begun {
 }
 
 export interface ProgressState {
+  /** When the program started, in ms since 1970. */
+  readonly startedMs: number
   /** The last attempt that came as far as a replication connection; undefined before the first. */
   readonly begun: Begun | undefined
   /** Row changes that StarRocks has acknowledged since the program started. */
   readonly rows: number
   readonly batches: number
-  /** The durable checkpoint; undefined before the first setup. */
+  /** The durable checkpoint; undefined before this process has replicated. */
   readonly position: Lsn | undefined
+  /** What was found stored while nothing was replicated; undefined before it was first looked at. */
+  readonly found: StoredStanding | undefined
   /** Commit time of the last transaction that was acknowledged, in microseconds since 1970. */
   readonly commitTime: bigint | undefined
   /** Looks at the running pipeline; undefined while there is none. */
   readonly observe: Effect.Effect<Observation> | undefined
-  /** The end of the server's WAL, asked for every second while the pipeline runs. */
+  /** The end of the server's WAL, asked for every second while the pipeline runs, and now and then while it does not. */
   readonly walEnd: Lsn | undefined
   /** When nothing was pending for the last time, in ms since 1970: what has happened since may be missing. */
   readonly upToDateMs: number | undefined
@@ -54,21 +61,26 @@ export interface ProgressState {
   readonly retrying: ReadonlyMap<string, Retrying & Trouble>
   /** The slot as PostgreSQL sees it, looked at every minute; undefined before the first look. */
   readonly slot: Report | undefined
+  /** How the tables were published when they were looked at last. */
+  readonly published: SeenTables
 }
 
-const INITIAL: ProgressState = {
+const initial = (startedMs: number): ProgressState => ({
+  startedMs,
   begun: undefined,
   rows: 0,
   batches: 0,
   position: undefined,
+  found: undefined,
   commitTime: undefined,
   observe: undefined,
   walEnd: undefined,
   upToDateMs: undefined,
   stopped: [],
   retrying: new Map(),
-  slot: undefined
-}
+  slot: undefined,
+  published: new Map()
+})
 
 export class Progress extends Context.Service<Progress, {
   readonly update: (change: (state: ProgressState) => ProgressState) => Effect.Effect<void>
@@ -76,9 +88,12 @@ export class Progress extends Context.Service<Progress, {
 }>()("dbmazz/layers/Progress") {
   static readonly layer: Layer.Layer<Progress> = Layer.effect(
     Progress,
-    Effect.map(SubscriptionRef.make(INITIAL), (ref) => ({
-      update: (change) => SubscriptionRef.update(ref, change),
-      get: SubscriptionRef.get(ref)
-    }))
+    Effect.gen(function*() {
+      const ref = yield* SubscriptionRef.make(initial(yield* Clock.currentTimeMillis))
+      return {
+        update: (change) => SubscriptionRef.update(ref, change),
+        get: SubscriptionRef.get(ref)
+      }
+    })
   )
 }

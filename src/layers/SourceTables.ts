@@ -32,6 +32,8 @@ export interface SourceTables {
   readonly otherPublications: ReadonlyArray<OtherPublication>
   /** What is wrong with the lists, each with its variable. */
   readonly problems: ReadonlyArray<string>
+  /** Entries of the column lists that match no column of these tables. */
+  readonly unmatched: ReadonlyArray<string>
 }
 
 /** The tables, and what is below and above partitioned ones: publications may name any of them. */
@@ -54,7 +56,7 @@ export const read = Effect.fnUntraced(function*(
   if (found.length > TableLists.MATCHED_MAX) {
     const problem = `TABLES: its patterns match more than ${TableLists.MATCHED_MAX} tables; make them narrower, or ` +
       `replicate the tables in several jobs`
-    return { names: [], tables: [], problems: [problem], publication: undefined, otherPublications: [] }
+    return { names: [], tables: [], problems: [problem], unmatched: [], publication: undefined, otherPublications: [] }
   }
   const resolved = TableLists.resolve(entries, lists.tablesExclude, found)
   const keyed = (yield* TableCatalogue.readTables(resolved.tables)).map((table) => SourceKey.choose(table, policy))
@@ -68,6 +70,7 @@ export const read = Effect.fnUntraced(function*(
     names: resolved.tables,
     tables: PublishedColumns.apply({ policy, serverVersion, publication: own }, named.tables),
     problems: [...resolved.problems, ...selected.problems, ...named.problems],
+    unmatched: selected.unmatched,
     publication: own,
     otherPublications: others
   }

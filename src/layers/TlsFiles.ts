@@ -1,5 +1,6 @@
 /** The PEM files of a connection, read at the moment it is made. */
-import { X509Certificate } from "node:crypto"
+import * as Result from "effect/Result"
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto"
 import * as fs from "node:fs"
 import { createSecureContext } from "node:tls"
 import type { TlsFiles } from "../domain/config/Tls.ts"
@@ -17,6 +18,25 @@ export interface Pem {
   readonly key?: string
 }
 
+/** One file, and the setting or flag that names it. */
+export interface NamedFile {
+  readonly setting: string
+  readonly path: string
+}
+
+/** The files of one connection. A key stands beside its certificate. */
+export interface NamedFiles {
+  readonly ca?: NamedFile | undefined
+  readonly cert?: NamedFile | undefined
+  readonly key?: NamedFile | undefined
+}
+
+/** What is wrong with a file. No text holds anything of it but its name. */
+export interface Fault extends NamedFile {
+  readonly why: string
+  readonly remedy: string
+}
+
 /** TLS cannot be had until a person changes something. Neither text holds anything of a file but its name. */
 export class TlsRefusal extends Error {
   readonly problem: TlsProblem.TlsProblem
@@ -31,78 +51,101 @@ const text = (error: unknown, name: "code" | "message"): string => {
   return typeof value === "string" ? value : ""
 }
 
-const bad = (setting: string, path: string, why: string, remedy: string): TlsRefusal =>
-  new TlsRefusal({ error: `${setting} '${path}' ${why}`, remedy })
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  ENOTDIR: "there is no such file",
+  EACCES: "this process may not read it",
+  EPERM: "this process may not read it"
+}
 
-const readOne = (side: TlsProblem.Side, kind: "ca" | "cert" | "key", path: string): string => {
-  const setting = TlsProblem.settingOf(side, kind)
-  let descriptor: number | undefined
+type Outcome<A> = Result.Result<A, Fault>
+
+const fault = (file: NamedFile, why: string, remedy: string): Outcome<never> =>
+  Result.fail({ setting: file.setting, path: file.path, why, remedy })
+
+const readText = (file: NamedFile): Outcome<string> => {
   try {
-    const stat = fs.statSync(path)
-    if (!stat.isFile() || stat.size > FILE_BYTES_MAX) {
-      throw bad(setting, path, "is not a file of at most 1 MiB", "Name a PEM file.")
+    const stat = fs.statSync(file.path)
+    if (!stat.isFile()) return fault(file, "is not a file", "Name a PEM file.")
+    if (stat.size > FILE_BYTES_MAX) {
+      return fault(file, `is larger than ${FILE_BYTES_MAX} bytes, so it is no PEM file`, "Name a PEM file.")
     }
-    descriptor = fs.openSync(path, "r")
-    return fs.readFileSync(descriptor, "utf8")
+    return Result.succeed(fs.readFileSync(file.path, "utf8"))
   } catch (error) {
-    if (error instanceof TlsRefusal) throw error
-    const why = `cannot be read: ${text(error, "code")}`
-    throw bad(setting, path, why, "Name a PEM file that the user of this process may read.")
-  } finally {
-    if (descriptor !== undefined) fs.closeSync(descriptor)
+    const code = text(error, "code")
+    const why = `cannot be read: ${WHY[code] ?? code}`
+    return fault(file, why, "Name a PEM file that the user of this process may read.")
   }
 }
 
-const isCertificate = (pem: string): boolean => {
+/** Codes of OpenSSL only: the message of a parser may show what it has read. */
+const tried = <A>(make: () => A, otherwise: (code: string) => Outcome<never>): Outcome<A> => {
   try {
-    return new X509Certificate(pem).subject !== undefined
-  } catch {
-    return false
+    return Result.succeed(make())
+  } catch (error) {
+    return otherwise(text(error, "code"))
   }
 }
 
-const readCertificate = (side: TlsProblem.Side, kind: "ca" | "cert", path: string): string => {
-  const pem = readOne(side, kind, path)
-  if (isCertificate(pem)) return pem
-  throw bad(
-    TlsProblem.settingOf(side, kind),
-    path,
-    "holds no certificate",
-    "Name a file with certificates in PEM form."
+const certificateOf = (file: NamedFile, pem: string): Outcome<X509Certificate> =>
+  tried(
+    () => new X509Certificate(pem),
+    () => fault(file, "holds no certificate", "Name a file with certificates in PEM form.")
+  )
+
+const keyOf = (file: NamedFile, pem: string): Outcome<KeyObject> => {
+  if (/ENCRYPTED/.test(pem)) {
+    return fault(file, "is encrypted with a passphrase", "Decrypt it: openssl pkey -in … -out …, mode 0600.")
+  }
+  return tried(
+    () => createPrivateKey(pem),
+    () => fault(file, "holds no private key", "Name a file with a key in PEM form.")
   )
 }
 
-const readKey = (side: TlsProblem.Side, path: string): string => {
-  const pem = readOne(side, "key", path)
-  const setting = TlsProblem.settingOf(side, "key")
-  if (/ENCRYPTED/.test(pem)) {
-    throw bad(setting, path, "is encrypted with a passphrase", "Decrypt it: openssl pkey -in … -out …, mode 0600.")
-  }
-  if (!/PRIVATE KEY/.test(pem)) throw bad(setting, path, "holds no private key", "Name a file with a key in PEM form.")
-  return pem
-}
+/** Reads the files and looks at them; the fault names the setting, the file and what to do. */
+export const load = (files: NamedFiles): Outcome<Pem> =>
+  Result.gen(function*() {
+    const { ca, cert, key } = files
+    const pem: { ca?: string; cert?: string; key?: string } = {}
+    if (ca !== undefined) {
+      pem.ca = yield* readText(ca)
+      yield* certificateOf(ca, pem.ca)
+    }
+    if (cert !== undefined) pem.cert = yield* readText(cert)
+    if (key !== undefined) pem.key = yield* readText(key)
+    const certificate = cert === undefined ? undefined : yield* certificateOf(cert, pem.cert ?? "")
+    const privateKey = key === undefined ? undefined : yield* keyOf(key, pem.key ?? "")
+    if (key !== undefined && cert !== undefined && certificate !== undefined && privateKey !== undefined) {
+      if (!certificate.checkPrivateKey(privateKey)) {
+        yield* fault(
+          key,
+          `does not go with the certificate in '${cert.path}'`,
+          `Name the key of the one in ${cert.setting}.`
+        )
+      }
+    }
+    const first = cert ?? key ?? ca
+    // OpenSSL has rules of its own, for example on the length of keys.
+    if (first !== undefined) {
+      yield* tried(
+        () => createSecureContext(pem),
+        (code) => fault(first, `cannot be used for TLS (${code})`, "Name files that OpenSSL of this Node.js takes.")
+      )
+    }
+    return pem
+  })
 
 /** Reads them; throws a `TlsRefusal` that names the setting, the file and what to do. */
 export const read = (side: TlsProblem.Side, files: TlsFiles | undefined): Pem => {
-  const pem: Pem = {
-    ...(files?.ca === undefined ? {} : { ca: readCertificate(side, "ca", files.ca) }),
-    ...(files?.cert === undefined ? {} : { cert: readCertificate(side, "cert", files.cert) }),
-    ...(files?.key === undefined ? {} : { key: readKey(side, files.key) })
+  const named = (kind: "ca" | "cert" | "key"): NamedFile | undefined => {
+    const path = files?.[kind]
+    return path === undefined ? undefined : { setting: TlsProblem.settingOf(side, kind), path }
   }
-  if (pem.key === undefined) return pem
-  try {
-    createSecureContext(pem)
-    return pem
-  } catch (error) {
-    // OpenSSL's words name no more than what is wrong with the form.
-    const setting = TlsProblem.settingOf(side, "key")
-    throw bad(
-      setting,
-      files?.key ?? "",
-      `does not go with the certificate (${text(error, "code")})`,
-      `Name the key of the certificate in ${TlsProblem.settingOf(side, "cert")}.`
-    )
-  }
+  const pem = load({ ca: named("ca"), cert: named("cert"), key: named("key") })
+  if (Result.isSuccess(pem)) return pem.success
+  const { path, remedy, setting, why } = pem.failure
+  throw new TlsRefusal({ error: `${setting} '${path}' ${why}`, remedy })
 }
 
 /** A failure as a `TlsRefusal` when it is about TLS; undefined when it is the network's. */

@@ -42,6 +42,8 @@ const RATE_DEFAULT = 10
 const FLUSH_EVERY_MS = 500
 /** Same traffic values every time. */
 const SEED = 1
+/** Until an interrupted demo has loaded and confirmed what it has received, in ms; its servers end afterwards. */
+const DRAIN_MS_MAX = 25_000
 /** What is on its way when the traffic ends is given this long to arrive. */
 const SETTLE_MS_MAX = 60_000
 const POLL_EVERY = Schedule.spaced("20 millis")
@@ -174,8 +176,12 @@ const play = Effect.fnUntraced(function*(settings: Settings, options: DemoOption
     return yield* summarize(settings, traffic, firstRowMs, (performance.now() - startedAt) / 1000)
   })
   // A job that ends before the scene has failed, or was told to: then there is nothing to compare.
-  const summary = yield* Effect.raceFirst(scene, Effect.as(Fiber.join(job), undefined))
-  yield* command({ _tag: "DrainAndStop" })
+  const drain = command({ _tag: "DrainAndStop" })
+  const summary = yield* Effect.raceFirst(scene, Effect.as(Fiber.join(job), undefined)).pipe(
+    // Before its servers go: the job is not to mistake the end of the demo for a failure.
+    Effect.onInterrupt(() => Effect.andThen(drain, Effect.timeoutOption(Fiber.await(job), DRAIN_MS_MAX)))
+  )
+  yield* drain
   yield* Fiber.join(job)
   return summary
 })

@@ -1,5 +1,4 @@
 /** The live layers of one replication job. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Settings } from "../domain/config/Settings.ts"
@@ -13,6 +12,7 @@ import { SlotHealth } from "../layers/SlotHealth.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../layers/StreamLoadClient.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
+import * as Told from "../streams/Told.ts"
 
 const APPLICATION_NAME = "dbmazz"
 
@@ -21,20 +21,9 @@ export const shared = (settings: Settings) => Layer.merge(Progress.layer, JobCon
 
 /** What reaches out to both sides. */
 export const job = (settings: Settings) => {
-  const retried = Layer.unwrap(Effect.map(Progress, ({ update }) =>
-    StreamLoader.layer(settings.retry, {
-      onRetrying: (table, retrying) =>
-        Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
-          update((state) => {
-            const before = state.retrying.get(table)
-            if (retrying === undefined && before === undefined) return state
-            const others = [...state.retrying].filter(([other]) => other !== table)
-            if (retrying === undefined) return { ...state, retrying: new Map(others) }
-            const trouble = { ...retrying, sinceMs: before?.sinceMs ?? nowMs }
-            return { ...state, retrying: new Map([...others, [table, trouble]]) }
-          }))
-    })))
-  const loader = retried.pipe(
+  const loader = Layer.unwrap(
+    Effect.map(Told.onRetrying, (onRetrying) => StreamLoader.layer(settings.retry, { onRetrying }))
+  ).pipe(
     Layer.provide(InFlightLoads.layer(settings.slot)),
     Layer.provideMerge(StreamLoadClient.layer(settings.sink))
   )

@@ -69,9 +69,13 @@ export interface Loads {
    * when the failure is not one table's, or when no table is left.
    */
   readonly load: (batch: Batch) => Effect.Effect<Loaded, Failure>
+  /** Stops a table for a reason that its rows do not show. Fails when no table is left. */
+  readonly stop: (table: Stoppable, error: PermanentError) => Effect.Effect<void, PermanentError>
   /** Fails with what stopped the first table, when one has stopped. */
   readonly verdict: Effect.Effect<void, PermanentError>
 }
+
+type Stoppable = Pick<TableMapping, "source">
 
 export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.fn.Return<Loads, never, StreamLoader> {
   const loader = yield* StreamLoader
@@ -79,7 +83,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
   const writers: Array<ByteWriter> = []
   const stopped = new StoppedTables()
 
-  const stop = Effect.fnUntraced(function*(mapping: TableMapping, error: PermanentError) {
+  const stop = Effect.fnUntraced(function*(mapping: Stoppable, error: PermanentError) {
     if (!stopped.add(mapping, error, yield* Clock.currentTimeMillis)) return
     yield* log.error(error.message, { code: error.code, remediation: error.remediation, ...error.context })
     yield* options.onStopped(stopped.list())
@@ -120,6 +124,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     )
 
   return {
+    stop,
     load: Effect.fn("Loads.load")(function*(batch: Batch) {
       yield* Effect.annotateCurrentSpan({ rows: batch.rowCount, bytes: batch.bytes })
       const startedMs = yield* Clock.currentTimeMillis

@@ -14,7 +14,9 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
+import * as PostgresPlan from "../domain/PostgresSetup.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
@@ -64,14 +66,20 @@ const lostTable = (
   return begun.tables.find((source) => !found.has(Identifier.show(source)))
 }
 
-const prepare = Effect.fnUntraced(function*(settings: Settings) {
+const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Settings["tables"]) {
   const { lifecycle, live, report } = yield* JobControl
   const progress = yield* Progress
   const { begun, position } = yield* progress.get
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const { joined } = yield* SubscriptionRef.get(live)
   yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
-  const job = yield* Setup.apply(settings, yield* Setup.inspect(settings, position))
+  // The lists of columns belong to the configured tables, and are judged by them at the start: later a table may be left
+  // out, or a column dropped, and the others are not to wait for that.
+  const hasOtherTables = begun !== undefined || settings.tables !== configured
+  const plan = yield* Setup.inspect(settings, { reached: position, hasOtherTables })
+  const published = PublicationChange.accepted((yield* progress.get).published, attempt?.resumes ?? 0)
+  const source = PostgresPlan.leaveUnpublished(plan.source, (table) => published.has(Identifier.show(table)))
+  const job = yield* Setup.apply(settings, { ...plan, source })
   const lost = lostTable(begun, attempt, job)
   if (lost !== undefined) return yield* SetupError.make({ _tag: "PgTableGone", table: Identifier.show(lost) })
   const tables = job.tables.map((mapping) => {
@@ -113,7 +121,7 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const startedAtMs = yield* Clock.currentTimeMillis
     const wanted = { ...settings, tables: yield* setOut }
     let receives = false
-    const job = Effect.raceFirst(prepare(wanted), Deferred.await(stop))
+    const job = Effect.raceFirst(prepare(wanted, settings.tables), Deferred.await(stop))
     const ended = Effect.flatMap(job, (ready) => {
       // Whatever the setup waits for: nothing was received yet, so there is nothing to drain.
       if (ready === undefined) return Effect.succeed(true)

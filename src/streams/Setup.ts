@@ -20,12 +20,17 @@ export interface Plan {
   readonly target: StarRocksPlan.Plan
 }
 
-/**
- * Looks at both sides; changes nothing. `reached` is the position this process has stored before: a server that does not
- * know it is another one, or has lost some of its past.
- */
-export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, reached?: Lsn) {
-  const source = yield* PostgresSetup.inspect({ ...settings, reached })
+/** What the process knows of the job from before. */
+export interface Known {
+  /** The position that it has stored: a server that does not know it is another one, or has lost some of its past. */
+  readonly reached?: Lsn | undefined
+  /** The tables are others than those of the configuration, or may have changed since it was found to be right. */
+  readonly hasOtherTables?: boolean | undefined
+}
+
+/** Looks at both sides; changes nothing. */
+export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, known: Known = {}) {
+  const source = yield* PostgresSetup.inspect({ ...settings, ...known })
   const [problem] = source.problems
   const { autoCreate, sink } = settings
   const target = yield* StarRocksSetup.inspect(source.facts.tables, sink.database, autoCreate).pipe(
@@ -63,6 +68,7 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
       slot: settings.slot,
       run: Math.floor((yield* Random.next) * Number.MAX_SAFE_INTEGER).toString(36)
     },
+    publication: settings.publication,
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs,
     truncatePolicy: settings.truncatePolicy

@@ -25,6 +25,7 @@ import { Progress } from "../layers/Progress.ts"
 import * as SlotRemoval from "../layers/SlotRemoval.ts"
 import * as Replication from "./Replication.ts"
 import * as Setup from "./Setup.ts"
+import * as Standstill from "./Standstill.ts"
 
 const log = Log.module("Supervisor")
 
@@ -94,7 +95,7 @@ const shown = (tables: ReadonlyArray<Identifier.TableEntry>): string =>
 
 /** Both sides with the new tables, and the end of the WAL: what is committed from there on is a joining table's. */
 const look = Effect.fnUntraced(function*(settings: Settings, tables: Reload.Tables) {
-  const plan = yield* Setup.inspect({ ...settings, tables: tables.wanted })
+  const plan = yield* Setup.inspect({ ...settings, tables: tables.wanted }, { hasOtherTables: true })
   return { plan, from: yield* (yield* CheckpointStore).walEnd }
 })
 
@@ -151,6 +152,7 @@ export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isW
     Effect.forever,
     Effect.forkScoped
   )
+  yield* Effect.forkScoped(Standstill.watch(settings.source, settings.slot))
   const job = isWatched ? untilDrained(settings, drain) : Replication.run(settings, drain)
   yield* Effect.raceFirst(job, reached(["stopped"])).pipe(Effect.ensuring(report({ _tag: "Ended" })))
   const { beginnings, dropSlot } = yield* SubscriptionRef.get(lifecycle)

@@ -27,12 +27,13 @@ const PEOPLE = table("people", ["id", "name", "email", "secret_a", "Odd.name"])
 const ORDERS = table("orders", ["id", "email", "total"], "sales")
 
 const apply = (columnsInclude: ReadonlyArray<string>, columnsExclude: ReadonlyArray<string>) => {
-  const { problems, tables } = ColumnLists.apply({ ...TableLists.NONE, columnsInclude, columnsExclude }, [
+  const { problems, tables, unmatched } = ColumnLists.apply({ ...TableLists.NONE, columnsInclude, columnsExclude }, [
     PEOPLE,
     ORDERS
   ])
   return {
     problems,
+    unmatched,
     tables,
     columns: tables.map((each) => each.columns.map((column) => column.name)),
     leftOut: tables.map((each) => (each.leftOut ?? []).map((column) => column.name))
@@ -94,12 +95,15 @@ describe("ColumnLists", () => {
   })
 
   it("a list that would do nothing, or would leave out the key, is told with its variable and entry", () => {
-    assert.deepStrictEqual(apply(["people.nam"], ["*.*.id", "orders.email", "email", "a.b.c.d"]).problems, [
+    const { problems, unmatched } = apply(["people.nam"], ["*.*.id", "orders.email", "email", "a.b.c.d"])
+    assert.deepStrictEqual(problems, [
       "COLUMNS_EXCLUDE: 'email' is not table.column or schema.table.column; example: COLUMNS_EXCLUDE=orders.note",
       "COLUMNS_EXCLUDE: 'a.b.c.d' is not table.column or schema.table.column; example: COLUMNS_EXCLUDE=orders.note",
-      "COLUMNS_INCLUDE: 'people.nam' matches no column of the tables of this job; correct it or take it out",
       "COLUMNS_EXCLUDE: '*.*.id' matches 'id', which is in the primary key of 'public.people' and cannot be left out",
-      "COLUMNS_EXCLUDE: '*.*.id' matches 'id', which is in the primary key of 'sales.orders' and cannot be left out",
+      "COLUMNS_EXCLUDE: '*.*.id' matches 'id', which is in the primary key of 'sales.orders' and cannot be left out"
+    ])
+    assert.deepStrictEqual(unmatched, [
+      "COLUMNS_INCLUDE: 'people.nam' matches no column of the tables of this job; correct it or take it out",
       "COLUMNS_EXCLUDE: 'orders.email' matches no column of the tables of this job; correct it or take it out"
     ])
   })

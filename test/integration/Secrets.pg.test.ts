@@ -16,7 +16,7 @@ const TOKEN = "token-4f1c6a9e2b7d8c3f"
 /** What a stranger tries; it may be a password of another system. */
 const WRONG_TOKEN = "wr0ng-9d3e5f7a1c"
 /** No column of the program, no text of StarRocks and no line number looks like these. */
-const NAMES = ["Jane Xylophone Doe", "Zyx\"Quote'Vex", "línea\nfeedQux", "{\"card\":\"4111-1111\"}"]
+const NAMES = ["Jane Xylophone Doe", "Zyx\"Quote'Vex", "línea\nfeedQux", "{\"card\":\"411155667-1111\"}"]
 const NUMBER = 770_012_345
 
 const SECRETS = [
@@ -32,7 +32,7 @@ const SECRETS = [
   )
 ]
 /** Parts of the rows' values, so that half a value is found too. */
-const VALUES = ["Xylophone", "Doe", "Zyx", "Vex", "línea", "feedQux", "card", "4111", String(NUMBER)]
+const VALUES = ["Xylophone", "Doe", "Zyx", "Vex", "línea", "feedQux", "card", "411155667", String(NUMBER)]
 
 const assertClean = (job: DbmazzProcess.DbmazzProcess): void => {
   const said = job.log() + job.output()
@@ -97,13 +97,17 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
             faults.on(kind, { count: 2 })
             yield* run(replica.source, "update items set name = name || 'Vex'")
             yield* replica.caughtUp
-            assert.isAbove(faults.hits(kind), 0, kind)
+            // The rows of a load whose answer is withheld may be seen before the fault is counted.
+            yield* Effect.repeat(Effect.sync(() => faults.hits(kind)), {
+              schedule: PostgresServer.pollEvery,
+              until: (hits) => hits > 0
+            })
           }
           faults.off()
           yield* Effect.orDie(server.restart)
           yield* run(replica.source, "update items set name = name || 'Doe'")
           yield* replica.caughtUp
-          yield* insert(replica, "notes", ", 4111")
+          yield* insert(replica, "notes", ", 411155667")
           yield* job.logged("the table is stopped")
           yield* replica.query(`ALTER USER '${SR_USER}'@'%' IDENTIFIED BY 'another'`)
           yield* run(replica.source, "update items set name = name || 'Zyx'")
@@ -187,12 +191,12 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         )
         assert.strictEqual(yield* call("CdcControlService/Resume", right), 0)
         yield* replica.caughtUp
-        yield* insert(replica, "notes", ", 4111")
+        yield* insert(replica, "notes", ", 411155667")
         assert.strictEqual(
           yield* call("CdcControlService/ReloadConfig", right, "{\"tables\":[\"items\",\"notes\"]}"),
           0
         )
-        yield* run(replica.source, "update notes set card = 4111, name = name || 'Vex'")
+        yield* run(replica.source, "update notes set card = 411155667, name = name || 'Vex'")
         yield* job.logged("the table is stopped")
         for (const path of ["/readyz", "/metrics", "/api/v1/health", "/api/v1/cdc/status", "/api/v1/cdc/metrics"]) {
           yield* ask(path, right)
@@ -209,7 +213,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
           assert.notInclude(answers, secret)
         }
         // Of the numbers only the long one: metrics are numbers too.
-        for (const value of VALUES.filter((text) => text !== "4111")) assert.notInclude(answers, value)
+        for (const value of VALUES) assert.notInclude(answers, value)
       }))
 
     it.effect("when nobody can be reached, or nobody lets us in", () =>

@@ -122,7 +122,7 @@ describe("Stream Load over HTTPS", () => {
         [wrong, tls("require", { ca }), OTHER_HOST],
         [wrong, tls("verify-full", { ca }), OTHER_HOST],
         [expired, tls("verify-full", { ca }), /expired.*Renew/s],
-        [wrong, tls("verify-full", { ca: "/nowhere.crt" }), /SINK_TLS_CA '\/nowhere.crt'.*ENOENT/s]
+        [wrong, tls("verify-full", { ca: "/nowhere.crt" }), /SINK_TLS_CA '\/nowhere.crt'.*there is no such file/s]
       ]
       for (const [pair, sinkTls, expected] of cases) {
         const url = `https://localhost:${(yield* TlsProxy.http(stage.port, { pair })).port}`

@@ -121,13 +121,17 @@ export const METRICS = {
     name: "dbmazz_replication_lag_bytes",
     type: "gauge",
     unit: "bytes",
-    meaning: "WAL between the server's position and the checkpoint."
+    meaning:
+      "WAL between the server's position and the checkpoint, also while nothing is replicated; absent before the " +
+      "checkpoint was first read."
   },
   lagMs: {
     name: "dbmazz_replication_lag_ms",
     type: "gauge",
     unit: "milliseconds",
-    meaning: "Age of the oldest transaction that is not acknowledged, 0 when there is none. A name of dbmazz v1."
+    meaning:
+      "Age of the oldest transaction that is not acknowledged, 0 when there is none. While nothing is replicated: the time " +
+      "since everything was known to be there, or the stored checkpoint's age, or else the program's. A name of dbmazz v1."
   },
   slotRetainedBytes: {
     name: "dbmazz_slot_retained_bytes",

@@ -57,8 +57,9 @@ export class StatusResponse extends Schema.Class<StatusResponse>("StatusResponse
 
 /**
  * One sample. `timestamp`: unix seconds; `events_per_second` and `total_events_processed`: rows that StarRocks acknowledged;
- * `lag_bytes`: WAL between the server's position and the checkpoint; `memory_bytes`: resident; `cpu_millicores`: since the
- * sample before, 0 in the first; `replication_lag_ms`: age of the oldest transaction that is not acknowledged, 0 when none.
+ * `lag_bytes`: WAL between the server's position and the checkpoint, 0 before that was read; `memory_bytes`: resident;
+ * `cpu_millicores`: since the sample before, 0 in the first; `replication_lag_ms`: age of the oldest transaction that is not
+ * acknowledged, 0 when none, and while nothing is replicated the time since everything was known to be there.
  */
 export class MetricsResponse extends Schema.Class<MetricsResponse>("MetricsResponse")({
   timestamp: Uint64,

@@ -8,7 +8,7 @@ export interface Sample {
   /** Row changes that StarRocks has acknowledged since the program started. */
   readonly rows: number
   readonly batches: number
-  /** The durable checkpoint; undefined before the first setup. */
+  /** The durable checkpoint; undefined before it was read. */
   readonly checkpoint: bigint | undefined
   /** The end of the server's WAL; undefined before it was first asked. */
   readonly walEnd: bigint | undefined
@@ -22,8 +22,8 @@ export interface Sample {
   readonly oldest: bigint | undefined
   /** Replication runs at the moment. */
   readonly connected: boolean
-  /** When nothing was pending for the last time, in ms since 1970. */
-  readonly upToDateMs: number | undefined
+  /** When everything was known to be there for the last time, in ms since 1970: at the earliest moment that it may have been. */
+  readonly upToDateMs: number
   /** Resident memory in bytes, and CPU time used since the start in microseconds. */
   readonly memoryBytes: number
   readonly cpuUs: number
@@ -36,9 +36,9 @@ const later = (one: bigint | undefined, other: bigint | undefined): bigint => {
   return a > b ? a : b
 }
 
-/** WAL that may hold rows which are not durable in the sink yet, in bytes; 0 before anything is known. */
-export const lagBytes = ({ checkpoint, received, settled, walEnd }: Sample): bigint => {
-  if (checkpoint === undefined) return 0n
+/** WAL that may hold rows which are not durable in the sink yet, in bytes; undefined before the checkpoint is known. */
+export const lagBytes = ({ checkpoint, received, settled, walEnd }: Sample): bigint | undefined => {
+  if (checkpoint === undefined) return undefined
   const from = settled ? later(checkpoint, received) : checkpoint
   const end = later(walEnd, received)
   return end <= from ? 0n : end - from
@@ -50,7 +50,7 @@ export const lagBytes = ({ checkpoint, received, settled, walEnd }: Sample): big
  */
 export const lagMs = (sample: Sample): number => {
   if (sample.oldest !== undefined) return Math.max(0, sample.nowMs - Number(sample.oldest / 1000n))
-  if (sample.connected || sample.upToDateMs === undefined) return 0
+  if (sample.connected) return 0
   return Math.max(0, sample.nowMs - sample.upToDateMs)
 }
 
@@ -61,7 +61,8 @@ export const metrics = (now: Sample, before: Sample | undefined): MetricsRespons
   return new MetricsResponse({
     timestamp: floor(now.nowMs / 1000),
     events_per_second: elapsedMs > 0 ? since(now.rows, before?.rows ?? 0) * 1000 / elapsedMs : 0,
-    lag_bytes: lagBytes(now),
+    // The answer has no word for what is not known; the age of what may be missing grows meanwhile.
+    lag_bytes: lagBytes(now) ?? 0n,
     lag_events: floor(now.pending),
     memory_bytes: floor(now.memoryBytes),
     total_events_processed: floor(now.rows),

@@ -142,6 +142,18 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
     meaning: "A failure that time could have mended lasted longer than RETRY_MAX_ELAPSED_MS.",
     whatToDo: "Mend what the message says, or raise the limit, then start again."
   },
+  PG_TABLE_UNPUBLISHED: {
+    meaning:
+      "A table was dropped, renamed or taken out of the publication while the job ran, or its rows were given a " +
+      "condition there: what changed in it since the moment that the message names may be missing.",
+    whatToDo: "Put it back, `dbmazz resume`, and write the rows of that time again; `dbmazz verify` names what differs."
+  },
+  PG_PUBLICATION_CHANGED: {
+    meaning:
+      "The publication was dropped while the job ran, or does not publish every operation any more: what changed " +
+      "since the moment that the message names may be missing.",
+    whatToDo: "Mend it, `dbmazz resume`, and write the rows of that time again; `dbmazz verify` names what differs."
+  },
   PG_REFUSED: {
     meaning: "PostgreSQL refused something for a reason that dbmazz does not know, several times in a row.",
     whatToDo: "Read the message; report it."

@@ -16,6 +16,8 @@ export const PermanentCode = Schema.Literals([
   "SR_ACCESS_DENIED",
   "SR_ROWS_MISSING",
   "SR_RETRIES_EXHAUSTED",
+  "PG_TABLE_UNPUBLISHED",
+  "PG_PUBLICATION_CHANGED",
   "PG_REFUSED"
 ])
 export type PermanentCode = typeof PermanentCode.Type

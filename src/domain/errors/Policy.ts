@@ -48,6 +48,8 @@ const REACH: Readonly<Record<PermanentCode, "table" | "pipeline">> = {
   SR_ACCESS_DENIED: "table",
   SR_ROWS_MISSING: "table",
   SR_RETRIES_EXHAUSTED: "table",
+  PG_TABLE_UNPUBLISHED: "table",
+  PG_PUBLICATION_CHANGED: "pipeline",
   PG_REFUSED: "pipeline"
 }
 

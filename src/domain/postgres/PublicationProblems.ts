@@ -35,7 +35,8 @@ const goneProblem = (context: Publication.Context, tables: ReadonlyArray<TableFa
 const operationProblems = (
   name: string,
   publication: Publication.PublicationFacts,
-  truncates: boolean
+  truncates: boolean,
+  isResumed: boolean
 ): ReadonlyArray<Problem> => {
   const unpublished: Array<string> = (["insert", "update", "delete"] as const).filter((operation) =>
     !publication[operation]
@@ -46,7 +47,8 @@ const operationProblems = (
   return [{
     error: `it does not publish ${unpublished.join(" and ")}; ` +
       `run: ${alter(name)} SET (publish = 'insert, update, delete, truncate');` +
-      (untruncated ? " or set TRUNCATE_POLICY=ignore" : "")
+      (untruncated ? " or set TRUNCATE_POLICY=ignore" : "") +
+      (isResumed ? ". Rows that changed meanwhile are missing: dbmazz verify names them" : "")
   }]
 }
 
@@ -178,7 +180,7 @@ const ownProblems = (
   const absent = Publication.missing(publication, tables)
   const hidden = hiddenProblems(context, publication, tables)
   return [
-    ...operationProblems(context.name, publication, truncates),
+    ...operationProblems(context.name, publication, truncates, lost !== undefined),
     ...(absent.length > 0 && !publication.owned
       ? [{ error: `role '${role}' does not own it and cannot add '${absent.map(key).join("', '")}'` }]
       : []),

@@ -2,7 +2,8 @@
 import { ServerInterceptingCall, type ServerInterceptor, type ServerListener, status } from "@grpc/grpc-js"
 import type * as Redacted from "effect/Redacted"
 import * as BearerToken from "./BearerToken.ts"
-import type { Connections } from "./GrpcConnections.ts"
+import type { Connections } from "./Connections.ts"
+import * as GrpcUnknown from "./GrpcUnknown.ts"
 
 /** A client sends its request at once; whoever begins one and does not end it holds memory. In ms. */
 export const REQUEST_MS_MAX = 5_000
@@ -12,7 +13,12 @@ const LATE = {
   details: `the request was not complete ${REQUEST_MS_MAX} ms after it began`
 }
 
-/** Without the token: UNAUTHENTICATED. One stream too many: RESOURCE_EXHAUSTED. A request that does not end: as above. */
+const UNKNOWN = {
+  code: status.UNIMPLEMENTED,
+  details: "there is no such rpc; server reflection lists those that there are"
+}
+
+/** Without the token: UNAUTHENTICATED. An rpc that does not exist: UNIMPLEMENTED. One stream too many: RESOURCE_EXHAUSTED. A request that does not end: as above. */
 export const interceptor = (
   token: Redacted.Redacted<string> | undefined,
   connections: Connections
@@ -27,6 +33,7 @@ export const interceptor = (
         if (!isAuthorized(values.length === 1 ? String(values[0]) : undefined)) {
           return call.sendStatus({ code: status.UNAUTHENTICATED, details: BearerToken.REFUSED })
         }
+        if (method.path === GrpcUnknown.PATH) return call.sendStatus(UNKNOWN)
         const begun = connections.begin(call.getConnectionInfo(), method.requestStream || method.responseStream)
         if (typeof begun === "string") {
           return call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: begun })

@@ -7,7 +7,7 @@ import * as net from "node:net"
 import { VARIABLES } from "../../domain/config/Variables.ts"
 import * as SetupError from "../../domain/errors/SetupError.ts"
 import * as Log from "../Log.ts"
-import type { Connections } from "./GrpcConnections.ts"
+import type { Connections } from "./Connections.ts"
 
 const log = Log.module("Control")
 

@@ -8,14 +8,16 @@ import type { ControlSettings } from "../../domain/config/ControlSettings.ts"
 import type { SetupError } from "../../domain/errors/SetupError.ts"
 import type { JobControl } from "../JobControl.ts"
 import * as Log from "../Log.ts"
+import { Connections, CONNECTIONS_MAX } from "./Connections.ts"
+import type * as ControlCalls from "./ControlCalls.ts"
 import * as ControlTls from "./ControlTls.ts"
 import * as GrpcAdmission from "./GrpcAdmission.ts"
 import * as GrpcCalls from "./GrpcCalls.ts"
-import { Connections } from "./GrpcConnections.ts"
 import * as GrpcHealth from "./GrpcHealth.ts"
 import * as GrpcListener from "./GrpcListener.ts"
 import * as GrpcOperations from "./GrpcOperations.ts"
 import * as GrpcReflection from "./GrpcReflection.ts"
+import * as GrpcUnknown from "./GrpcUnknown.ts"
 
 const log = Log.module("Control")
 
@@ -48,8 +50,8 @@ const LIMITS = {
 const credentials = Effect.fnUntraced(function*(control: ControlSettings) {
   if (control.tls === undefined) return ServerCredentials.createInsecure()
   const { ca, cert, key } = yield* ControlTls.load(control.tls)
-  const pair = { private_key: key, cert_chain: cert }
-  return ServerCredentials.createSsl(ca ?? null, [pair], ca !== undefined)
+  const pair = { private_key: Buffer.from(key), cert_chain: Buffer.from(cert) }
+  return ServerCredentials.createSsl(ca === undefined ? null : Buffer.from(ca), [pair], ca !== undefined)
 })
 
 /** Ends what is going on: streams at once, calls that owe one answer when it is given or its time is over. */
@@ -74,11 +76,11 @@ const release = (server: Server, connections: Connections, calls: GrpcCalls.Call
 export const listen = Effect.fnUntraced(function*(
   control: ControlSettings,
   port: number
-): Effect.fn.Return<number, SetupError, Scope.Scope | JobControl | GrpcOperations.Handlers> {
+): Effect.fn.Return<number, SetupError, Scope.Scope | JobControl | ControlCalls.Handlers> {
   // It writes to standard error on its own, header values included.
   setLogVerbosity(logVerbosity.NONE)
   const secured = yield* credentials(control)
-  const connections = new Connections()
+  const connections = new Connections(CONNECTIONS_MAX)
   const calls = yield* GrpcCalls.make
   const server = yield* Effect.acquireRelease(
     Effect.sync(() => new Server({ ...LIMITS, interceptors: [GrpcAdmission.interceptor(control.token, connections)] })),
@@ -87,6 +89,7 @@ export const listen = Effect.fnUntraced(function*(
   const { check } = yield* GrpcOperations.serve(server, calls)
   yield* GrpcHealth.serve(server, calls, check)
   GrpcReflection.serve(server)
+  GrpcUnknown.admit(server)
   const address = { host: control.host, port }
   const bound = yield* GrpcListener.listen(address, connections, server.createConnectionInjector(secured))
   yield* log.info("gRPC listens", {
@@ -108,7 +111,7 @@ export class GrpcServer extends Context.Service<GrpcServer, {
 /** Listens as the settings say; with port 0 there is no server. */
 export const layer = (
   control: ControlSettings
-): Layer.Layer<GrpcServer, SetupError, JobControl | GrpcOperations.Handlers> =>
+): Layer.Layer<GrpcServer, SetupError, JobControl | ControlCalls.Handlers> =>
   Layer.effect(
     GrpcServer,
     control.grpcPort === 0

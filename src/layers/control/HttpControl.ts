@@ -26,7 +26,7 @@ import * as MetricHistory from "./MetricHistory.ts"
  */
 export const layer = (
   control: ControlSettings
-): Layer.Layer<HttpServer.HttpServer, SetupError, JobControl | HttpRpc.Handlers> =>
+): Layer.Layer<HttpServer.HttpServer, SetupError, JobControl | ControlCalls.Handlers> =>
   Layer.unwrap(Effect.gen(function*() {
     const calls = yield* ControlCalls.make
     const history = yield* MetricHistory.make(calls)

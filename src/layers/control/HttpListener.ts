@@ -9,11 +9,12 @@ import type * as net from "node:net"
 import type { ControlSettings } from "../../domain/config/ControlSettings.ts"
 import * as SetupError from "../../domain/errors/SetupError.ts"
 import * as Log from "../Log.ts"
+import { Connections } from "./Connections.ts"
 import * as ControlTls from "./ControlTls.ts"
 
 const log = Log.module("Control")
 
-/** Connections at once: dashboards, probes and scripts are a few dozen; whoever comes later is hung up on. */
+/** Connections at once: dashboards, probes and scripts are a few dozen. One without a request gives way to a new one. */
 export const CONNECTIONS_MAX = 256
 /** Until the headers of a request are there, in ms, and for a connection that says nothing. */
 const HEADERS_MS_MAX = 10_000
@@ -51,7 +52,6 @@ const createServer = (pem: ControlTls.ControlPem | undefined): http.Server => {
     handshakeTimeout: HANDSHAKE_MS_MAX,
     ...(pem.ca === undefined ? {} : { ca: pem.ca, requestCert: true, rejectUnauthorized: true })
   })
-  server.maxConnections = CONNECTIONS_MAX
   return server
 }
 
@@ -69,35 +69,35 @@ const cannotListen = (control: ControlSettings, cause: unknown): SetupError.Setu
     ]
   })
 
-/** Open connections, websockets among them, which node's own server forgets. */
-const track = (server: net.Server): ReadonlySet<net.Socket> => {
-  const sockets = new Set<net.Socket>()
-  server.on("connection", (socket: net.Socket) => {
-    sockets.add(socket)
-    socket.on("close", () => sockets.delete(socket))
-  })
-  return sockets
-}
-
-const hangUp = (sockets: ReadonlySet<net.Socket>) => () => {
-  for (const socket of sockets) socket.destroy()
+/** Open connections, websockets among them, which node's own server forgets; those without a request keep nobody out. */
+const track = (server: http.Server): Connections => {
+  const connections = new Connections(CONNECTIONS_MAX)
+  server.on("connection", (socket: net.Socket) => connections.admit(socket))
+  const begin = ({ socket }: http.IncomingMessage, over: NodeJS.EventEmitter) => {
+    const end = connections.begin(socket, false)
+    if (typeof end !== "string") over.once("close", end)
+  }
+  server.on("request", (request, response) => begin(request, response))
+  // A websocket is a request that lasts as long as its connection.
+  server.on("upgrade", (request, socket) => begin(request, socket))
+  return connections
 }
 
 /** When the end begins, so does the time after which nobody is waited for. */
-const boundRelease = (server: http.Server, sockets: ReadonlySet<net.Socket>) =>
+const boundRelease = (server: http.Server, connections: Connections) =>
   Effect.addFinalizer(() =>
     Effect.sync(() => {
-      const timer = setTimeout(hangUp(sockets), RELEASE_MS_MAX)
+      const timer = setTimeout(() => connections.close(), RELEASE_MS_MAX)
       server.once("close", () => clearTimeout(timer))
     })
   )
 
 /** At the very end nothing is open any more: what outlived the grace is hung up on. */
-const closeAll = (server: http.Server, sockets: ReadonlySet<net.Socket>) =>
+const closeAll = (server: http.Server, connections: Connections) =>
   Effect.addFinalizer(() =>
     Effect.callback<void>((resume) => {
       server.close(() => resume(Effect.void))
-      hangUp(sockets)()
+      connections.close()
     })
   )
 
@@ -109,8 +109,8 @@ const closeAll = (server: http.Server, sockets: ReadonlySet<net.Socket>) =>
 export const serve = <A, E, R>(control: ControlSettings, app: Layer.Layer<A, E, R>) =>
   Layer.unwrap(Effect.gen(function*() {
     const server = createServer(control.tls === undefined ? undefined : yield* ControlTls.load(control.tls))
-    const sockets = track(server)
-    yield* closeAll(server, sockets)
+    const connections = track(server)
+    yield* closeAll(server, connections)
     const report = Effect.runForkWith(yield* Effect.context<never>())
     const listener = NodeHttpServer.layerServer(() => server, {
       host: control.host,
@@ -130,7 +130,7 @@ export const serve = <A, E, R>(control: ControlSettings, app: Layer.Layer<A, E, 
         )
       )
     )
-    return Layer.effectDiscard(boundRelease(server, sockets)).pipe(
+    return Layer.effectDiscard(boundRelease(server, connections)).pipe(
       Layer.provideMerge(Layer.merge(app, heard)),
       Layer.provideMerge(listener)
     )

@@ -2,8 +2,6 @@
 import * as Effect from "effect/Effect"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import type * as Rpc from "effect/rpc/Rpc"
-import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import * as Schema from "effect/Schema"
@@ -82,14 +80,12 @@ const bounded = (calls: ControlCalls) => {
           Effect.sync(() => count(client.id, 1)),
           () => Effect.sync(() => count(client.id, -1))
         )
-        if (open <= STREAMS_PER_CLIENT_MAX) return calls.StreamMetrics(payload, { streamBufferSize: CHUNKS_AHEAD_MAX })
+        if (open <= STREAMS_PER_CLIENT_MAX) return calls.StreamMetrics(payload)
         const message = `more than ${STREAMS_PER_CLIENT_MAX} streams on one connection: close one first`
         return Stream.fail(new InvalidArgument({ message }))
       }))
   })
 }
-
-type Requests = RpcGroup.Rpcs<typeof Operations>
 
 const OPTIONS = { disableTracing: true, disableFatalDefects: true, streamBufferSize: CHUNKS_AHEAD_MAX } as const
 
@@ -126,6 +122,3 @@ export const make = (calls: ControlCalls): Effect.Effect<ReadonlyArray<Route>, n
     Effect.provideService(RpcSerialization.RpcSerialization, serialization),
     Effect.provide(bounded(calls))
   )
-
-/** What the handlers in the context must be able to do. */
-export type Handlers = Rpc.ToHandler<Requests>

@@ -22,10 +22,11 @@ export const layer = (bufferBytesMax: number): Layer.Layer<never, never, Progres
       const sample = yield* Sampler.take
       const { observe, slot, stopped } = yield* progress.get
       const seen = observe === undefined ? undefined : yield* observe
+      const lagBytes = Sample.lagBytes(sample)
       yield* Metrics.observe({
         replicating: sample.connected,
         paused: (yield* SubscriptionRef.get(lifecycle)).state === "paused",
-        lagBytes: Number(Sample.lagBytes(sample)),
+        lagBytes: lagBytes === undefined ? undefined : Number(lagBytes),
         lagMs: Sample.lagMs(sample),
         slotRetainedBytes: slot?.health.retainedBytes,
         slotSafeBytes: slot?.health.safeWalBytes,

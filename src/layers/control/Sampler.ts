@@ -24,14 +24,14 @@ export const take: Effect.Effect<Sample, never, Progress | JobControl> = Effect.
     nowMs: yield* Clock.currentTimeMillis,
     rows: progress.rows,
     batches: progress.batches,
-    checkpoint: progress.position,
+    checkpoint: progress.position ?? progress.found?.checkpoint,
     walEnd: progress.walEnd,
     received: seen?.received,
     pending: seen?.pending ?? 0,
     settled: seen !== undefined && progress.stopped.length === 0 && seen.pending === 0 && seen.bufferedBytes === 0,
     oldest: oldestOf(seen?.oldest, progress.stopped),
     connected: stage === "cdc" && seen !== undefined,
-    upToDateMs: progress.upToDateMs,
+    upToDateMs: progress.upToDateMs ?? progress.found?.storedAtMs ?? progress.startedMs,
     memoryBytes: process.memoryUsage.rss(),
     cpuUs: system + user
   }

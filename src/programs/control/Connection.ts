@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import { X509Certificate } from "node:crypto"
-import * as fs from "node:fs/promises"
 import * as net from "node:net"
 import * as nodeTls from "node:tls"
 import * as ControlAddress from "../../domain/control/ControlAddress.ts"
 import type { ChannelTls } from "../../layers/control/ChannelTls.ts"
 import * as ControlChannel from "../../layers/control/ControlChannel.ts"
+import * as TlsFiles from "../../layers/TlsFiles.ts"
+import * as BoundedFile from "../BoundedFile.ts"
 import * as DurationFlag from "./DurationFlag.ts"
 import { UsageError } from "./UsageError.ts"
 
@@ -57,16 +57,15 @@ export const flags = {
 
 export type Flags = Command.Command.Config.Infer<typeof flags>
 
-/** Names the files that a person gave, and what is wrong with them; never what is in them. */
-const readFile = (flag: string, path: string): Effect.Effect<string, UsageError> =>
-  Effect.tryPromise({
-    try: () => fs.readFile(path, "utf8"),
-    catch: (error) =>
-      new UsageError({
-        message: `--${flag} ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-        remediation: "Name a file that this user may read."
-      })
-  })
+/** A token is a line. */
+const TOKEN_FILE_BYTES_MAX = 64 * 1024
+
+const readTokenFile = (path: string): Effect.Effect<string, UsageError> =>
+  BoundedFile.read(path, TOKEN_FILE_BYTES_MAX).pipe(
+    Effect.mapError((why) =>
+      new UsageError({ message: `--token-file ${path} ${why}`, remediation: "Name a file that this user may read." })
+    )
+  )
 
 /** An HTTP header carries visible ASCII; the text of a token never gets into an error. */
 const TOKEN_FORM = /^[\x21-\x7e]+$/
@@ -79,7 +78,7 @@ const readToken = Effect.fnUntraced(function*(values: Flags, environment: NodeJS
     })
   }
   const text = Option.isSome(values.tokenFile)
-    ? (yield* readFile("token-file", values.tokenFile.value)).trim()
+    ? (yield* readTokenFile(values.tokenFile.value)).trim()
     : Option.match(values.token, { onNone: () => environment["CONTROL_TOKEN"] ?? "", onSome: Redacted.value })
   const isGiven = Option.isSome(values.token) || Option.isSome(values.tokenFile) || text !== ""
   if (!isGiven) return undefined
@@ -90,47 +89,34 @@ const readToken = Effect.fnUntraced(function*(values: Flags, environment: NodeJS
   })
 })
 
-const readIdentity = Effect.fnUntraced(function*({ tlsCert, tlsKey }: Flags) {
-  if (Option.isNone(tlsCert) && Option.isNone(tlsKey)) return undefined
-  if (Option.isNone(tlsCert) || Option.isNone(tlsKey)) {
+const systemRoots = (): string =>
+  [...new Set([...nodeTls.getCACertificates("system"), ...nodeTls.getCACertificates("default")])].join("\n")
+
+const named = (flag: string, path: Option.Option<string>): TlsFiles.NamedFile | undefined =>
+  Option.getOrUndefined(Option.map(path, (given) => ({ setting: `--${flag}`, path: given })))
+
+/** Looked at before they are used, because the channel would only say that they failed. */
+const readTls = Effect.fnUntraced(function*(values: Flags) {
+  const { tlsCa, tlsCert, tlsKey, tlsServerName } = values
+  const isWanted = values.tls || [tlsCa, tlsCert, tlsKey, tlsServerName].some((flag) => Option.isSome(flag))
+  if (!isWanted) return undefined
+  if (Option.isSome(tlsCert) !== Option.isSome(tlsKey)) {
     return yield* new UsageError({
       message: `--tls-${Option.isNone(tlsCert) ? "cert" : "key"} is missing`,
       remediation: "Give --tls-cert and --tls-key together."
     })
   }
-  const cert = yield* readFile("tls-cert", tlsCert.value)
-  return { cert, key: Redacted.make(yield* readFile("tls-key", tlsKey.value)) }
-})
-
-const systemRoots = (): string =>
-  [...new Set([...nodeTls.getCACertificates("system"), ...nodeTls.getCACertificates("default")])].join("\n")
-
-/** Looks at the certificates before they are used, because the channel would only say that they failed. */
-const checkPem = (tls: ChannelTls): Effect.Effect<void, UsageError> =>
-  Effect.try({
-    try: () => {
-      // A context takes any text for certificates, and then trusts nobody.
-      void new X509Certificate(tls.roots)
-      nodeTls.createSecureContext({
-        ca: tls.roots,
-        ...(tls.identity === undefined ? {} : { cert: tls.identity.cert, key: Redacted.value(tls.identity.key) })
-      })
-    },
-    catch: (error) =>
-      new UsageError({
-        message: `the TLS files cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-        remediation: "Give PEM files: certificates with --tls-ca and --tls-cert, an unencrypted key with --tls-key."
-      })
-  })
-
-const readTls = Effect.fnUntraced(function*(values: Flags) {
-  const isWanted = values.tls ||
-    [values.tlsCa, values.tlsCert, values.tlsKey, values.tlsServerName].some((flag) => Option.isSome(flag))
-  if (!isWanted) return undefined
-  const roots = Option.isSome(values.tlsCa) ? yield* readFile("tls-ca", values.tlsCa.value) : systemRoots()
-  const identity = yield* readIdentity(values)
-  const tls: ChannelTls = { roots, identity, serverName: Option.getOrUndefined(values.tlsServerName) }
-  yield* checkPem(tls)
+  const files = { ca: named("tls-ca", tlsCa), cert: named("tls-cert", tlsCert), key: named("tls-key", tlsKey) }
+  const { ca, cert, key } = yield* Effect.fromResult(TlsFiles.load(files)).pipe(
+    Effect.mapError(({ path, remedy, setting, why }) =>
+      new UsageError({ message: `${setting} ${path} ${why}`, remediation: remedy })
+    )
+  )
+  const tls: ChannelTls = {
+    roots: ca ?? systemRoots(),
+    identity: cert === undefined || key === undefined ? undefined : { cert, key: Redacted.make(key) },
+    serverName: Option.getOrUndefined(tlsServerName)
+  }
   return tls
 })
 

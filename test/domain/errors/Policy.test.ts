@@ -16,6 +16,7 @@ const ofPipeline = new Set<PermanentCode>([
   "WAL_MALFORMED",
   "WAL_RELATION_UNKNOWN",
   "WAL_ORDER_BROKEN",
+  "PG_PUBLICATION_CHANGED",
   "PG_REFUSED"
 ])
 

@@ -13,9 +13,9 @@ describe("ControlTls: a control plane without its certificate, and nobody told w
       const { ca, server } = yield* ControlCertificates.make
       const pem = yield* ControlTls.load({ ...server, ca })
       assert.deepStrictEqual(pem, {
-        cert: readFileSync(server.cert),
-        key: readFileSync(server.key),
-        ca: readFileSync(ca)
+        cert: readFileSync(server.cert, "utf8"),
+        key: readFileSync(server.key, "utf8"),
+        ca: readFileSync(ca, "utf8")
       })
       assert.isUndefined((yield* ControlTls.load({ ...server, ca: undefined })).ca)
     }))
@@ -46,18 +46,18 @@ describe("ControlTls: a control plane without its certificate, and nobody told w
         [{ ...server, ca: missing }, `CONTROL_TLS_CA: '${missing}' cannot be read: there is no such file`],
         [
           { ...server, ca: undefined, cert: garbage },
-          `CONTROL_TLS_CERT: '${garbage}' does not hold a certificate in PEM`
+          `CONTROL_TLS_CERT: '${garbage}' holds no certificate`
         ],
         [
           { ...server, ca: undefined, key: garbage },
-          `CONTROL_TLS_KEY: '${garbage}' does not hold a private key without`
+          `CONTROL_TLS_KEY: '${garbage}' holds no private key`
         ],
-        [{ ...server, ca: undefined, key: locked }, `CONTROL_TLS_KEY: '${locked}' does not hold a private key without`],
-        [{ ...server, ca: garbage }, `CONTROL_TLS_CA: '${garbage}' does not hold a certificate in PEM form`],
+        [{ ...server, ca: undefined, key: locked }, `CONTROL_TLS_KEY: '${locked}' is encrypted with a passphrase`],
+        [{ ...server, ca: garbage }, `CONTROL_TLS_CA: '${garbage}' holds no certificate`],
         [{ ...server, ca: large }, `CONTROL_TLS_CA: '${large}' is larger than 1048576 bytes`],
         [
           { ...server, ca, key: client.key },
-          `CONTROL_TLS_KEY: the key in '${client.key}' does not belong to the certificate in '${server.cert}'`
+          `CONTROL_TLS_KEY: '${client.key}' does not go with the certificate in '${server.cert}'`
         ]
       ] as const
       for (const [tls, wanted] of cases) {

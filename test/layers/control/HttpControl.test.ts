@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { HealthCheckResponse } from "../../../src/domain/control/Operations.ts"
@@ -235,31 +236,32 @@ describe("Bad input: it gets a clear answer, and the next request is served", ()
       assert.strictEqual((yield* World.ask(port, "/api/v1/health")).status, 200)
     }))
 
-  it.live("connections beyond the limit are hung up on, and those within it are served", () =>
+  it.live("crowds of idle connections keep no probe out; requests under way and websockets go on", () =>
     Effect.gen(function*() {
-      const { port } = yield* World.start(World.makeJob())
+      const job = World.makeJob()
+      const { port } = yield* World.start(job)
       const connect = Effect.callback<net.Socket>((resume) => {
         const socket = net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
         socket.on("error", () => socket.destroy())
+        socket.resume()
       })
-      const sockets = yield* Effect.acquireRelease(
-        Effect.all(Array.from({ length: CONNECTIONS_MAX + 50 }, () => connect)),
-        (open) => Effect.sync(() => open.forEach((socket) => socket.destroy()))
-      )
-      const closed = sockets.slice(CONNECTIONS_MAX).map((socket) =>
-        Effect.callback<void>((resume) => {
-          if (socket.destroyed) return resume(Effect.void)
-          socket.resume()
-          socket.on("close", () => resume(Effect.void))
-        })
-      )
-      yield* Effect.all(closed, { concurrency: "unbounded" })
-      const [first] = sockets
-      const reply = yield* Effect.callback<string>((resume) => {
-        first!.once("data", (bytes) => resume(Effect.succeed(bytes.toString("latin1"))))
-        first!.write("GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+      const opened: Array<net.Socket> = []
+      yield* Effect.addFinalizer(() => Effect.sync(() => opened.forEach((socket) => socket.destroy())))
+      const websocket = yield* connect
+      opened.push(websocket)
+      const request = ["GET /rpc/ws HTTP/1.1", "host: x", "connection: Upgrade", "upgrade: websocket"]
+      const key = ["sec-websocket-version: 13", "sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==", "", ""]
+      yield* Effect.callback<void>((resume) => {
+        websocket.once("data", () => resume(Effect.void))
+        websocket.write([...request, ...key].join("\r\n"))
       })
-      assert.match(reply, /^HTTP\/1\.1 200 /)
+      for (let round = 0; round < 4; round++) {
+        opened.push(...(yield* Effect.all(Array.from({ length: CONNECTIONS_MAX }, () => connect), { concurrency: 64 })))
+        assert.strictEqual((yield* World.ask(port, "/healthz")).status, 200)
+      }
+      const open = Effect.sync(() => opened.filter((socket) => !socket.destroyed && !socket.readableEnded).length)
+      yield* Effect.repeat(open, { schedule: Schedule.spaced("10 millis"), until: (count) => count <= CONNECTIONS_MAX })
+      assert.isFalse(websocket.destroyed)
     }))
 })
 

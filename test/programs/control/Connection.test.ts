@@ -231,10 +231,15 @@ describe("TLS", () => {
       fails(yield* run("health", "--tls-ca", "/nowhere/ca"), 2, "--tls-ca /nowhere/ca", "may read")
       fails(yield* run("health", "--tls-cert", own.cert), 2, "--tls-key is missing", "together")
       fails(yield* run("health", "--tls-key", own.key), 2, "--tls-cert is missing", "together")
-      fails(yield* run("health", "--tls-cert", own.cert, "--tls-key", other.key), 2, "TLS files", "PEM")
+      fails(
+        yield* run("health", "--tls-cert", own.cert, "--tls-key", other.key),
+        2,
+        "does not go with the certificate",
+        "--tls-cert"
+      )
       const noPem = yield* run("health", "--tls-cert", own.cert, "--tls-key", text)
-      fails(noPem, 2, "TLS files", "PEM")
+      fails(noPem, 2, `--tls-key ${text} holds no private key`, "PEM")
       assert.notInclude(noPem.complaint, "hunter2")
-      fails(yield* run("health", "--tls-ca", text), 2, "TLS files", "PEM")
+      fails(yield* run("health", "--tls-ca", text), 2, `--tls-ca ${text} holds no certificate`, "PEM")
     }).pipe(Effect.scoped))
 })

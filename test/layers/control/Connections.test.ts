@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as net from "node:net"
-import { Connections, CONNECTIONS_MAX } from "../../../src/layers/control/GrpcConnections.ts"
+import { Connections, CONNECTIONS_MAX } from "../../../src/layers/control/Connections.ts"
 
 const socketOf = (port: number): net.Socket =>
   Object.defineProperties(new net.Socket(), {
@@ -10,7 +10,7 @@ const socketOf = (port: number): net.Socket =>
 
 /** As many as may be, on each of which a call was admitted and goes on. */
 const full = () => {
-  const connections = new Connections()
+  const connections = new Connections(CONNECTIONS_MAX)
   const sockets = Array.from({ length: CONNECTIONS_MAX }, (_, port) => socketOf(port))
   const ends = sockets.map((socket) => {
     assert.isTrue(connections.admit(socket))
@@ -20,7 +20,7 @@ const full = () => {
   return { connections, sockets, ends }
 }
 
-describe("GrpcConnections: a call is cut off for the sake of a connection that does nothing", () => {
+describe("Connections: a call is cut off for the sake of a connection that does nothing", () => {
   it("a connection with a call never gives way: the new one is closed", () => {
     const { connections, sockets } = full()
     const late = socketOf(60_000)

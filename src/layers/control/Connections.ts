@@ -1,11 +1,11 @@
 /**
- * The connections of the gRPC server, bounded. When there are too many, the one that matters least gives way: first one
+ * The connections of a server of the control plane, bounded. When there are too many, the one that matters least gives way: first one
  * on which no call was ever admitted, then the one that has had none for the longest time. So neither idle connections
  * nor strangers can keep a client out.
  */
 import type { Socket } from "node:net"
 
-/** Each costs memory and a file descriptor; a job has a handful of clients. */
+/** Of gRPC. Each costs memory and a file descriptor; a job has a handful of clients. */
 export const CONNECTIONS_MAX = 512
 /** Streams (metrics, health watches, reflection) that are open at once; fewer than connections, so that one can give way. */
 export const STREAMS_MAX = 256
@@ -28,10 +28,16 @@ export interface Peer {
 const nameOf = (peer: Peer): string => `${peer.remoteAddress} ${peer.remotePort}`
 
 export class Connections {
+  readonly #most: number
   /** The one that has had no call for the longest time comes first. */
   readonly #open = new Map<string, Connection>()
   #streams = 0
   #emptied: (() => void) | undefined
+
+  /** At most so many at once. */
+  constructor(most: number) {
+    this.#most = most
+  }
 
   /** How many are open. */
   get size(): number {
@@ -40,7 +46,7 @@ export class Connections {
 
   /** Takes a new connection, if need be in the place of another one. False: all others have calls, and it was closed. */
   admit(socket: Socket): boolean {
-    if (this.#open.size >= CONNECTIONS_MAX && !this.#makeRoom()) {
+    if (this.#open.size >= this.#most && !this.#makeRoom()) {
       socket.destroy()
       return false
     }

@@ -1,0 +1,183 @@
+/**
+ * What a publication leaves out while the job runs. PostgreSQL decodes a change with the catalogue of its time: what was
+ * made while its table was not published never comes, however often the WAL is read. So it can only be told, with the window
+ * in which it was made. Pure.
+ */
+import { PermanentError } from "../errors/PermanentError.ts"
+import * as Identifier from "../Identifier.ts"
+import * as Lsn from "../Lsn.ts"
+
+/** How one table is published. */
+export interface Published {
+  /** Another one says that the table was out of the publication in between. */
+  readonly membership: string | undefined
+  /** The condition that rows must meet; undefined: all are published. */
+  readonly filter: string | undefined
+}
+
+export interface Facts {
+  /** Operations that are wanted and not published. */
+  readonly unpublished: ReadonlyArray<string>
+  /** By `schema.name`. */
+  readonly tables: ReadonlyMap<string, Published>
+  /** Tables that do not exist under this name, as `schema.name`. */
+  readonly gone: ReadonlySet<string>
+}
+
+/** A moment up to which everything was published. */
+export interface Moment {
+  readonly position: Lsn.Lsn
+  /** In ms since 1970. */
+  readonly atMs: number
+}
+
+/** How a table was published when it was well for the last time. */
+export interface Seen extends Moment {
+  readonly table: Published
+  /** `Lifecycle.resumes` when it was told that the table is not published as it was; a later resume accepts what is. */
+  readonly toldAt?: number
+}
+
+/** By `schema.name`. */
+export type SeenTables = ReadonlyMap<string, Seen>
+
+/** A table that is to be stopped. */
+export interface Lost {
+  readonly table: Identifier.QualifiedName
+  readonly error: PermanentError
+}
+
+export interface Verdict {
+  readonly seen: SeenTables
+  readonly lost: ReadonlyArray<Lost>
+  /** Of all tables. */
+  readonly broken: PermanentError | undefined
+}
+
+/** What a look is compared with. */
+export interface Before {
+  readonly publication: string
+  readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  readonly seen: SeenTables
+  /** Where replication began. */
+  readonly start: Lsn.Lsn
+  readonly resumes: number
+}
+
+const momentText = ({ atMs, position }: Moment): string => `${Lsn.format(position)} (${new Date(atMs).toISOString()})`
+
+const windowText = (since: Moment | undefined, start: Lsn.Lsn): string =>
+  since === undefined ? `the checkpoint ${Lsn.format(start)}` : momentText(since)
+
+const BRING_OVER =
+  "then bring what is missing over: write the rows that changed in that time again, for example with " +
+  "UPDATE … SET <key> = <key>, and run dbmazz verify, which names those that were deleted meanwhile."
+
+const sqlOf = (publication: string, table: Identifier.QualifiedName) => {
+  const [name, target] = [Identifier.quotePg(publication), Identifier.quotePgTable(table)]
+  return {
+    add: `ALTER PUBLICATION ${name} ADD TABLE ${target};`,
+    drop: `ALTER PUBLICATION ${name} DROP TABLE ${target};`
+  }
+}
+
+interface Fault {
+  readonly what: string
+  readonly remedy: string
+}
+
+/** What has happened to a table; undefined: it is published as it was. */
+const faultOf = (
+  publication: string,
+  table: Identifier.QualifiedName,
+  facts: Facts,
+  before: Published | undefined
+): Fault | undefined => {
+  const name = Identifier.show(table)
+  const sql = sqlOf(publication, table)
+  const now = facts.tables.get(name)
+  if (facts.gone.has(name)) {
+    return {
+      what: `there is no table of this name any more: it was dropped or renamed, and its changes do not come`,
+      remedy: `Give it its name back and run dbmazz resume; ${BRING_OVER} Or leave it out: dbmazz reload --tables.`
+    }
+  }
+  if (now === undefined) {
+    return {
+      what: `it is not in publication '${publication}' any more, and PostgreSQL does not send its changes`,
+      remedy: `Run: ${sql.add} and dbmazz resume; ${BRING_OVER} Or leave it out: dbmazz reload --tables.`
+    }
+  }
+  if (before === undefined) return undefined
+  if (now.filter !== before.filter) {
+    return {
+      what:
+        `publication '${publication}' has got another condition for its rows, and does not send those that do not meet it`,
+      remedy:
+        `To have all rows again, run: BEGIN; ${sql.drop} ${sql.add} COMMIT; in any case dbmazz resume; ${BRING_OVER}`
+    }
+  }
+  if (now.membership !== before.membership) {
+    return {
+      what:
+        `it was taken out of publication '${publication}' and put back, and PostgreSQL sends nothing of the time between`,
+      remedy: `Run: dbmazz resume; ${BRING_OVER}`
+    }
+  }
+  return undefined
+}
+
+/** What is known at a new beginning: a resume accepts what was told before it. */
+export const accepted = (seen: SeenTables, resumes: number): SeenTables =>
+  new Map([...seen].filter(([, { toldAt }]) => toldAt === undefined || toldAt >= resumes))
+
+/** Compares a look, made after `now`, with what was seen before. */
+export const judge = (before: Before, now: Moment, facts: Facts | undefined): Verdict => {
+  const { publication, resumes, seen, start, tables } = before
+  const names = tables.map(Identifier.show)
+  if (facts === undefined || facts.unpublished.length > 0) {
+    const moments = names.flatMap((name) => seen.get(name) ?? [])
+    const since = moments.toSorted((a, b) => a.atMs - b.atMs)[0]
+    const name = Identifier.quotePg(publication)
+    const error = new PermanentError({
+      code: "PG_PUBLICATION_CHANGED",
+      message: `Publication '${publication}' ` +
+        (facts === undefined
+          ? "does not exist any more"
+          : `does not publish ${facts.unpublished.join(" and ")} any more`) +
+        `: changes of all tables since ${windowText(since, start)} may be missing in StarRocks.`,
+      remediation: (facts === undefined
+        ? `Run: CREATE PUBLICATION ${name} FOR TABLE ${tables.map(Identifier.quotePgTable).join(", ")};`
+        : `Run: ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate');`) +
+        ` and dbmazz resume; ${BRING_OVER}`,
+      context: { publication }
+    })
+    return { seen, lost: [], broken: error }
+  }
+  const next = new Map<string, Seen>()
+  const lost: Array<Lost> = []
+  for (const table of tables) {
+    const name = Identifier.show(table)
+    const known = seen.get(name)
+    const fault = faultOf(publication, table, facts, known?.table)
+    const found = facts.tables.get(name)
+    if (fault === undefined && found !== undefined) {
+      next.set(name, { ...now, table: found })
+      continue
+    }
+    next.set(name, { ...(known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }), toldAt: resumes })
+    lost.push({
+      table,
+      error: new PermanentError({
+        code: "PG_TABLE_UNPUBLISHED",
+        message: `Table '${name}': ${fault?.what ?? ""}. What changed in it since ${windowText(known, start)} may be ` +
+          `missing in StarRocks.`,
+        remediation: fault?.remedy ?? "",
+        context: { table: name, publication }
+      })
+    })
+  }
+  return { seen: next, lost, broken: undefined }
+}
+
+const NOT_PUBLISHED: Published = { membership: undefined, filter: undefined }

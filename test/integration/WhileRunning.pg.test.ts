@@ -1,0 +1,138 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as ControlledJob from "../support/ControlledJob.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { run } from "../support/PostgresServer.ts"
+import * as Replica from "../support/Replica.ts"
+
+const KEEP = { flush_size: 0n, flush_interval_ms: 0n, tables: [] }
+
+const until = <E>(look: Effect.Effect<boolean, E>) =>
+  Effect.repeat(look, { schedule: PostgresServer.pollEvery, until: (is) => is })
+
+const start = (replica: Replica.Replica, extra: Readonly<Record<string, string>>) =>
+  ControlledJob.start(replica.environment({ RETRY_BASE_MS: "50", RETRY_MAX_MS: "500", ...extra }))
+
+const create = Effect.fnUntraced(function*(replica: Replica.Replica, name: string, columns = "") {
+  yield* run(replica.source, `create table ${name} (id bigint primary key${columns})`)
+  yield* replica.query(
+    `CREATE TABLE ${replica.sink.database}.${name} (id BIGINT NOT NULL)
+     PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
+  )
+})
+
+const idsIn = (replica: Replica.Replica, table: string) =>
+  Effect.map(
+    replica.query(`SELECT id FROM ${replica.sink.database}.${table} WHERE dbmazz_is_deleted = false ORDER BY id`),
+    (rows) => rows.map(({ id }) => id).join()
+  )
+
+/** Ends the replication connection, and waits until there is another one. */
+const cutOff = Effect.fnUntraced(function*(replica: Replica.Replica) {
+  const pid = Effect.map(
+    run(replica.source, "select active_pid from pg_replication_slots where slot_name = $1", [replica.slot]),
+    (rows) => rows[0]?.["active_pid"]
+  )
+  const before = yield* pid
+  yield* run(
+    replica.source,
+    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1",
+    [replica.slot]
+  )
+  yield* until(Effect.map(pid, (now) => typeof now === "number" && now !== before))
+})
+
+layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds" })(
+  "What others do to a job while it runs",
+  (it) => {
+    it.effect("T79 a rule for the columns of a table that was left out keeps no other from being reloaded or read", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        yield* create(replica, "people", ", email text, phone text")
+        const { client, replicating } = yield* start(replica, {
+          TABLES: "items,people",
+          COLUMNS_EXCLUDE: "people.email,people.phone"
+        })
+        yield* replicating
+        yield* run(replica.source, "alter table people drop column phone")
+        yield* cutOff(replica)
+        yield* replicating
+        const left = yield* client.ReloadConfig({ ...KEEP, tables: ["items"] })
+        assert.deepInclude(left, {
+          success: true,
+          message: "Configuration reloaded: tables=[\"items\"] (removed [\"public.people\"])"
+        })
+        yield* cutOff(replica)
+        yield* run(replica.source, "insert into items values (1, 'x')")
+        yield* replica.caughtUp
+        assert.isTrue((yield* client.ReloadConfig({ ...KEEP, tables: ["items", "people"] })).success)
+        yield* run(replica.source, "insert into people values (7, 'secret@example.org')")
+        yield* until(Effect.map(idsIn(replica, "people"), (ids) => ids === "7"))
+      }))
+
+    it.effect("T04 a job that cannot begin again shows what it is behind, and from which position", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const before = yield* start(replica, {})
+        yield* before.replicating
+        yield* run(replica.source, "insert into items values (1, 'x')")
+        yield* replica.caughtUp
+        yield* before.client.DrainAndStop()
+        assert.strictEqual(yield* before.ended, "drained")
+        yield* run(replica.source, "update dbmazz_checkpoints set updated_at = updated_at - interval '1 hour'")
+        yield* run(replica.source, "insert into items select n, repeat('y', 100) from generate_series(2, 1000) n")
+
+        const { client, until: untilHealth } = yield* start(replica, { TABLES: "items,nowhere" })
+        yield* untilHealth(({ status }) => status === "NOT_SERVING")
+        const early = yield* client.StreamMetrics({ interval_ms: 10 }).pipe(Stream.take(5), Stream.runCollect)
+        assert.isTrue(
+          early.at(-1)!.replication_lag_ms > 0n,
+          "before the checkpoint is read its age counts from the start"
+        )
+        const [sample] = yield* client.StreamMetrics({ interval_ms: 50 }).pipe(
+          Stream.filter(({ lag_bytes }) => lag_bytes > 100_000n),
+          Stream.take(1),
+          Stream.runCollect
+        )
+        assert.isTrue(sample!.replication_lag_ms > 3_600_000n)
+        const { checkpoint } = yield* replica.positions
+        const [high = "", low = ""] = (checkpoint ?? "").split("/")
+        const { confirmed_lsn } = yield* client.GetStatus()
+        assert.strictEqual(confirmed_lsn, (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`))
+      }))
+
+    it.effect("T55 a table that others took out of the publication stops with its window, and is not put back unasked", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        yield* create(replica, "other")
+        const { client, replicating, until: untilHealth } = yield* start(replica, { TABLES: "items,other" })
+        yield* replicating
+        yield* run(replica.source, "alter publication dbmazz_pub drop table items")
+        yield* run(replica.source, "insert into items values (1, 'missing')")
+        yield* cutOff(replica)
+        const { error_detail } = yield* untilHealth(({ error_detail }) => error_detail.includes("is stopped since"))
+        assert.match(
+          error_detail,
+          /Table 'public\.items': it is not in publication 'dbmazz_pub' any more, .* since [0-9A-F]+\/[0-9A-F]+ \(20\d\d-.*Z\) may be missing/
+        )
+        assert.include(error_detail, "ALTER PUBLICATION \"dbmazz_pub\" ADD TABLE \"public\".\"items\";")
+        yield* run(replica.source, "insert into other values (1)")
+        yield* until(Effect.map(idsIn(replica, "other"), (ids) => ids === "1"))
+        // Nor when the connection is lost once more.
+        yield* cutOff(replica)
+        yield* untilHealth(({ error_detail }) => error_detail.includes("'public.items' is stopped since"))
+        const published = Effect.map(
+          run(replica.source, "select tablename from pg_publication_tables where pubname = 'dbmazz_pub' order by 1"),
+          (rows) => rows.map(({ tablename }) => tablename).join()
+        )
+        assert.strictEqual(yield* published, "other")
+        assert.isTrue((yield* client.Resume()).success)
+        yield* replicating
+        assert.strictEqual(yield* published, "items,other")
+        yield* run(replica.source, "insert into items values (2, 'there'); update items set id = id")
+        yield* replica.caughtUp
+        assert.strictEqual((yield* client.Check()).status, "SERVING")
+      }))
+  }
+)

@@ -1,0 +1,129 @@
+import { assert, layer } from "@effect/vitest"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import type { PgAddress } from "../../src/domain/config/Settings.ts"
+import * as Settings from "../../src/domain/config/Settings.ts"
+import type { PermanentError } from "../../src/domain/errors/PermanentError.ts"
+import * as Identifier from "../../src/domain/Identifier.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
+import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
+import { JobControl } from "../../src/layers/JobControl.ts"
+import * as PostgresSql from "../../src/layers/PostgresSql.ts"
+import { Progress } from "../../src/layers/Progress.ts"
+import * as PublicationWatch from "../../src/streams/PublicationWatch.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { run } from "../support/PostgresServer.ts"
+
+const settings = Result.getOrThrow(Settings.fromEnv({
+  DATABASE_URL: "postgres://me@db/shop",
+  STARROCKS_URL: "http://fe:8030",
+  STARROCKS_DB: "shop"
+}))
+const NAMES = ["a", "b", "c", "d", "e"]
+const tables = NAMES.map((name) => ({ schema: "public", name }))
+
+const world = (address: PgAddress) =>
+  Layer.mergeAll(Progress.layer, JobControl.layer(settings), CheckpointStore.layer).pipe(
+    Layer.provideMerge(PostgresSql.layer(address, "test"))
+  )
+
+const prepare = Effect.gen(function*() {
+  const { freshDatabase } = yield* PostgresServer.PostgresServer
+  const address = yield* freshDatabase
+  for (const name of NAMES) yield* run(address, `create table ${name} (id int primary key)`)
+  yield* run(address, `create publication pub for table ${NAMES.join()}`)
+  return address
+})
+
+/** Watches until it fails, or for as long as `act` takes; gives what was stopped, and why nothing more could be. */
+const watching = Effect.fnUntraced(
+  function*<E>(truncations: boolean, act: (stopped: ReadonlyMap<string, PermanentError>) => Effect.Effect<void, E>) {
+    const stopped = new Map<string, PermanentError>()
+    const { watch } = yield* PublicationWatch.make({
+      publication: "pub",
+      tables,
+      start: Lsn.ZERO,
+      truncations,
+      everyMs: 20,
+      stop: (table, error) => Effect.sync(() => void stopped.set(Identifier.show(table), error))
+    })
+    const fiber = yield* Effect.forkChild(Effect.flip(watch))
+    // What was seen before is what a look is compared with.
+    const { get } = yield* Progress
+    yield* Effect.repeat(get, {
+      schedule: PostgresServer.pollEvery,
+      until: ({ published }) => published.size === NAMES.length
+    })
+    yield* act(stopped)
+    return { stopped, fiber }
+  }
+)
+
+layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch", (it) => {
+  it.effect("T32 T55 a table that is dropped, renamed, taken out, put back or filtered stops with what was missed and what to run", () =>
+    Effect.gen(function*() {
+      const address = yield* prepare
+      yield* Effect.gen(function*() {
+        const { fiber, stopped } = yield* watching(true, (stopped) =>
+          Effect.gen(function*() {
+            yield* run(address, "alter publication pub drop table a; alter publication pub add table a")
+            yield* run(address, "alter publication pub drop table b")
+            yield* run(
+              address,
+              "begin; alter publication pub drop table c; alter publication pub add table c where (id > 5); commit"
+            )
+            yield* run(address, "alter table d rename to d2")
+            yield* Effect.repeat(Effect.sync(() => stopped.size), {
+              schedule: PostgresServer.pollEvery,
+              until: (size) => size === 4
+            })
+          }))
+        yield* Fiber.interrupt(fiber)
+        const said = (name: string) =>
+          `${stopped.get(`public.${name}`)?.message} ${stopped.get(`public.${name}`)?.remediation}`
+        assert.include(said("a"), "it was taken out of publication 'pub' and put back")
+        assert.include(said("b"), "it is not in publication 'pub' any more")
+        assert.include(said("b"), "Run: ALTER PUBLICATION \"pub\" ADD TABLE \"public\".\"b\"; and dbmazz resume;")
+        assert.include(said("c"), "has got another condition for its rows")
+        assert.include(said("d"), "there is no table of this name any more")
+        for (const [name, error] of stopped) {
+          assert.strictEqual(error.code, "PG_TABLE_UNPUBLISHED")
+          assert.match(error.message, /What changed in it since [0-9A-F]+\/[0-9A-F]+ \(20.*Z\) may be missing/, name)
+        }
+      }).pipe(Effect.provide(world(address)))
+    }))
+
+  it.effect("T55 a publication that lost an operation, or is gone, stops the job; truncations only when they are wanted", () =>
+    Effect.gen(function*() {
+      const address = yield* prepare
+      yield* Effect.gen(function*() {
+        const ignoring = yield* watching(
+          false,
+          () => run(address, "alter publication pub set (publish = 'insert, update, delete')")
+        )
+        const untruncated = yield* Fiber.join((yield* watching(true, () => Effect.void)).fiber)
+        assert.strictEqual(untruncated.code, "PG_PUBLICATION_CHANGED")
+        assert.match(
+          untruncated.message,
+          /'pub' does not publish truncate any more: .* since [0-9A-F]+\/[0-9A-F]+ \(20/
+        )
+        const { get } = yield* Progress
+        const nowMs = yield* Clock.currentTimeMillis
+        // It goes on looking, and finds nothing wrong.
+        yield* Effect.repeat(get, {
+          schedule: PostgresServer.pollEvery,
+          until: ({ published }) => (published.get("public.a")?.atMs ?? 0) > nowMs
+        })
+        yield* run(address, "alter publication pub set (publish = 'insert, truncate')")
+        const lost = yield* Fiber.join(ignoring.fiber)
+        assert.include(lost.message, "'pub' does not publish update and delete any more")
+        yield* run(address, "drop publication pub")
+        const gone = yield* Fiber.join((yield* watching(false, () => Effect.void)).fiber)
+        assert.include(gone.message, "'pub' does not exist any more")
+        assert.include(gone.remediation, "CREATE PUBLICATION \"pub\" FOR TABLE \"public\".\"a\", \"public\".\"b\"")
+      }).pipe(Effect.provide(world(address)))
+    }))
+})
