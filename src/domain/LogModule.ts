@@ -4,6 +4,7 @@
 export const MODULES = [
   "Checkpoints",
   "Control",
+  "Diversion",
   "EmbeddedStarRocks",
   "InFlightLoads",
   "Loads",

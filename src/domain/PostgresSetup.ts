@@ -8,6 +8,7 @@ import * as Lsn from "./Lsn.ts"
 import * as Identity from "./postgres/Identity.ts"
 import * as SlotState from "./postgres/SlotState.ts"
 import type { Switch } from "./postgres/Timeline.ts"
+import * as RejectedRowTable from "./RejectedRowTable.ts"
 import type { SourceTable } from "./Table.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
@@ -66,6 +67,8 @@ export interface Facts {
   readonly publication: PublicationFacts | undefined
   readonly slot: SlotState.SlotFacts | undefined
   readonly checkpointTable: CheckpointTable
+  /** Undefined: rows are not diverted. */
+  readonly rejectedRowTable?: RejectedRowTable.State | undefined
   readonly checkpoint: Lsn.Lsn | undefined
   /** Whose checkpoint it is, as its row says; undefined without a row. */
   readonly storedIdentity: Identity.Stored | undefined
@@ -78,6 +81,7 @@ export interface Facts {
 export type Step =
   | { readonly _tag: "CreateCheckpointTable" }
   | { readonly _tag: "AddCheckpointColumns" }
+  | { readonly _tag: "CreateRejectedRowTable" }
   | { readonly _tag: "SetReplicaIdentityFull"; readonly table: Identifier.QualifiedName; readonly oid: number }
   | {
     readonly _tag: "CreatePublication" | "AddTablesToPublication"
@@ -127,6 +131,9 @@ const serverProblems = (facts: Facts): Array<SetupReason> => {
     ? `role '${facts.role}' may not create ${CHECKPOINT_TABLE} in the first schema of its search_path`
     : undefined
   if (checkpointError !== undefined) problems.push({ _tag: "CheckpointFailed", error: checkpointError })
+  const { rejectedRowTable } = facts
+  const unkept = rejectedRowTable === undefined ? undefined : RejectedRowTable.problem(rejectedRowTable, facts.role)
+  if (unkept !== undefined) problems.push(unkept)
   return problems
 }
 
@@ -256,7 +263,7 @@ export const plan = (job: Job, facts: Facts): Plan => {
   if (listProblems.length > 0) problems.push({ _tag: "ConfigurationInvalid", problems: listProblems })
   for (const name of job.tables) {
     const table = found.get(Identifier.show(name))
-    if (name.name === CHECKPOINT_TABLE) {
+    if (name.name === CHECKPOINT_TABLE || name.name === RejectedRowTable.NAME) {
       const problem = `TABLES: ${Identifier.show(name)} is dbmazz's own table and is never replicated; take it out`
       problems.push({ _tag: "ConfigurationInvalid", problems: [problem] })
     } else if (table === undefined) problems.push({ _tag: "PgTableNotFound", table: Identifier.show(name) })
@@ -271,6 +278,7 @@ export const plan = (job: Job, facts: Facts): Plan => {
   const steps: Array<Step> = []
   if (facts.checkpointTable === "missing") steps.push({ _tag: "CreateCheckpointTable" })
   if (facts.checkpointColumns === "addable") steps.push({ _tag: "AddCheckpointColumns" })
+  if (facts.rejectedRowTable === "missing") steps.push({ _tag: "CreateRejectedRowTable" })
   for (const table of tables) {
     if (table.replicaIdentity !== FULL) {
       steps.push({ _tag: "SetReplicaIdentityFull", table: table.name, oid: table.oid })
@@ -304,6 +312,8 @@ export const sql = (step: Step): string => {
       return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
         `add column if not exists timeline_id integer, add column if not exists run text, ` +
         `add column if not exists loads_in_flight jsonb`
+    case "CreateRejectedRowTable":
+      return RejectedRowTable.CREATE
     case "StoreIdentity":
       return `update ${CHECKPOINT_TABLE} set system_identifier = '${step.systemIdentifier}', ` +
         `timeline_id = ${step.timeline} where slot_name = '${step.slot}'`

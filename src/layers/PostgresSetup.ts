@@ -17,6 +17,7 @@ import * as Log from "./Log.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+import * as RejectedRows from "./RejectedRows.ts"
 import * as ReplicationCommand from "./ReplicationCommand.ts"
 import * as SlotCreation from "./SlotCreation.ts"
 import * as SourceTables from "./SourceTables.ts"
@@ -42,6 +43,7 @@ export type Job =
   & Pick<Settings, "source" | "slot" | "publication">
   & SourceTables.Selected
   & Pick<Plan.Job, "reached" | "truncatePolicy">
+  & Partial<Pick<Settings, "rejectedRows">>
 
 /** While we wait for ACCESS EXCLUSIVE, everybody who comes later waits behind us: wait briefly, and more than once. */
 const LOCK_MS_MAX = 2_000
@@ -80,6 +82,7 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const { walEnd } = overtook ? yield* failed(PostgresCatalog.readServer) : server
   const checkpointColumns = yield* failed(CheckpointIdentity.readColumns)
   const storedIdentity = checkpoint === undefined ? undefined : yield* failed(CheckpointIdentity.read(job.slot))
+  const rejectedRowTable = job.rejectedRows?.policy === "divert" ? yield* failed(RejectedRows.readTable) : undefined
   const identity = { systemIdentifier, timeline: server.timeline }
   const history = server.mayReplicate && storedIdentity !== undefined &&
       Identity.needsHistory(storedIdentity, identity)
@@ -93,6 +96,7 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
     tables,
     publication,
     slot,
+    rejectedRowTable,
     ...checkpointFacts
   })
 })
@@ -216,6 +220,9 @@ export const apply: (
           break
         case "AddCheckpointColumns":
           yield* Effect.mapError(addCheckpointColumns(step), checkpointFailed)
+          break
+        case "CreateRejectedRowTable":
+          yield* RejectedRows.createTable
           break
         case "StoreIdentity":
           yield* Effect.mapError(CheckpointIdentity.store(step.slot, step), checkpointFailed)

@@ -152,6 +152,12 @@ const outcomeOf = (exit: Exit.Exit<LoadResult, LoadFailure>): Metrics.LoadOutcom
   return Option.getOrUndefined(Cause.findErrorOption(exit.cause))?._tag === "LoadTooLarge" ? "split" : "failed"
 }
 
+const isRefusedForRows = (exit: Exit.Exit<LoadResult, LoadFailure>): boolean => {
+  if (Exit.isSuccess(exit)) return false
+  const error = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
+  return error?._tag === "PermanentError" && error.code === "SR_REJECTED_ROWS"
+}
+
 const measure = (request: LoadRequest, table: string, askedMs: number, exit: Exit.Exit<LoadResult, LoadFailure>) =>
   Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
     Metrics.loadFinished({
@@ -292,6 +298,8 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
   const abandoned = new Map<string, AbandonedLoad>()
   /** The last load of each table that came to its result here. */
   const finished = new Map<string, Pick<LoadResult, "label" | "visible">>()
+  /** The label of each table's last load that was refused for its rows: nothing of it is left. */
+  const refused = new Map<string, string>()
   let learntFor: string | undefined = undefined
 
   /** What programs before this run left, ours included, is read from the store once a run: another may have had the slot. */
@@ -300,7 +308,9 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       learntFor === run ? Effect.void : Effect.map(inFlight.left, (left) => {
         learntFor = run
         for (const [table, load] of left) {
-          const ours = finished.get(table)?.label === load.label || abandoned.get(table)?.label === load.label
+          const ours = [finished.get(table)?.label, abandoned.get(table)?.label, refused.get(table)].includes(
+            load.label
+          )
           if (!ours) abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
         }
       })
@@ -342,10 +352,13 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     return untilOver(request, send).pipe(
       Effect.onExit((exit) =>
         Effect.map(Clock.currentTimeMillis, (sinceMs) => {
-          // Without a result, nobody knows what StarRocks still makes of it.
+          // Without a result, nobody knows what StarRocks still makes of it; what it has refused for its rows is over.
           if (Exit.isSuccess(exit)) {
             abandoned.delete(table)
             finished.set(table, exit.value)
+          } else if (isRefusedForRows(exit)) {
+            abandoned.delete(table)
+            refused.set(table, request.label)
           } else abandoned.set(table, { label: request.label, sinceMs, beginsUntilMs: sinceMs + beginMs })
         })
       )

@@ -19,12 +19,14 @@ import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
+import type * as RejectedRows from "../layers/RejectedRows.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
 import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
 import * as Checkpoints from "./Checkpoints.ts"
+import * as Diversion from "./Diversion.ts"
 import * as Loads from "./Loads.ts"
 import * as Told from "./Told.ts"
 import * as Wal from "./Wal.ts"
@@ -40,6 +42,8 @@ export interface Job {
   readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
+  /** Undefined: a row that StarRocks cannot hold stops its table. */
+  readonly rejectedRows?: RejectedRows.Options | undefined
 }
 
 /** Batches read ahead while one is being loaded. */
@@ -87,6 +91,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     bytesMax: job.loadBytesMax,
     tableCount: job.tables.length,
     truncate: yield* TargetTruncate.make(job.origin, job.truncatePolicy),
+    divert: job.rejectedRows === undefined ? undefined : yield* Diversion.make(job.rejectedRows),
     onStopped: (stopped) =>
       Effect.andThen(progress.update((state) => ({ ...state, stopped })), control.report(Told.stopped(stopped)))
   })

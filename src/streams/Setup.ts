@@ -64,7 +64,10 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     },
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs,
-    truncatePolicy: settings.truncatePolicy
+    truncatePolicy: settings.truncatePolicy,
+    rejectedRows: settings.rejectedRows.policy === "divert"
+      ? { address: settings.source, slot: settings.slot, ...settings.rejectedRows }
+      : undefined
   }
   return job
 })
