@@ -184,7 +184,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "takes a deleted row from the new tuple",
     file: TABLE_LOADS,
-    search: "? encoder.encode(writer, bytes, oldTuple, -1, tail)",
+    search: "? encoder.encode(writer, bytes, oldTuple, -1, tail, at === this.#bare)",
     replace: "? encoder.encode(writer, bytes, Math.max(newTuple, oldTuple), -1, tail)"
   },
   {

@@ -32,6 +32,8 @@ export interface LoadRange {
   readonly last: RowPosition
   readonly from: number
   readonly to: number
+  /** Of one row that is deleted: without the values that it had. */
+  readonly bare?: boolean
 }
 
 /** StarRocks accepts 128; the parts below need at most 121 with this much of the table's name. */
@@ -68,4 +70,5 @@ const position = (row: RowPosition): string => `${row.commitLsn.toString(16)}-${
 
 /** The label of a load. */
 export const make = (scopeText: string, range: LoadRange): string =>
-  `${scopeText}_${position(range.first)}_${position(range.last)}_${range.from.toString(16)}-${range.to.toString(16)}`
+  `${scopeText}_${position(range.first)}_${position(range.last)}_${range.from.toString(16)}-${range.to.toString(16)}` +
+  (range.bare === true ? "_k" : "")

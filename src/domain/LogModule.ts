@@ -5,6 +5,7 @@ export const MODULES = [
   "Changes",
   "Checkpoints",
   "Control",
+  "Diversion",
   "EmbeddedStarRocks",
   "InFlightLoads",
   "Loads",

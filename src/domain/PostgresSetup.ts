@@ -15,6 +15,7 @@ import { CHECKPOINT_TABLE, type Step } from "./postgres/SetupStep.ts"
 import * as SlotState from "./postgres/SlotState.ts"
 import { key, ORDINARY_TABLE, PARTITIONED_TABLE, type TableFacts } from "./postgres/SourceFacts.ts"
 import type { Switch } from "./postgres/Timeline.ts"
+import * as RejectedRowTable from "./RejectedRowTable.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
 /** The part of the settings that the setup of PostgreSQL follows. */
@@ -57,6 +58,8 @@ export interface Facts {
   readonly otherPublications?: ReadonlyArray<OtherPublication>
   readonly slot: SlotState.SlotFacts | undefined
   readonly checkpointTable: CheckpointTable
+  /** Undefined: rows are not diverted. */
+  readonly rejectedRowTable?: RejectedRowTable.State | undefined
   readonly checkpoint: Lsn.Lsn | undefined
   /** Whose checkpoint it is, as its row says; undefined without a row. */
   readonly storedIdentity: Identity.Stored | undefined
@@ -98,6 +101,9 @@ const serverProblems = (facts: Facts): Array<SetupReason> => {
     ? `role '${facts.role}' may not create ${CHECKPOINT_TABLE} in the first schema of its search_path`
     : undefined
   if (checkpointError !== undefined) problems.push({ _tag: "CheckpointFailed", error: checkpointError })
+  const { rejectedRowTable } = facts
+  const unkept = rejectedRowTable === undefined ? undefined : RejectedRowTable.problem(rejectedRowTable, facts.role)
+  if (unkept !== undefined) problems.push(unkept)
   return problems
 }
 
@@ -257,7 +263,7 @@ export const plan = (job: Job, facts: Facts): Plan => {
   if (listProblems.length > 0) problems.push({ _tag: "ConfigurationInvalid", problems: listProblems })
   for (const name of job.tables) {
     const table = found.get(Identifier.show(name))
-    if (name.name === CHECKPOINT_TABLE) {
+    if (name.name === CHECKPOINT_TABLE || name.name === RejectedRowTable.NAME) {
       const problem = `TABLES: ${Identifier.show(name)} is dbmazz's own table and is never replicated; take it out`
       problems.push({ _tag: "ConfigurationInvalid", problems: [problem] })
     } else if (table === undefined) problems.push({ _tag: "PgTableNotFound", table: Identifier.show(name) })
@@ -270,6 +276,7 @@ export const plan = (job: Job, facts: Facts): Plan => {
   const steps: Array<Step> = []
   if (facts.checkpointTable === "missing") steps.push({ _tag: "CreateCheckpointTable" })
   if (facts.checkpointColumns === "addable") steps.push({ _tag: "AddCheckpointColumns" })
+  if (facts.rejectedRowTable === "missing") steps.push({ _tag: "CreateRejectedRowTable" })
   steps.push(...tableSteps(contextOf(job, facts), tables))
   steps.push(...slotSteps(job, facts))
   const { systemIdentifier, timeline } = facts

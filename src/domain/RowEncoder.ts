@@ -17,6 +17,8 @@ import * as ValueRule from "./values/ValueRule.ts"
 /** How one column is written, and the member it is written to. */
 interface ColumnRule extends ValueRule.ValueRule {
   readonly name: string
+  /** May be NULL: what a deleted row had there can be left out. */
+  readonly optional: boolean
   /** `{"name":` for the first column, `,"name":` for the others. */
   readonly prefix: Buffer
 }
@@ -107,16 +109,39 @@ export class RowEncoder {
     }).join(", ")
   }
 
+  /** The key's values by column, as PostgreSQL writes them. */
+  keyTexts(bytes: Buffer, tuple: number, oldTuple: number): Readonly<Record<string, string | null>> {
+    return this.#texts(this.#keyIndexes, bytes, tuple, oldTuple)
+  }
+
+  /** The values of every column that is written, by column, as PostgreSQL writes them. */
+  valueTexts(bytes: Buffer, tuple: number, oldTuple: number): Readonly<Record<string, string | null>> {
+    return this.#texts([...this.#rules.keys()], bytes, tuple, oldTuple)
+  }
+
+  #texts(indexes: ReadonlyArray<number>, bytes: Buffer, tuple: number, oldTuple: number) {
+    return Object.fromEntries(indexes.flatMap((index) => {
+      const rule = this.#rules[index]
+      if (rule === undefined) return []
+      let at = valueAt(bytes, tuple, index)
+      if (bytes[at] === VALUE_UNCHANGED && oldTuple >= 0) at = valueAt(bytes, oldTuple, index)
+      const text = bytes[at] === VALUE_TEXT ? bytes.toString("utf8", at + 5, at + 5 + int32(bytes, at + 1)) : null
+      return [[rule.name, text] as const]
+    }))
+  }
+
   /**
    * Writes one row: the columns of the tuple at `tuple`, then `tail` (the audit columns and the end of the line). A value
-   * left out as unchanged is taken from `oldTuple` (−1: there is none). On a problem the writer is left as it was.
+   * left out as unchanged is taken from `oldTuple` (−1: there is none). `bare`: every column that may be NULL is. On a problem
+   * the writer is left as it was.
    */
   encode(
     writer: ByteWriter,
     bytes: Buffer,
     tuple: number,
     oldTuple: number,
-    tail: Uint8Array
+    tail: Uint8Array,
+    bare = false
   ): ValueProblem | undefined {
     const rowStart = writer.length
     const rules = this.#rules
@@ -132,11 +157,12 @@ export class RowEncoder {
       let problem: string | undefined = undefined
       if (kind === VALUE_TEXT) {
         const end = at + 5 + int32(bytes, at + 1)
-        problem = ValueRule.write(writer, rule, bytes, at + 5, end)
+        if (bare && rule.optional) writer.copy(NULL, 0, NULL.length)
+        else problem = ValueRule.write(writer, rule, bytes, at + 5, end)
         at = end
       } else {
         at += 1
-        if (kind === VALUE_NULL) writer.copy(NULL, 0, NULL.length)
+        if (kind === VALUE_NULL || (bare && rule.optional)) writer.copy(NULL, 0, NULL.length)
         else problem = this.#writeUnchanged(writer, bytes, oldTuple, index)
       }
       if (problem !== undefined) {
@@ -209,6 +235,7 @@ export const compile = (
     rules.push({
       ...rule,
       name: column.name,
+      optional: target.nullable && !mapping.key.includes(column.name),
       prefix: Buffer.from(`${written === 0 ? "{" : ","}${JSON.stringify(member)}:`, "utf8")
     })
     written += 1

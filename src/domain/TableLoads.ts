@@ -4,6 +4,7 @@
  */
 import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
+import { Bisection } from "./Bisection.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { RowChange, TableRoute, Transaction } from "./Change.ts"
 import * as EncodedKey from "./EncodedKey.ts"
@@ -12,6 +13,7 @@ import * as Identifier from "./Identifier.ts"
 import * as Label from "./Label.ts"
 import type { LoadRequest } from "./Load.ts"
 import * as Lsn from "./Lsn.ts"
+import * as RejectedRow from "./RejectedRow.ts"
 import type { RowKey, ValueProblem } from "./RowEncoder.ts"
 
 /** The last state of one key: the change it comes from, and whether it is a (soft) delete. */
@@ -90,6 +92,9 @@ export class TableLoads {
   /** The last part, from this row on. */
   #from = 0
   #rowsMax = Number.POSITIVE_INFINITY
+  readonly #bisection = new Bisection()
+  /** The row that is sent without its values; −1: none. */
+  #bare = -1
   #tail: Buffer = Buffer.alloc(0)
   #tailTransaction: Transaction | undefined = undefined
   #tailOperation: AuditColumns.OpType | undefined = undefined
@@ -113,28 +118,27 @@ export class TableLoads {
     const from = this.#next
     writer.truncate()
     let at = from
-    while (at < this.#rows.length && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
+    this.#from = from
+    const end = this.#bisection.end(from, this.#rows.length)
+    while (at < end && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
       const row = this.#rows[at]!
       const { bytes, newTuple, oldTuple } = row.change
       const keyBytes = this.#tooLong.size === 0 ? undefined : this.#tooLong.get(row)
+      // The rows before one that cannot be written are a part of their own: a label names rows without a gap.
+      if (keyBytes !== undefined && at > from) break
       if (keyBytes !== undefined) return Result.fail(keyTooLong(row, keyBytes))
       const tail = this.#tailOf(row)
       const problem = row.deleted
-        ? encoder.encode(writer, bytes, oldTuple, -1, tail)
+        ? encoder.encode(writer, bytes, oldTuple, -1, tail, at === this.#bare)
         : encoder.encode(writer, bytes, newTuple, oldTuple, tail)
+      if (problem !== undefined && at > from) break
       if (problem !== undefined) return Result.fail(unrepresentable(row, problem))
       at += 1
     }
-    this.#from = from
     this.#next = at
     return Result.succeed({
       target: this.#route.mapping.target,
-      label: Label.make(this.#scope, {
-        first: { commitLsn: this.#first.transaction.commitLsn, ordinal: this.#first.ordinal },
-        last: { commitLsn: this.#last.transaction.commitLsn, ordinal: this.#last.ordinal },
-        from,
-        to: at
-      }),
+      label: this.#label(from, at),
       columns: encoder.columnsHeader,
       body: writer.view(),
       rowCount: at - from,
@@ -147,6 +151,47 @@ export class TableLoads {
   halve(): void {
     this.#rowsMax = Math.max(1, Math.ceil((this.#next - this.#from) / 2))
     this.#next = this.#from
+  }
+
+  /**
+   * What was given last is refused for what it holds: the part, or the row that `next` could not write. A row that is known
+   * by now is left out and given; until then the parts that follow are smaller, and a deleted row is given once more
+   * without its values, because the delete must arrive whatever the row held.
+   */
+  refused(refusal: PermanentError): RejectedRow.RejectedRow | undefined {
+    const from = this.#from
+    const row = this.#rows[from]!
+    const isKnown = this.#next - from <= 1
+    const isWhole = row.deleted && this.#bare !== from && !this.#tooLong.has(row)
+    if (!isKnown || isWhole) {
+      this.#bisection.refused(from, isKnown ? from + 1 : this.#next)
+      if (isKnown) this.#bare = from
+      this.#next = from
+      return undefined
+    }
+    this.#next = from + 1
+    const { mapping } = this.#route
+    const { transaction } = row.change
+    return {
+      source: mapping.source,
+      target: mapping.target,
+      position: { commitLsn: transaction.commitLsn, ordinal: row.change.ordinal },
+      commitTime: transaction.commitTime,
+      operation: row.deleted ? "delete" : row.change.kind,
+      label: this.#label(from, from + 1),
+      ...textsOf(row),
+      refusal
+    }
+  }
+
+  #label(from: number, to: number): string {
+    return Label.make(this.#scope, {
+      first: { commitLsn: this.#first.transaction.commitLsn, ordinal: this.#first.ordinal },
+      last: { commitLsn: this.#last.transaction.commitLsn, ordinal: this.#last.ordinal },
+      from,
+      to,
+      bare: from === this.#bare
+    })
   }
 
   #tailOf(row: FinalRow): Buffer {
@@ -171,6 +216,17 @@ const placeOf = ({ change, deleted }: FinalRow) => {
   return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
 }
 
+/** Its values: the old ones of a row that is deleted. */
+const textsOf = ({ change, deleted }: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "values"> => {
+  const { bytes, newTuple, oldTuple, route } = change
+  const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
+  return {
+    key: route.encoder.keyTexts(bytes, tuple, other),
+    values: () =>
+      change.weight > RejectedRow.VALUES_BYTES_MAX ? undefined : route.encoder.valueTexts(bytes, tuple, other)
+  }
+}
+
 const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
   const { key, lsn, table } = placeOf(row)
   return new PermanentError({
@@ -180,7 +236,7 @@ const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError =
     remediation:
       `Make column '${problem.column}' of ${Identifier.quoteSrTable(row.change.route.mapping.target)} a STRING, ` +
       `which holds every value as text, and start again.`,
-    context: { table, key, column: problem.column, lsn }
+    context: { table, key, column: problem.column, lsn, reason: problem.problem }
   })
 }
 
@@ -195,6 +251,6 @@ const keyTooLong = (row: FinalRow, keyBytes: number): PermanentError => {
     remediation:
       `Take table ${table} out of the job with TABLES_EXCLUDE, and start again; to replicate it, give it a shorter primary ` +
       `key, and reload it.`,
-    context: { table, key, column, lsn }
+    context: { table, key, column, lsn, reason: `a primary key of ${keyBytes} bytes, at most ${EncodedKey.BYTES_MAX}` }
   })
 }

@@ -2,9 +2,12 @@
  * Keeps the loads of a table in order beyond one program's life: none is sent while an older one, of this program or of one
  * that was killed, may still commit.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { LoadRequest, LoadResult } from "../domain/Load.ts"
 import type * as Outcome from "../domain/streamload/Outcome.ts"
@@ -47,6 +50,11 @@ const isOver = (answer: Reply.LabelAnswer, mayNotBegin: boolean, mayNotRun: bool
   }
 }
 
+const isRefusedForRows = <E>(exit: Exit.Exit<LoadResult, E | PermanentError>): boolean =>
+  Exit.isFailure(exit) && Cause.findErrorOption(exit.cause).pipe(
+    Option.exists((error) => error instanceof PermanentError && error.code === "SR_REJECTED_ROWS")
+  )
+
 /** `attempts` waits and tells as for a load that is sent again. */
 export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnType<typeof LoadAttempts.make>>) {
   const client = yield* StreamLoadClient
@@ -56,6 +64,8 @@ export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnT
   const abandoned = new Map<string, AbandonedLoad>()
   /** The last load of each table that came to its result here. */
   const finished = new Map<string, Pick<LoadResult, "label" | "visible">>()
+  /** The label of each table's last load that was refused for its rows: nothing of it is left. */
+  const refused = new Map<string, string>()
   let learntFor: string | undefined = undefined
 
   /** What programs before this run left, ours included, is read from the store once a run: another may have had the slot. */
@@ -64,7 +74,9 @@ export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnT
       learntFor === run ? Effect.void : Effect.map(inFlight.left, (left) => {
         learntFor = run
         for (const [table, load] of left) {
-          const ours = finished.get(table)?.label === load.label || abandoned.get(table)?.label === load.label
+          const ours = [finished.get(table)?.label, abandoned.get(table)?.label, refused.get(table)].includes(
+            load.label
+          )
           if (!ours) abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
         }
       })
@@ -112,7 +124,10 @@ export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnT
     yield* settleAbandoned(table, request, readsRows)
   })
 
-  /** Keeps what is known of the end of `sending`; without a result nobody knows for `beginMs` whether it still begins. */
+  /**
+   * Keeps what is known of the end of `sending`. Without a result nobody knows for `beginMs` whether it still begins; what
+   * was refused for its rows is over.
+   */
   const kept = <E, R>(request: LoadRequest, sending: Effect.Effect<LoadResult, E, R>, beginMs: number) => {
     const table = Identifier.show(request.target)
     return Effect.onExit(sending, (exit) =>
@@ -120,6 +135,9 @@ export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnT
         if (Exit.isSuccess(exit)) {
           abandoned.delete(table)
           finished.set(table, exit.value)
+        } else if (isRefusedForRows(exit)) {
+          abandoned.delete(table)
+          refused.set(table, request.label)
         } else abandoned.set(table, { label: request.label, sinceMs, beginsUntilMs: sinceMs + beginMs })
       }))
   }

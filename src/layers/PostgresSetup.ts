@@ -18,6 +18,7 @@ import * as Log from "./Log.ts"
 import * as PostgresCatalog from "./PostgresCatalog.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
+import * as RejectedRows from "./RejectedRows.ts"
 import * as ReplicaIdentity from "./ReplicaIdentity.ts"
 import * as ReplicationCommand from "./ReplicationCommand.ts"
 import * as SlotCreation from "./SlotCreation.ts"
@@ -44,6 +45,7 @@ export type Job =
   & Pick<Settings, "source" | "slot" | "publication">
   & SourceTables.Selected
   & Pick<Plan.Job, "reached" | "truncatePolicy">
+  & Partial<Pick<Settings, "rejectedRows">>
   & {
     /**
      * The tables are not, or not any more, those that the lists of columns were written for: an entry that matches none of
@@ -86,6 +88,7 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const { walEnd } = overtook ? yield* failed(PostgresCatalog.readServer) : server
   const checkpointColumns = yield* failed(CheckpointIdentity.readColumns)
   const storedIdentity = checkpoint === undefined ? undefined : yield* failed(CheckpointIdentity.read(job.slot))
+  const rejectedRowTable = job.rejectedRows?.policy === "divert" ? yield* failed(RejectedRows.readTable) : undefined
   const identity = { systemIdentifier, timeline: server.timeline }
   const history = server.mayReplicate && storedIdentity !== undefined &&
       Identity.needsHistory(storedIdentity, identity)
@@ -100,6 +103,7 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
     publication,
     otherPublications,
     slot,
+    rejectedRowTable,
     ...checkpointFacts
   })
 })
@@ -190,6 +194,9 @@ export const apply: (
           break
         case "AddCheckpointColumns":
           yield* Effect.mapError(addCheckpointColumns(step), checkpointFailed)
+          break
+        case "CreateRejectedRowTable":
+          yield* RejectedRows.createTable
           break
         case "StoreIdentity":
           yield* Effect.mapError(CheckpointIdentity.store(step.slot, step), checkpointFailed)

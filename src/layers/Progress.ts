@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { Trouble } from "../domain/control/Health.ts"
+import type { Rejected, Trouble } from "../domain/control/Health.ts"
 import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
 import type { Lsn } from "../domain/Lsn.ts"
@@ -59,6 +59,8 @@ export interface ProgressState {
   readonly stopped: ReadonlyArray<StoppedTable>
   /** By target table, the load that is being sent again and why; without those that go well. */
   readonly retrying: ReadonlyMap<string, Retrying & Trouble>
+  /** By source table, the rows that were diverted since the program started. */
+  readonly rejected: ReadonlyMap<string, Rejected>
   /** The slot as PostgreSQL sees it, looked at every minute; undefined before the first look. */
   readonly slot: Report | undefined
   /** How the tables were published when they were looked at last. */
@@ -78,6 +80,7 @@ const initial = (startedMs: number): ProgressState => ({
   upToDateMs: undefined,
   stopped: [],
   retrying: new Map(),
+  rejected: new Map(),
   slot: undefined,
   published: new Map()
 })

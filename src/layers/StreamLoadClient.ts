@@ -1,4 +1,5 @@
 /** The Stream Load transport: one HTTP exchange (front end, redirect, back end) and one question about a label. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,6 +10,7 @@ import type { SrAddress } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import type { LoadRequest } from "../domain/Load.ts"
+import * as ErrorLog from "../domain/streamload/ErrorLog.ts"
 import * as Outcome from "../domain/streamload/Outcome.ts"
 import * as Reply from "../domain/streamload/Reply.ts"
 import * as Target from "../domain/streamload/Target.ts"
@@ -34,6 +36,17 @@ export const QUESTION_LIMITS: HttpExchange.Limits = {
   silenceMs: 10_000,
   totalMs: 10_000
 }
+
+/** Limits of a look at an error log, in ms: only the words of an error depend on it, and its host may be unreachable. */
+const ERROR_LOG_LIMITS: HttpExchange.Limits = {
+  connectMs: 2_000,
+  continueMs: 2_000,
+  silenceMs: 5_000,
+  totalMs: 5_000
+}
+
+/** A host that gave no error log is not asked again for so long, in ms: rows may be refused many times in a row. */
+const ERROR_LOG_PAUSE_MS = 60_000
 
 /** Redirects followed in one exchange: follower to leader to back end, and one more. */
 const REDIRECTS_MAX = 3
@@ -141,6 +154,28 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
     return { answer, at: place(call.url, url) }
   })
 
+  const silentUntilMs = new Map<string, number>()
+
+  /** The outcome, with the reason that the back end's error log gives for the rows it filtered. */
+  const explain = Effect.fnUntraced(function*(outcome: Outcome.Outcome) {
+    if (outcome._tag !== "Permanent" || outcome.errorUrl === undefined) return outcome
+    const url = Target.redirectTarget(configured, configured, outcome.errorUrl)
+    // The log holds rows.
+    if (url === undefined || Target.isDowngrade(configured, url)) return outcome
+    const nowMs = yield* Clock.currentTimeMillis
+    if (nowMs < (silentUntilMs.get(url.host) ?? 0)) return outcome
+    const call: HttpExchange.Call = { method: "GET", url, headers: {}, body: undefined, agent: false, tls: sink.tls }
+    const answer = yield* exchange(call, ERROR_LOG_LIMITS)
+    const reason = answer._tag === "Answered" && answer.httpStatus === 200 ? ErrorLog.first(answer.body) : undefined
+    if (reason !== undefined) return Outcome.explained(outcome, reason)
+    silentUntilMs.set(url.host, nowMs + ERROR_LOG_PAUSE_MS)
+    yield* log.debug("the error log of a refused load cannot be read", () => ({
+      host: url.host,
+      reason: answer._tag === "Answered" ? `HTTP ${answer.httpStatus}` : answer.why
+    }))
+    return outcome
+  })
+
   const load = Effect.fnUntraced(function*(request: LoadRequest, permit: Heartbeat.Permit) {
     const { answer, at } = yield* follow({
       method: "PUT",
@@ -151,7 +186,7 @@ const make = Effect.fnUntraced(function*(sink: SrAddress, limits: Limits) {
       agent: false,
       tls: sink.tls
     }, limits.load)
-    if (answer._tag !== "Lost") return Outcome.classify(answer, request.rowCount)
+    if (answer._tag !== "Lost") return yield* explain(Outcome.classify(answer, request.rowCount))
     return Outcome.classify({ ...answer, why: `${answer.why} at ${at}` }, request.rowCount)
   })
 

@@ -10,6 +10,7 @@ import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import type { Origin } from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import * as RejectedRow from "../domain/RejectedRow.ts"
 import { type StoppedTable, StoppedTables } from "../domain/StoppedTable.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
@@ -39,6 +40,8 @@ export interface LoadsOptions {
   readonly tableCount: number
   /** Carries a truncation out, between the loads before it and after it. */
   readonly truncate: Truncate
+  /** Keeps a row that StarRocks cannot hold, durably, so that the load may go on without it; undefined: its table stops. */
+  readonly divert?: ((row: RejectedRow.RejectedRow) => Effect.Effect<void, Failure>) | undefined
   /** Called with all stopped tables each time one more has stopped. */
   readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
 }
@@ -64,7 +67,8 @@ export interface Loaded {
 /** Loads the batches it is given, one batch at a time. */
 export interface Loads {
   /**
-   * Succeeds when StarRocks has acknowledged every row of the batch but those of stopped tables. Transient failures are
+   * Succeeds when StarRocks has acknowledged every row of the batch but those of stopped tables and those that were diverted,
+   * which are durable elsewhere by then. Transient failures are
    * retried below. A table whose rows will never be accepted as they are stops, and its later rows are left out; it fails
    * when the failure is not one table's, or when no table is left.
    */
@@ -93,6 +97,13 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     })
   })
 
+  /** What StarRocks refuses for its rows is given again without those that are known to be at fault. */
+  const leaveOut = Effect.fnUntraced(function*(loads: TableLoads, error: PermanentError) {
+    if (options.divert === undefined || !RejectedRow.isOfRows(error.code)) return yield* error
+    const row = loads.refused(error)
+    if (row !== undefined) yield* options.divert(row)
+  })
+
   const sendShare = Effect.fnUntraced(function*({ segments, truncations }: TableShare, loadOptions: LoadOptions) {
     const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
     let truncated = 0
@@ -105,10 +116,16 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const loads = new TableLoads(segment, writer, loadOptions)
       while (true) {
         const request = loads.next()
-        if (Result.isFailure(request)) return yield* request.failure
+        if (Result.isFailure(request)) {
+          yield* leaveOut(loads, request.failure)
+          continue
+        }
         if (request.success === undefined) break
         yield* loader.load(request.success).pipe(
-          Effect.catchTag("LoadTooLarge", () => Effect.sync(() => loads.halve()))
+          Effect.catchTags({
+            LoadTooLarge: () => Effect.sync(() => loads.halve()),
+            PermanentError: (error) => leaveOut(loads, error)
+          })
         )
       }
     }

@@ -12,11 +12,13 @@ import { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
+import type * as RejectedRows from "../layers/RejectedRows.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
 import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
 import * as Checkpoints from "./Checkpoints.ts"
+import * as Diversion from "./Diversion.ts"
 import * as Loads from "./Loads.ts"
 import * as PublicationWatch from "./PublicationWatch.ts"
 import * as Told from "./Told.ts"
@@ -33,6 +35,8 @@ export interface Job {
   readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
+  /** Undefined: a row that StarRocks cannot hold stops its table. */
+  readonly rejectedRows?: RejectedRows.Options | undefined
 }
 
 /** Batches read ahead while one is being loaded. */
@@ -58,6 +62,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
+    divert: job.rejectedRows === undefined ? undefined : yield* Diversion.make(job.rejectedRows),
     onStopped: yield* Told.onStopped
   })
   const checkpoints = yield* Checkpoints.make(job, session)

@@ -71,7 +71,10 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     publication: settings.publication,
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs,
-    truncatePolicy: settings.truncatePolicy
+    truncatePolicy: settings.truncatePolicy,
+    rejectedRows: settings.rejectedRows.policy === "divert"
+      ? { address: settings.source, slot: settings.slot, ...settings.rejectedRows }
+      : undefined
   }
   return job
 })

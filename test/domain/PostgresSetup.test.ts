@@ -109,6 +109,16 @@ describe("steps", () => {
     ])
   })
 
+  it("the table of rejected rows is created when rows are diverted, and what is in its way is said", () => {
+    assert.deepStrictEqual(steps(settled({ rejectedRowTable: "missing" })), ["CreateRejectedRowTable"])
+    assert.deepStrictEqual(steps(settled({ rejectedRowTable: "usable" })), [])
+    for (const state of ["forbidden", "foreign", "uncreatable"] as const) {
+      const [problem] = plan(settled({ rejectedRowTable: state })).problems
+      assert.strictEqual(problem?._tag, "PgRejectedRowsFailed")
+      assert.include(SetupError.remedy(problem!), "ON_REJECTED_ROW=stop")
+    }
+  })
+
   it("a second start has nothing to do", () => {
     assert.deepStrictEqual(plan(settled()).problems, [])
     assert.deepStrictEqual(steps(settled()), [])

@@ -54,6 +54,46 @@ const why = (outcome: Outcome): string => outcome._tag === "Loaded" ? "" : outco
 
 const accept = (turn: HttpStage.Turn): void => turn.read(() => turn.reply(HttpStage.loaded(ROWS)))
 
+/** A back end that filters rows of every load, and plays its error log. */
+const filtering = (play: (turn: HttpStage.Turn) => void, host = "127.0.0.1") =>
+  Effect.gen(function*() {
+    const server: HttpStage.HttpStage = yield* HttpStage.start((turn) => {
+      if (turn.method === "GET") return play(turn)
+      const errorUrl = `http://${host}:${server.port}/api/_load_error_log?file=error_log_1_2`
+      turn.read(() => turn.reply({ Status: "Fail", Message: "too many filtered rows", ErrorURL: errorUrl }))
+    })
+    return { server, looks: () => server.turns.filter(({ method }) => method === "GET") }
+  })
+
+describe("rows that the back end filtered", () => {
+  it.live("T73 the reason and its column come from the error log, asked without credentials, and no value with them", () =>
+    Effect.gen(function*() {
+      const log =
+        "Error: String 'Jane Doe'(length=8) is too long. The max length of 'name' is 5. Row: {\"name\":\"Jane Doe\"}\n"
+      const { looks, server } = yield* filtering((turn) => turn.reply(log))
+      const outcome = yield* load().pipe(client(server.url))
+      assert.strictEqual(
+        why(outcome),
+        "Fail: too many filtered rows: a string of 8 bytes is too long, the max length of 'name' is 5"
+      )
+      assert.strictEqual(outcome._tag === "Permanent" && outcome.reason?.column, "name")
+      assert.deepStrictEqual(looks().map(({ headers, path }) => [headers.authorization, path]), [
+        [undefined, "/api/_load_error_log?file=error_log_1_2"]
+      ])
+    }))
+
+  it.live("T69 an error log that cannot be read costs one look, and the load's outcome is what it was", () =>
+    Effect.gen(function*() {
+      const { looks, server } = yield* filtering((turn) => turn.reset())
+      const outcomes = yield* Effect.all([load(), load({ label: "dbmazz_2" })]).pipe(client(server.url))
+      for (const outcome of outcomes) {
+        assert.strictEqual(short(outcome), "Permanent SR_REJECTED_ROWS")
+        assert.strictEqual(why(outcome), "Fail: too many filtered rows")
+      }
+      assert.strictEqual(looks().length, 1)
+    }))
+})
+
 describe("front end and back end", () => {
   it.live("1 15 T69 the back end gets the same credentials, headers and bytes, and the front end gets no body", () =>
     Effect.gen(function*() {

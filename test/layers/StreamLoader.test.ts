@@ -425,6 +425,28 @@ describe("a failure that stays", () => {
       assert.strictEqual(played.loads().length, 1)
     }))
 
+  it.live("what was refused for its rows is over: the next load is not held up, though labels cannot be asked for", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [fail("too many filtered rows"), success] })
+      const results = yield* Effect.gen(function*() {
+        const service = yield* StreamLoader
+        const error = yield* LoadsInFlight.refusalOf(service.load(request))
+        const next = yield* service.load({ ...request, label: "dbmazz_2" })
+        // Another run finds the label of the refused load in the store: it is this program's own.
+        return [error.code, next.attempts, (yield* service.load({ ...request, label: "dbmazz_3", run: "2" })).attempts]
+      }).pipe(Effect.provide(Layer.merge(
+        loader(
+          played.server,
+          {},
+          undefined,
+          LoadsInFlight.layer(new Map([["shop.orders", { label: "dbmazz_1", sinceMs: Date.now() }]]))
+        ),
+        SILENT
+      )))
+      assert.deepStrictEqual(results, ["SR_REJECTED_ROWS", 1, 1])
+      assert.strictEqual(played.questions(), 0)
+    }))
+
   it.live("rejected rows end at once and say where the server's samples are", () =>
     Effect.gen(function*() {
       const errorUrl = "http://127.0.0.1:8040/api/_load_error_log?file=error_log_1_2"

@@ -167,6 +167,47 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       assert.strictEqual(new Set(sent.map(([label]) => label)).size, sent.length)
     }))
 
+  it.effect("a refused row is diverted before the batch is done, and its table goes on; with no room for it the table stops", () =>
+    Effect.gen(function*() {
+      const loaded: Array<number> = []
+      const loader = StreamLoader.of({
+        operate: NEVER,
+        load: ({ body, label, rowCount }) =>
+          Effect.suspend(() => {
+            const ids = Array.from(Buffer.from(body).toString().matchAll(/"id":(\d+)/g), (match) => Number(match[1]))
+            if (ids.includes(3)) return Effect.fail(refusal)
+            loaded.push(...ids)
+            return Effect.succeed({ label, loadedRows: rowCount, visible: true, alreadyLoaded: false, attempts: 1 })
+          })
+      })
+      const refusal = new PermanentError({ code: "SR_REJECTED_ROWS", message: "m", remediation: "r", context: {} })
+      const diverted: Array<readonly [string, number]> = []
+      const divert: Loads.LoadsOptions["divert"] = ({ key, position }) =>
+        Effect.sync(() => void diverted.push([String(key["id"]), position.ordinal]))
+      const rows = Array.from({ length: 7 }, (_, index) => Bytes.insert(1, [String(index)]))
+      const loads = yield* Loads.make({ ...OPTIONS, divert }).pipe(Effect.provideService(StreamLoader, loader))
+      assert.isTrue((yield* loads.load(batchOf(...rows))).complete)
+      assert.deepStrictEqual(loaded, [0, 1, 2, 4, 5, 6])
+      assert.deepStrictEqual(diverted, [["3", 3]])
+      yield* loads.verdict
+
+      const full: Loads.LoadsOptions["divert"] = () => Effect.fail(refusal)
+      const others = yield* Loads.make({ ...OPTIONS, divert: full }).pipe(Effect.provideService(StreamLoader, loader))
+      const after = yield* others.load(batchOf(...rows, Bytes.insert(2, ["8"])))
+      assert.isFalse(after.complete)
+      assert.include(loaded, 8)
+      assert.strictEqual((yield* Effect.flip(others.verdict)).code, "SR_REJECTED_ROWS")
+    }))
+
+  it.effect("a load that is refused for another reason than its rows is not taken apart", () =>
+    Effect.gen(function*() {
+      const { loader } = world({ a: "SR_ACCESS_DENIED" })
+      const divert: Loads.LoadsOptions["divert"] = () => Effect.die(new Error("no row is at fault"))
+      const loads = yield* Loads.make({ ...OPTIONS, divert }).pipe(Effect.provideService(StreamLoader, loader))
+      assert.isFalse((yield* loads.load(batchOf(Bytes.insert(1, ["1"]), Bytes.insert(1, ["2"])))).complete)
+      assert.strictEqual((yield* Effect.flip(loads.verdict)).code, "SR_ACCESS_DENIED")
+    }))
+
   it.effect("T19 a batch is done when its slowest table is, in whatever order the tables are acknowledged", () =>
     Effect.gen(function*() {
       const slow = yield* Deferred.make<void>()

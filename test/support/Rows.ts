@@ -11,7 +11,7 @@ import { TableLoads } from "../../src/domain/TableLoads.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import * as Bytes from "./PgoutputBytes.ts"
 
-const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot", run: "1" }
+export const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot", run: "1" }
 export const SYNCED_AT = "2026-01-02 03:04:05"
 
 /** Decodes messages with the given mappings; throws what the decoder reports. */

@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { ReplicaIdentity } from "../postgres/ReplicaIdentity.ts"
+import type { RejectedRowSettings } from "../RejectedRowPolicy.ts"
 import type { Lists } from "../TableLists.ts"
 import type { TruncatePolicy } from "../TruncatePolicy.ts"
 import type { Policies } from "../values/ValuePolicy.ts"
@@ -77,6 +78,7 @@ export interface Settings {
   readonly retry: RetryLimits
   /** What becomes of values that a target column cannot hold. */
   readonly values: Policies
+  readonly rejectedRows: RejectedRowSettings
   readonly control: ControlSettings
   readonly log: LogSettings
   readonly telemetry: TelemetrySettings
@@ -165,6 +167,12 @@ const readValues = (reader: Reader): Policies => ({
   arrayBounds: reader.choice("valuesArrayBounds")
 })
 
+const readRejectedRows = (reader: Reader): RejectedRowSettings => ({
+  policy: reader.choice("onRejectedRow"),
+  values: reader.choice("rejectedRowValues"),
+  perHourMax: reader.integer("rejectedRowsPerHour")
+})
+
 const readLog = (reader: Reader): LogSettings => {
   const format = reader.choice("logFormat")
   const levels = LogLevel.parse(reader.text("logLevel") ?? "")
@@ -198,6 +206,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const bufferBytesMax = readBuffer(reader, flush)
   const retry = readRetry(reader)
   const values = readValues(reader)
+  const rejectedRows = readRejectedRows(reader)
   const control = readControl(reader)
   const log = readLog(reader)
   const telemetry = readTelemetry(reader)
@@ -217,6 +226,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     bufferBytesMax,
     retry,
     values,
+    rejectedRows,
     control,
     log,
     telemetry

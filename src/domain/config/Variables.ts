@@ -6,6 +6,7 @@
 import { CONTROL_VARIABLES } from "./ControlVariables.ts"
 import { DELIVERY_VARIABLES } from "./DeliveryVariables.ts"
 import { OBSERVATION_VARIABLES } from "./ObservationVariables.ts"
+import { REJECTED_ROW_VARIABLES } from "./RejectedRowVariables.ts"
 import { SINK_VARIABLES } from "./SinkVariables.ts"
 import { SOURCE_VARIABLES } from "./SourceVariables.ts"
 import { VALUE_VARIABLES } from "./ValueVariables.ts"
@@ -16,6 +17,7 @@ export const VARIABLES = {
   ...SINK_VARIABLES,
   ...DELIVERY_VARIABLES,
   ...VALUE_VARIABLES,
+  ...REJECTED_ROW_VARIABLES,
   ...CONTROL_VARIABLES,
   ...OBSERVATION_VARIABLES
 }

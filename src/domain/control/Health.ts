@@ -14,6 +14,16 @@ export interface Trouble {
   readonly why: string
 }
 
+/** Rows of a table that StarRocks could not hold and that are kept in PostgreSQL. */
+export interface Rejected {
+  /** The source table, `schema.name`. */
+  readonly table: string
+  readonly count: number
+  /** Of the last one: when, in ms since 1970, which, and why. */
+  readonly lastMs: number
+  readonly last: string
+}
+
 const STAGES: Readonly<Record<Stage, StageName>> = {
   init: "STAGE_INIT",
   setup: "STAGE_SETUP",
@@ -32,15 +42,22 @@ const ofStopped = (table: StoppedTable, nowMs: number): string =>
 const ofTrouble = (trouble: Trouble, nowMs: number): string =>
   `Loading of '${trouble.table}' is retried since ${age(trouble.sinceMs, nowMs)}: ${trouble.why}`
 
+const ofRejected = ({ count, last, lastMs, table }: Rejected, nowMs: number): string =>
+  `${count} ${count === 1 ? "row" : "rows"} of '${table}' that StarRocks cannot hold ${
+    count === 1 ? "is" : "are"
+  } in ` +
+  `dbmazz_rejected_rows in PostgreSQL, the last one since ${age(lastMs, nowMs)}: ${last}`
+
 /**
  * NOT_SERVING when nothing or not everything is replicated: after a failure, with a stopped table, when loads are retried for
- * longer than `RETRYING_MS_MAX`, and at the end. A job that is paused or drains does what it was told, and is SERVING.
+ * longer than `RETRYING_MS_MAX`, and at the end. Rows that were diverted are told, and are no failure: it was told to go on without them. A job that is paused or drains does what it was told, and is SERVING.
  */
 export const of = (
   lifecycle: Lifecycle,
   stopped: ReadonlyArray<StoppedTable>,
   troubles: ReadonlyArray<Trouble>,
-  nowMs: number
+  nowMs: number,
+  rejected: ReadonlyArray<Rejected> = []
 ): HealthCheckResponse => {
   const replicating = lifecycle.stage === "cdc"
   const lines = replicating && stopped.length > 0
@@ -54,6 +71,10 @@ export const of = (
     status: lines.length > 0 || isLong || lifecycle.state === "stopped" ? "NOT_SERVING" : "SERVING",
     stage: STAGES[lifecycle.stage],
     stage_detail: lifecycle.detail,
-    error_detail: [...lines, ...retried.map((trouble) => ofTrouble(trouble, nowMs))].join("\n")
+    error_detail: [
+      ...lines,
+      ...retried.map((trouble) => ofTrouble(trouble, nowMs)),
+      ...rejected.map((rows) => ofRejected(rows, nowMs))
+    ].join("\n")
   })
 }

@@ -169,6 +169,13 @@ export const METRICS = {
       "Tables that are left out because something of theirs cannot be carried over. Alert on it: the slot keeps " +
       "everything from there on."
   },
+  rejectedRows: {
+    name: "dbmazz_rejected_rows_total",
+    type: "counter",
+    labels: ["table"],
+    meaning: "Rows that StarRocks cannot hold and that were diverted to PostgreSQL, by target table " +
+      "(ON_REJECTED_ROW=divert). A row that a replay meets again is not counted again."
+  },
   eventsProcessed: {
     name: "dbmazz_events_processed_total",
     type: "counter",

@@ -112,7 +112,8 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
   VALUE_UNREPRESENTABLE: {
     meaning:
       "A value has no form in the StarRocks column (NaN, infinity, too many digits), or a row's key is too long.",
-    whatToDo: "Make the column a STRING, or do as the message says."
+    whatToDo:
+      "Make the column a STRING, or do as the message says; or set ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
   },
   TRUNCATE_UNSUPPORTED: {
     meaning: "The source table was truncated, and TRUNCATE_POLICY=fail stops a table there.",
@@ -124,7 +125,7 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
   },
   SR_REJECTED_ROWS: {
     meaning: "StarRocks filtered rows: a value does not fit its column.",
-    whatToDo: "Widen the column, then start again."
+    whatToDo: "Widen the column, then start again; or set ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
   },
   SR_REJECTED_LOAD: {
     meaning: "StarRocks will never take the load: table or database gone, columns changed, wrong address.",

@@ -67,6 +67,7 @@ export const SetupReason = Schema.TaggedUnion({
   SrAuditColumnsFailed: { table: Schema.String, error: Schema.String },
   SrTargetShared: { target: Schema.String, sources: Schema.String, example: Schema.String },
   CheckpointFailed: { error: Schema.String },
+  PgRejectedRowsFailed: { error: Schema.String },
   ConfigurationInvalid: { problems: Schema.Array(Schema.String) }
 })
 export type SetupReason = typeof SetupReason.Type
@@ -160,6 +161,7 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   SrAuditColumnsFailed: (r) => `Failed to add audit columns to StarRocks table '${r.table}': ${r.error}`,
   SrTargetShared: (r) => `StarRocks table '${r.target}' would be written by more than one source table: ${r.sources}.`,
   CheckpointFailed: (r) => `Checkpoint load failed: ${r.error}`,
+  PgRejectedRowsFailed: (r) => `Rejected rows cannot be kept: ${r.error}`,
   ConfigurationInvalid: (r) => `Configuration is invalid:\n${r.problems.map((problem) => `  - ${problem}`).join("\n")}`
 })
 
@@ -262,6 +264,10 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `jobs with different databases.`,
   CheckpointFailed: () =>
     "The role needs to create and write the table dbmazz_checkpoints in the first schema of its search_path.",
+  PgRejectedRowsFailed: () =>
+    "The role needs to create the table dbmazz_rejected_rows in the first schema of its search_path (GRANT CREATE ON SCHEMA …), or, " +
+    "where it exists, to write it: GRANT SELECT, INSERT ON dbmazz_rejected_rows TO …; a table of that name that is no table of " +
+    "dbmazz is to be renamed. Or set ON_REJECTED_ROW=stop.",
   ConfigurationInvalid: () => "Set the variables named above; docs/configuration.md lists them all."
 })
 

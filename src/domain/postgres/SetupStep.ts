@@ -1,6 +1,7 @@
 /** The steps that PostgreSQL's setup takes, and their SQL. */
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
+import * as RejectedRowTable from "../RejectedRowTable.ts"
 import type * as Identity from "./Identity.ts"
 import * as Publication from "./Publication.ts"
 import * as SlotState from "./SlotState.ts"
@@ -11,6 +12,7 @@ export const CHECKPOINT_TABLE = "dbmazz_checkpoints"
 export type Step =
   | { readonly _tag: "CreateCheckpointTable" }
   | { readonly _tag: "AddCheckpointColumns" }
+  | { readonly _tag: "CreateRejectedRowTable" }
   | { readonly _tag: "SetReplicaIdentityFull"; readonly table: Identifier.QualifiedName; readonly oid: number }
   | {
     readonly _tag: "CreatePublication"
@@ -45,6 +47,8 @@ export const sql = (step: Step): string => {
       return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
         `add column if not exists timeline_id integer, add column if not exists run text, ` +
         `add column if not exists loads_in_flight jsonb`
+    case "CreateRejectedRowTable":
+      return RejectedRowTable.CREATE
     case "StoreIdentity":
       return `update ${CHECKPOINT_TABLE} set system_identifier = '${step.systemIdentifier}', ` +
         `timeline_id = ${step.timeline} where slot_name = '${step.slot}'`

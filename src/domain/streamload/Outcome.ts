@@ -4,6 +4,7 @@
  */
 import type { PermanentCode } from "../errors/PermanentError.ts"
 import type { TransientCode } from "../errors/TransientError.ts"
+import type * as ErrorLog from "./ErrorLog.ts"
 import * as Redaction from "./Redaction.ts"
 import * as Reply from "./Reply.ts"
 import * as Rules from "./Rules.ts"
@@ -48,7 +49,16 @@ export interface Permanent {
   readonly code: PermanentCode
   readonly why: string
   readonly errorUrl?: string
+  /** What the error log says of the first row that was filtered. */
+  readonly reason?: ErrorLog.Reason
 }
+
+/** The outcome with what the back end's error log says. */
+export const explained = (outcome: Permanent, reason: ErrorLog.Reason): Permanent => ({
+  ...outcome,
+  why: `${outcome.why}: ${reason.text}`,
+  reason
+})
 
 /** What a refusal means that came back `tries` times: permanent when it was to be tried only so often. */
 export const afterTries = (outcome: Transient, tries: number): Transient | Permanent =>

@@ -12,9 +12,11 @@ type LoadCode = Extract<
 
 const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent) => string>> = {
   SR_REJECTED_ROWS: (table, outcome) =>
-    `A value does not fit its column (too long, out of range, or NULL where none may be). ` +
+    `${
+      outcome.reason?.column === undefined ? "A value" : `A value of column '${outcome.reason.column}'`
+    } does not fit its column (too long, out of range, or NULL where none may be). ` +
     `${outcome.errorUrl === undefined ? "" : `The back end's samples: ${outcome.errorUrl} . `}` +
-    `Widen the column (ALTER TABLE ${table} MODIFY COLUMN …), then start dbmazz again: it goes on where it stopped.`,
+    `Widen the column (ALTER TABLE ${table} MODIFY COLUMN …), then start dbmazz again: it goes on where it stopped. ON_REJECTED_ROW=divert goes on without such rows.`,
   SR_REJECTED_LOAD: (table) =>
     `Check that STARROCKS_URL is a StarRocks address and that ${table} still has the columns it had at the start, ` +
     `then start dbmazz again: it goes on where it stopped.`,
@@ -42,7 +44,9 @@ export const make = (outcome: Permanent, request: LoadRequest, attempts: number)
       label: request.label,
       attempts: String(attempts),
       rows: String(request.rowCount),
-      ...(outcome.errorUrl === undefined ? {} : { errorUrl: outcome.errorUrl })
+      ...(outcome.errorUrl === undefined ? {} : { errorUrl: outcome.errorUrl }),
+      ...(outcome.reason === undefined ? {} : { reason: outcome.reason.text }),
+      ...(outcome.reason?.column === undefined ? {} : { column: outcome.reason.column })
     }
   })
 }

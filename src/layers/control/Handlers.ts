@@ -41,9 +41,10 @@ export const layer = (slot: string) =>
     return Operations.of({
       Check: () =>
         Effect.gen(function*() {
-          const { retrying, stopped } = yield* progress.get
+          const { rejected, retrying, stopped } = yield* progress.get
           const lifecycle = yield* SubscriptionRef.get(control.lifecycle)
-          return Health.of(lifecycle, stopped, [...retrying.values()], yield* Clock.currentTimeMillis)
+          const nowMs = yield* Clock.currentTimeMillis
+          return Health.of(lifecycle, stopped, [...retrying.values()], nowMs, [...rejected.values()])
         }),
       Pause: () => command({ _tag: "Pause" }),
       Resume: () => command({ _tag: "Resume" }),

@@ -54,6 +54,17 @@ describe("Health", () => {
     )
   })
 
+  it("serves while rows are diverted, and says how many, of which table and why", () => {
+    const rejected = { table: "public.items", count: 2, lastMs: 1_000, last: "the insert of id=7 at 0/9, too long" }
+    const { error_detail, status } = Health.of(REPLICATING, [], [], 31_000, [rejected])
+    assert.strictEqual(status, "SERVING")
+    assert.strictEqual(
+      error_detail,
+      "2 rows of 'public.items' that StarRocks cannot hold are in dbmazz_rejected_rows in PostgreSQL, the last one since " +
+        "30 s: the insert of id=7 at 0/9, too long"
+    )
+  })
+
   it("says at once why a load is sent again, and is not serving when that lasts", () => {
     const soon = Health.of(REPLICATING, [], [trouble(1_000)], 1_000 + Health.RETRYING_MS_MAX - 1)
     assert.strictEqual(soon.status, "SERVING")
