@@ -6,6 +6,7 @@ export const MODULES = [
   "Control",
   "EmbeddedStarRocks",
   "InFlightLoads",
+  "KnownKeys",
   "Loads",
   "Log",
   "PostgresSetup",

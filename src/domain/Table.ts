@@ -76,6 +76,11 @@ export interface TableMapping {
   readonly policies?: Policies
   /** Which source columns are written, those that are added later included; undefined: every one. */
   readonly selection?: ColumnSelection | undefined
+  /**
+   * `keep`: the source's replica identity is left as it is, and an old row may be its key alone, which `key` is part of.
+   * Undefined: `full`.
+   */
+  readonly identity?: "full" | "keep"
   /** It joined a running job: what was committed before this position is not its. Undefined: it was there from the start. */
   readonly from?: Lsn
 }

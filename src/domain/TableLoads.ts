@@ -1,6 +1,7 @@
 /**
  * The loads of one table's share of a batch: the rows of a key are merged to the last one, then written as JSON lines in
- * parts of bounded size. Synchronous; a part's body is a view of the writer, valid until the next part is asked for.
+ * parts of bounded size, each of rows with the same columns. Synchronous; a part's body is a view of the writer, valid until
+ * the next part is asked for.
  */
 import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
@@ -12,54 +13,12 @@ import * as Identifier from "./Identifier.ts"
 import * as Label from "./Label.ts"
 import type { LoadRequest } from "./Load.ts"
 import * as Lsn from "./Lsn.ts"
-import type { RowKey, ValueProblem } from "./RowEncoder.ts"
-
-/** The last state of one key: the change it comes from, and whether it is a (soft) delete. */
-interface FinalRow {
-  readonly change: RowChange
-  readonly deleted: boolean
-}
-
-/** Rows whose key StarRocks cannot hold, with its encoded bytes. */
-type TooLong = Map<FinalRow, number>
-
-/**
- * Merges changes of one route, in commit order, to one final row a key, ordered by the change that made it. Replaying the
- * result is the same as replaying the changes: full rows leave nothing of an earlier row. An update that moves a row to
- * another key is a delete of the old key and an upsert of the new one. `changes` are not empty.
- */
-const merge = (changes: ReadonlyArray<RowChange>, tooLong: TooLong): ReadonlyArray<FinalRow> => {
-  const excess = EncodedKey.excess(changes[0]!.route.mapping)
-  const positions = new Map<RowKey, number>()
-  const rows: Array<FinalRow | undefined> = []
-  let replaced = 0
-  const put = (key: RowKey, row: FinalRow): void => {
-    if (excess !== undefined) {
-      const bytes = excess(key)
-      if (bytes !== undefined) tooLong.set(row, bytes)
-    }
-    const earlier = positions.get(key)
-    if (earlier !== undefined) {
-      rows[earlier] = undefined
-      replaced += 1
-    }
-    positions.set(key, rows.length)
-    rows.push(row)
-  }
-  for (const change of changes) {
-    const { bytes, newTuple, oldTuple } = change
-    const encoder = change.route.encoder
-    const oldKey = oldTuple >= 0 ? encoder.key(bytes, oldTuple, -1) : undefined
-    if (newTuple < 0) {
-      put(oldKey!, { change, deleted: true })
-      continue
-    }
-    const newKey = encoder.key(bytes, newTuple, oldTuple)
-    if (oldKey !== undefined && oldKey !== newKey) put(oldKey, { change, deleted: true })
-    put(newKey, { change, deleted: false })
-  }
-  return replaced === 0 ? rows as Array<FinalRow> : rows.filter((row) => row !== undefined)
-}
+import type { ValueProblem } from "./RowEncoder.ts"
+import * as KeyLookup from "./rows/KeyLookup.ts"
+import * as Merge from "./rows/Merge.ts"
+import type { FinalRow } from "./rows/Merge.ts"
+import * as Omission from "./rows/Omission.ts"
+import type { TableMapping } from "./Table.ts"
 
 const operationOf = (row: FinalRow): AuditColumns.OpType =>
   row.deleted
@@ -75,14 +34,21 @@ export interface LoadOptions {
   readonly syncedAt: string
   /** A part is closed when it holds this much. */
   readonly bytesMax: number
+  /** A row leaves unchanged values out that are together this large, if StarRocks has them; undefined: a few kB. */
+  readonly partialBytesMin?: number | undefined
 }
+
+const NOTHING_KNOWN: KeyLookup.Versions = new Map()
 
 export class TableLoads {
   readonly #route: TableRoute
   readonly #options: LoadOptions
   readonly #writer: ByteWriter
-  readonly #rows: ReadonlyArray<FinalRow>
-  readonly #tooLong: TooLong = new Map()
+  readonly #merged: Merge.Merged
+  /** What `answer` is to say. None: nothing has to be known. */
+  readonly questions: ReadonlyArray<Omission.Question>
+  readonly lookup: KeyLookup.KeyLookup
+  #groups: ReadonlyArray<Omission.Group> | undefined = undefined
   readonly #first: RowChange
   readonly #last: RowChange
   readonly #scope: string
@@ -101,27 +67,60 @@ export class TableLoads {
     this.#route = this.#first.route
     this.#options = options
     this.#writer = writer
-    this.#rows = merge(changes, this.#tooLong)
+    this.#merged = Merge.merge(changes)
+    this.lookup = KeyLookup.make(this.#route.mapping)
+    const bytesMin = options.partialBytesMin ?? Omission.PARTIAL_BYTES_MIN
+    this.questions = this.#merged.hasGaps ? Omission.questions(this.#merged.rows, this.lookup, bytesMin) : []
     this.#scope = Label.scope(options.origin, this.#route.mapping.source, this.#route.mapping.target)
+  }
+
+  get mapping(): TableMapping {
+    return this.#route.mapping
+  }
+
+  /** Commit of the last change. */
+  get lastCommitLsn(): Lsn.Lsn {
+    return this.#last.transaction.commitLsn
+  }
+
+  /** Says which rows StarRocks has, before the first part is asked for; without it, it has none of them. */
+  answer(versions: KeyLookup.Versions): void {
+    const { hasGaps, rows } = this.#merged
+    const { encoder, mapping } = this.#route
+    this.#groups = hasGaps
+      ? Omission.groups(rows, encoder, mapping, this.questions, versions)
+      : [{ columns: encoder.whole, rows }]
   }
 
   /** The next part, or undefined after the last one. The body of the part before is overwritten. */
   next(): Result.Result<LoadRequest | undefined, PermanentError> {
-    if (this.#next >= this.#rows.length) return Result.succeed(undefined)
+    if (this.#groups === undefined) this.answer(NOTHING_KNOWN)
+    const from = this.#next
+    let start = 0
+    for (const group of this.#groups!) {
+      if (from < start + group.rows.length) return this.#part(group, start, from)
+      start += group.rows.length
+    }
+    return Result.succeed(undefined)
+  }
+
+  /** The part of a group, whose first row is the share's row `start`, that begins at the share's row `from`. */
+  #part({ columns, rows }: Omission.Group, start: number, from: number): Result.Result<LoadRequest, PermanentError> {
     const writer = this.#writer
     const encoder = this.#route.encoder
-    const from = this.#next
+    const end = start + rows.length
+    const { tooLong } = this.#merged
     writer.truncate()
     let at = from
-    while (at < this.#rows.length && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
-      const row = this.#rows[at]!
+    while (at < end && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
+      const row = rows[at - start]!
       const { bytes, newTuple, oldTuple } = row.change
-      const keyBytes = this.#tooLong.size === 0 ? undefined : this.#tooLong.get(row)
+      const keyBytes = tooLong.size === 0 ? undefined : tooLong.get(row)
       if (keyBytes !== undefined) return Result.fail(keyTooLong(row, keyBytes))
       const tail = this.#tailOf(row)
-      const problem = row.deleted
-        ? encoder.encode(writer, bytes, oldTuple, -1, tail)
-        : encoder.encode(writer, bytes, newTuple, oldTuple, tail)
+      const problem = row.gaps !== undefined
+        ? encoder.encodeGaps(writer, bytes, Merge.tupleOf(row), row.gaps, columns.omits, tail)
+        : encoder.encode(writer, bytes, row.deleted ? oldTuple : newTuple, tail)
       if (problem !== undefined) return Result.fail(unrepresentable(row, problem))
       at += 1
     }
@@ -133,13 +132,15 @@ export class TableLoads {
         first: { commitLsn: this.#first.transaction.commitLsn, ordinal: this.#first.ordinal },
         last: { commitLsn: this.#last.transaction.commitLsn, ordinal: this.#last.ordinal },
         from,
-        to: at
+        to: at,
+        columns: columns.tag
       }),
-      columns: encoder.columnsHeader,
+      columns: columns.header,
+      partialUpdate: columns.partial,
       body: writer.view(),
       rowCount: at - from,
       run: this.#options.origin.run,
-      lastCommitLsn: this.#last.transaction.commitLsn
+      lastCommitLsn: this.lastCommitLsn
     })
   }
 
@@ -171,7 +172,26 @@ const placeOf = ({ change, deleted }: FinalRow) => {
   return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
 }
 
+const unknown = (row: FinalRow, { column }: ValueProblem): PermanentError => {
+  const { key, lsn, table } = placeOf(row)
+  const { source, target } = row.change.route.mapping
+  return new PermanentError({
+    code: "TOAST_VALUE_UNKNOWN",
+    message: `the row ${key} of ${table}, changed by the transaction committed at ${lsn}, needs its value of column ` +
+      `'${column}', which PostgreSQL leaves out because it did not change and StarRocks does not have`,
+    remediation: `Copy the row as it is now in PostgreSQL into ${Identifier.quoteSrTable(target)}, with ` +
+      `dbmazz_cdc_version ${
+        Lsn.toBigint(row.change.transaction.commitLsn) + 1n
+      } (of a row that is gone by now its key ` +
+      `alone), and start again: replication goes on where it stopped. With ALTER TABLE ${
+        Identifier.quotePgTable(source)
+      } REPLICA IDENTITY FULL PostgreSQL sends such values.`,
+    context: { table, key, column, lsn }
+  })
+}
+
 const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
+  if (problem.isMissing === true) return unknown(row, problem)
   const { key, lsn, table } = placeOf(row)
   return new PermanentError({
     code: "VALUE_UNREPRESENTABLE",

@@ -87,6 +87,14 @@ export class StreamLoader extends Context.Service<StreamLoader, {
       SetupError | TransientError
     >
   ) => Effect.Effect<LoadResult, Exclude<LoadFailure, LoadTooLarge>>
+  /**
+   * Waits until nothing that was begun before, by whomever, can still change the table; with `visibly`, also until a query
+   * sees all that was loaded. Fails with the store's error when it cannot say what was begun.
+   */
+  readonly settled: (
+    at: Pick<LoadRequest, "target" | "run" | "lastCommitLsn">,
+    visibly: boolean
+  ) => Effect.Effect<void, SetupError | TransientError>
 }>()("dbmazz/layers/StreamLoader") {
   static readonly layer = (
     retry: RetryLimits,
@@ -391,6 +399,17 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     )
   })
 
+  /** Everything of the table that was begun before; `visibly` for who reads the table. */
+  const settleAll = Effect.fnUntraced(function*(table: string, next: LoadRequest, visibly: boolean) {
+    yield* learnOfPredecessors(next.run)
+    const before = finished.get(table)
+    if (visibly && before?.visible === false && !abandoned.has(table)) {
+      const sinceMs = yield* Clock.currentTimeMillis
+      abandoned.set(table, { label: before.label, sinceMs, beginsUntilMs: sinceMs })
+    }
+    yield* settleAbandoned(table, next, visibly)
+  })
+
   const operate: StreamLoader["Service"]["operate"] = Effect.fn("StreamLoader.operate")(
     function*({ readsRows, ...operation }, attempted) {
       const request: LoadRequest = { ...operation, columns: undefined, body: NO_BODY, rowCount: 0 }
@@ -398,13 +417,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
       const remember = inFlight.remember(table, request)
       yield* Effect.annotateCurrentSpan({ table, label: request.label })
       const done = Effect.gen(function*() {
-        yield* learnOfPredecessors(request.run)
-        const before = finished.get(table)
-        if (readsRows && before?.visible === false && !abandoned.has(table)) {
-          const sinceMs = yield* Clock.currentTimeMillis
-          abandoned.set(table, { label: before.label, sinceMs, beginsUntilMs: sinceMs })
-        }
-        yield* settleAbandoned(table, request, readsRows)
+        yield* settleAll(table, request, readsRows)
         return yield* settled(request, () => attempted(remember), BEGIN_MS)
       })
       // Nothing without rows is split.
@@ -412,5 +425,10 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     }
   )
 
-  return { load, operate }
+  const awaitSettled: StreamLoader["Service"]["settled"] = (at, visibly) => {
+    const next: LoadRequest = { ...at, label: "", columns: undefined, body: NO_BODY, rowCount: 0 }
+    return inTurn(next, settleAll(Identifier.show(at.target), next, visibly))
+  }
+
+  return { load, operate, settled: awaitSettled }
 })

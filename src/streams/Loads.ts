@@ -13,6 +13,7 @@ import * as Lsn from "../domain/Lsn.ts"
 import { type StoppedTable, StoppedTables } from "../domain/StoppedTable.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
+import type { Resolve } from "../layers/KnownKeys.ts"
 import * as Log from "../layers/Log.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
 import type { Truncate } from "../layers/TargetTruncate.ts"
@@ -39,6 +40,10 @@ export interface LoadsOptions {
   readonly tableCount: number
   /** Carries a truncation out, between the loads before it and after it. */
   readonly truncate: Truncate
+  /** Finds out which rows StarRocks has, where that decides what is sent of them. */
+  readonly resolve: Resolve
+  /** Bytes of unchanged values from which a row is updated in part; undefined: a few kB. */
+  readonly partialBytesMin?: number | undefined
   /** Called with all stopped tables each time one more has stopped. */
   readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
 }
@@ -99,6 +104,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const segment = segments[index]
       if (segment === undefined) break
       const loads = new TableLoads(segment, writer, loadOptions)
+      yield* options.resolve(loads)
       while (true) {
         const request = loads.next()
         if (Result.isFailure(request)) return yield* request.failure
@@ -127,7 +133,8 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const loadOptions: LoadOptions = {
         origin: options.origin,
         syncedAt,
-        bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX)
+        bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
+        partialBytesMin: options.partialBytesMin
       }
       yield* Effect.forEach(batch.tables.values(), (share) => loadShare(share, loadOptions), {
         concurrency: TABLES_IN_FLIGHT_MAX,

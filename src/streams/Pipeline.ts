@@ -16,6 +16,7 @@ import { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
+import * as KnownKeys from "../layers/KnownKeys.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
@@ -40,6 +41,8 @@ export interface Job {
   readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
+  /** Bytes of unchanged values from which a row is updated in part; undefined: a few kB. */
+  readonly partialBytesMin?: number | undefined
 }
 
 /** Batches read ahead while one is being loaded. */
@@ -87,6 +90,8 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     bytesMax: job.loadBytesMax,
     tableCount: job.tables.length,
     truncate: yield* TargetTruncate.make(job.origin, job.truncatePolicy),
+    resolve: yield* KnownKeys.make(job.origin),
+    partialBytesMin: job.partialBytesMin,
     onStopped: (stopped) =>
       Effect.andThen(progress.update((state) => ({ ...state, stopped })), control.report(Told.stopped(stopped)))
   })

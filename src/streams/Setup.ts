@@ -64,7 +64,8 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     },
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs,
-    truncatePolicy: settings.truncatePolicy
+    truncatePolicy: settings.truncatePolicy,
+    partialBytesMin: settings.partialBytesMin
   }
   return job
 })

@@ -72,6 +72,8 @@ export interface Settings {
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
+  /** Bytes of unchanged values from which a row is updated in part. */
+  readonly partialBytesMin: number
   readonly retry: RetryLimits
   /** What becomes of values that a target column cannot hold. */
   readonly values: Policies
@@ -192,6 +194,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
+  const partialBytesMin = reader.integer("partialBytesMin")
   const retry = readRetry(reader)
   const values = readValues(reader)
   const control = readControl(reader)
@@ -210,6 +213,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     autoCreate,
     flush,
     bufferBytesMax,
+    partialBytesMin,
     retry,
     values,
     control,

@@ -114,6 +114,10 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
       "A value has no form in the StarRocks column (NaN, infinity, too many digits), or a row's key is too long.",
     whatToDo: "Make the column a STRING, or do as the message says."
   },
+  TOAST_VALUE_UNKNOWN: {
+    meaning: "PostgreSQL leaves a large value out because it did not change, and StarRocks does not have the row.",
+    whatToDo: "Copy the row that the message names into StarRocks, then start again; or use REPLICA IDENTITY FULL."
+  },
   TRUNCATE_UNSUPPORTED: {
     meaning: "The source table was truncated, and TRUNCATE_POLICY=fail stops a table there.",
     whatToDo: "Set TRUNCATE_POLICY to what shall be done, and start again."
