@@ -2,11 +2,13 @@
 import * as E2e from "./e2e/E2e.ts"
 import * as Endpoint from "./endpoint/Endpoint.ts"
 import * as Memory from "./memory/Memory.ts"
+import * as Rows from "./rows/Rows.ts"
 
 const BENCHMARKS: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
   e2e: E2e.main,
   endpoint: Endpoint.main,
-  memory: Memory.main
+  memory: Memory.main,
+  rows: Rows.main
 }
 
 const [name = "", ...args] = process.argv.slice(2)

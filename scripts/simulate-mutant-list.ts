@@ -24,6 +24,7 @@ const LABEL = "domain/Label.ts"
 const OUTCOME = "domain/streamload/Outcome.ts"
 const HEARTBEAT = "layers/Heartbeat.ts"
 const TABLE_LOADS = "domain/TableLoads.ts"
+const MERGE = "domain/rows/Merge.ts"
 const PIPELINE = "streams/Pipeline.ts"
 
 export const MUTANTS: ReadonlyArray<Mutant> = [
@@ -171,21 +172,33 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   },
   {
     name: "keeps the first row of a key",
-    file: TABLE_LOADS,
+    file: MERGE,
     search: "const earlier = positions.get(key)",
     replace: "if (positions.has(key)) return\n    const earlier = positions.get(key)"
   },
   {
     name: "leaves the row of the old key when the key changes",
-    file: TABLE_LOADS,
-    search: "if (oldKey !== undefined && oldKey !== newKey) put(",
-    replace: "if (oldKey !== undefined && oldKey === undefined) put("
+    file: MERGE,
+    search: "if (moved) {",
+    replace: "if (moved && oldKey === undefined) {"
+  },
+  {
+    name: "leaves a value out that an earlier change of the batch has set",
+    file: "domain/rows/Gaps.ts",
+    search: ": { place, stored: false }",
+    replace: ": { place, stored: true }"
+  },
+  {
+    name: "leaves a value out of a row that got another key",
+    file: MERGE,
+    search: "(column) => !moved && !",
+    replace: "(column) => !"
   },
   {
     name: "takes a deleted row from the new tuple",
     file: TABLE_LOADS,
-    search: "? encoder.encode(writer, bytes, oldTuple, -1, tail, at === this.#bare)",
-    replace: "? encoder.encode(writer, bytes, Math.max(newTuple, oldTuple), -1, tail)"
+    search: "row.deleted ? oldTuple : newTuple",
+    replace: "Math.max(newTuple, oldTuple)"
   },
   {
     name: "writes the transaction's version one too high",
@@ -196,8 +209,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "writes an unchanged TOASTed value as null",
     file: "domain/RowEncoder.ts",
-    search: "else problem = this.#writeUnchanged(writer, bytes, oldTuple, index)",
-    replace: "else writer.copy(NULL, 0, NULL.length)"
+    search: "gap === undefined ? { bytes, at: here } : gap.place",
+    replace: "gap === undefined || !omits.has(index) ? { bytes, at: here } : gap.place"
   },
   {
     name: "does not mark deleted rows",

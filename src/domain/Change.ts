@@ -22,7 +22,7 @@ export type RowKind = "insert" | "update" | "delete"
 
 /**
  * One row change; its values stay in the frame's bytes until they are encoded. `newTuple` is −1 for a delete, `oldTuple`
- * −1 when the change carries no full old row. `ordinal` counts the changes of this table within the transaction, so that
+ * −1 when the change carries no old row. `ordinal` counts the changes of this table within the transaction, so that
  * commit LSN and ordinal name a row change of a table for ever.
  */
 export interface RowChange {
@@ -34,6 +34,10 @@ export interface RowChange {
   readonly bytes: Buffer
   readonly oldTuple: number
   readonly newTuple: number
+  /** The old row holds the columns of the replica identity only. */
+  readonly keyOnly: boolean
+  /** The new row leaves values out, as unchanged. */
+  readonly unchanged: boolean
   /** Bytes of WAL frames this change accounts for in the buffer. */
   readonly weight: number
 }

@@ -44,6 +44,10 @@ const sameShape = (a: Relation, b: Relation): boolean =>
     return column.name === other.name && column.typeOid === other.typeOid && column.typmod === other.typmod
   })
 
+/** Old rows hold the same columns: those of the replica identity. */
+const sameIdentity = (a: Relation, b: Relation): boolean =>
+  a.columns.every((column, index) => column.key === b.columns[index]?.key)
+
 export class ChangeDecoder {
   readonly #mappings: ReadonlyMap<string, TableMapping>
   readonly #truncatePolicy: TruncatePolicy
@@ -180,7 +184,10 @@ export class ChangeDecoder {
       )
     }
     const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
-    if (keyOnly) return this.#stop(route.mapping, notFull(known.relation, message._tag, frame), weight)
+    if (keyOnly && !route.encoder.keysByIdentity) {
+      return this.#stop(route.mapping, notFull(known.relation, message._tag, frame), weight)
+    }
+    // Of a table with full old rows: which columns of this one are NULL and which were left out cannot be told.
     const partition = this.#partitions.partialOf(known.relation, bytes, oldTuple)
     if (partition !== undefined) return this.#stop(route.mapping, notFull(partition, message._tag, frame), weight)
     const ordinal = this.#ordinal(known, transaction)
@@ -193,6 +200,8 @@ export class ChangeDecoder {
       bytes,
       oldTuple,
       newTuple,
+      keyOnly,
+      unchanged: message._tag === "Update" && message.unchanged,
       weight: this.#weigh(weight)
     })
   }
@@ -207,7 +216,7 @@ export class ChangeDecoder {
 
   #relation(relation: Relation): void {
     const known = this.#relations.get(relation.relationId)
-    if (known !== undefined && sameShape(known.relation, relation)) return
+    if (known !== undefined && sameShape(known.relation, relation) && sameIdentity(known.relation, relation)) return
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
     // A table goes on being published under its new name, and another may come under its old one.
     const before = known?.route?.mapping
@@ -228,6 +237,10 @@ export class ChangeDecoder {
     if (Result.isFailure(encoder)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.#stop(mapping, shapeChanged(mapping, encoder.failure), 0)
+    }
+    if (mapping.identity === "keep" && !encoder.success.keysByIdentity) {
+      this.#relations.set(relation.relationId, { ...base, route: undefined })
+      return this.#stop(mapping, keyOutsideIdentity(mapping), 0)
     }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
   }
@@ -345,6 +358,19 @@ const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): Pe
     remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then set REPLICA_IDENTITY=keep and start again: ` +
       `replication goes on where it stopped, with what such old rows bring. Set it back when that is caught up with.`,
     context: { table, lsn: at(frame) }
+  })
+}
+
+const keyOutsideIdentity = (mapping: TableMapping): PermanentError => {
+  const table = Identifier.quotePgTable(mapping.source)
+  return new PermanentError({
+    code: "REPLICA_IDENTITY_NOT_FULL",
+    message: `the replica identity of ${table} does not hold its key (${mapping.key.join(", ")}): a row that gets ` +
+      `another key, or is deleted, could not be told`,
+    remediation:
+      `Run: ALTER TABLE ${table} REPLICA IDENTITY DEFAULT (or FULL); then reload the table: changes that were ` +
+      `made meanwhile do not name their row.`,
+    context: { table }
   })
 }
 

@@ -1,5 +1,5 @@
 /** How long a row's primary key is in StarRocks, which refuses the whole load of a row whose key is too long. */
-import type { RowKey } from "./RowEncoder.ts"
+import type { RowKey } from "./rows/RowKeys.ts"
 import type { SourceColumn, TableMapping } from "./Table.ts"
 
 /** Encoded bytes of the longest key: the default of the back ends' `primary_key_limit_size`. */

@@ -34,9 +34,11 @@ export interface LoadRange {
   readonly to: number
   /** Of one row that is deleted: without the values that it had. */
   readonly bare?: boolean
+  /** `columnsTag` of the columns that are sent; undefined: all of them. */
+  readonly columns?: string | undefined
 }
 
-/** StarRocks accepts 128; the parts below need at most 121 with this much of the table's name. */
+/** StarRocks accepts 128; the parts below need at most 128 with this much of the table's name. */
 const TABLE_CHARACTERS_MAX = 20
 
 const FNV_OFFSET = 0xcbf29ce484222325n
@@ -68,7 +70,13 @@ export const scope = (origin: Origin, source: Identifier.QualifiedName, target: 
 
 const position = (row: RowPosition): string => `${row.commitLsn.toString(16)}-${row.ordinal.toString(16)}`
 
+/** Hex digits of a tag. */
+const TAG_DIGITS = 6
+
+/** Names a set of columns in labels, by its `columns` header. */
+export const columnsTag = (header: string): string => fnv1a64(header).slice(0, TAG_DIGITS)
+
 /** The label of a load. */
 export const make = (scopeText: string, range: LoadRange): string =>
   `${scopeText}_${position(range.first)}_${position(range.last)}_${range.from.toString(16)}-${range.to.toString(16)}` +
-  (range.bare === true ? "_k" : "")
+  (range.bare === true ? "_k" : "") + (range.columns === undefined ? "" : `_${range.columns}`)

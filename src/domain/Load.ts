@@ -12,6 +12,8 @@ export interface LoadRequest {
   readonly label: string
   /** Value of the `columns` header; undefined when the JSON members are the columns. */
   readonly columns: string | undefined
+  /** Columns that `columns` does not name keep their values, in rows that are there. Undefined: they become NULL. */
+  readonly partialUpdate?: boolean
   readonly body: Uint8Array
   readonly rowCount: number
   /** The run of the pipeline that sends it. */

@@ -8,6 +8,7 @@ export const MODULES = [
   "Diversion",
   "EmbeddedStarRocks",
   "InFlightLoads",
+  "KnownKeys",
   "Loads",
   "Log",
   "PostgresSetup",

@@ -11,6 +11,10 @@ import * as ColumnLists from "./ColumnLists.ts"
 import { tupleColumns, VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
+import * as ColumnSet from "./rows/ColumnSet.ts"
+import type { Gaps } from "./rows/Gaps.ts"
+import { RowKeys } from "./rows/RowKeys.ts"
+import { after, int32, TEXT_OFFSET, valueAt } from "./rows/Tuple.ts"
 import type { TableMapping } from "./Table.ts"
 import * as ValueRule from "./values/ValueRule.ts"
 
@@ -33,45 +37,78 @@ export interface ShapeProblem {
 export interface ValueProblem {
   readonly column: string
   readonly problem: string
+  /** PostgreSQL has not sent it. */
+  readonly isMissing?: boolean
 }
-
-/** Bytes of a value longer than this many digits do not fit a JavaScript number exactly. */
-const SAFE_DIGITS_MAX = 15
-/** Prefix of the JSON member that carries the hex digits of a binary column. */
-const HEX_MEMBER_PREFIX = "dbmazz_hex_"
 
 const NULL = Buffer.from("null", "latin1")
-const CHAR_0 = 0x30
-const CHAR_MINUS = 0x2d
-
-const int32 = (bytes: Uint8Array, at: number): number =>
-  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
-
-/** The position of the value of column `index` in the tuple at `tuple`: its kind byte. */
-const valueAt = (bytes: Uint8Array, tuple: number, index: number): number => {
-  let at = tuple + 2
-  for (let column = 0; column < index; column++) at += bytes[at] === VALUE_TEXT ? 5 + int32(bytes, at + 1) : 1
-  return at
+const NOT_SENT = "PostgreSQL has not sent it"
+const OPEN = 0x7b
+const COMMA = 0x2c
+/** What a relation and its mapping say of the columns, by their places in the tuple. */
+interface Layout {
+  /** Undefined: the column is left out. */
+  readonly rules: ReadonlyArray<ColumnRule | undefined>
+  readonly keyIndexes: ReadonlyArray<number>
+  /** Whether an old row that is only a key holds the column. */
+  readonly identity: ReadonlyArray<boolean>
+  /** Old rows may be keys only. */
+  readonly keepsIdentity: boolean
+  /** The columns are everything that the target can be given. */
+  readonly covers: boolean
 }
 
-/** The key of a row within a batch: equal for equal keys, whatever else is in the row. */
-export type RowKey = string | number
-
 export class RowEncoder {
-  /** Value of the `columns` header; undefined when every JSON member is a column by its own name. */
-  readonly columnsHeader: string | undefined
   readonly columnCount: number
-  /** By the columns' places in the tuple; undefined: the column is left out. */
+  /** All source columns: those of a row that lacks nothing. */
+  readonly whole: ColumnSet.ColumnSet
+  /** A key-only old row is accepted, and tells which row it is. */
+  readonly keysByIdentity: boolean
+  /** Places of the columns that a key-only old row lacks. */
+  readonly beyondIdentity: ReadonlyArray<number>
   readonly #rules: ReadonlyArray<ColumnRule | undefined>
-  readonly #keyIndexes: ReadonlyArray<number>
-  readonly #integerKey: boolean
+  readonly #columns: ReadonlyArray<ColumnSet.Column>
+  readonly keys: RowKeys
+  readonly #identity: ReadonlyArray<boolean>
+  readonly #sets = new Map<string, ColumnSet.ColumnSet>()
 
-  constructor(rules: ReadonlyArray<ColumnRule | undefined>, keyIndexes: ReadonlyArray<number>) {
+  constructor({ covers, identity, keepsIdentity, keyIndexes, rules }: Layout) {
     this.#rules = rules
-    this.#keyIndexes = keyIndexes
+    this.keys = new RowKeys(keyIndexes, keyIndexes.map((index) => rules[index]))
+    this.#identity = identity
     this.columnCount = rules.length
-    this.#integerKey = keyIndexes.length === 1 && rules[keyIndexes[0]!]?.literal === "digits"
-    this.columnsHeader = rules.some((rule) => rule?.literal === "hex") ? columnsHeader(rules) : undefined
+    this.#columns = rules.flatMap((rule, index) => rule === undefined ? [] : [columnOf(rule, index)])
+    this.whole = ColumnSet.whole(this.#columns, covers)
+    this.keysByIdentity = keepsIdentity && keyIndexes.every((index) => identity[index])
+    this.beyondIdentity = this.#columns.flatMap(({ index }) => identity[index] ? [] : [index])
+  }
+
+  /** The columns without those at these places. Equal sets are one object. */
+  columnSet(omitted: ReadonlyArray<number>): ColumnSet.ColumnSet {
+    if (omitted.length === 0) return this.whole
+    const name = omitted.join(",")
+    let set = this.#sets.get(name)
+    if (set === undefined) {
+      set = ColumnSet.without(this.#columns, omitted)
+      this.#sets.set(name, set)
+    }
+    return set
+  }
+
+  /** Whether an old row that is only a key holds the column at this place. */
+  isIdentity(index: number): boolean {
+    return this.#identity[index] === true
+  }
+
+  /** Places of the columns that the tuple leaves out as unchanged, of those that are written. */
+  unchanged(bytes: Uint8Array, tuple: number): ReadonlyArray<number> {
+    const places: Array<number> = []
+    let at = tuple + 2
+    for (let index = 0; index < this.#rules.length; index++) {
+      if (bytes[at] === VALUE_UNCHANGED && this.#rules[index] !== undefined) places.push(index)
+      at = after(bytes, at)
+    }
+    return places
   }
 
   /** True when the tuple has as many columns as the relation. */
@@ -79,39 +116,14 @@ export class RowEncoder {
     return tupleColumns(bytes, tuple) === this.columnCount
   }
 
-  /** The key of the tuple; a value left out as unchanged is taken from `oldTuple` (−1: there is none). */
-  key(bytes: Buffer, tuple: number, oldTuple: number): RowKey {
-    let joined = ""
-    for (let part = 0; part < this.#keyIndexes.length; part++) {
-      const index = this.#keyIndexes[part]!
-      let at = valueAt(bytes, tuple, index)
-      if (bytes[at] === VALUE_UNCHANGED && oldTuple >= 0) at = valueAt(bytes, oldTuple, index)
-      if (bytes[at] !== VALUE_TEXT) {
-        joined += "-,"
-        continue
-      }
-      const length = int32(bytes, at + 1)
-      if (this.#integerKey && length <= SAFE_DIGITS_MAX) return smallInteger(bytes, at + 5, at + 5 + length)
-      const text = bytes.toString("latin1", at + 5, at + 5 + length)
-      // The length in front keeps ('a', 'bc') and ('ab', 'c') apart.
-      joined = this.#keyIndexes.length === 1 ? text : `${joined}${length}:${text}`
-    }
-    return joined
-  }
-
   /** The key of the tuple as people write it, `id=42`: for errors, which must say which row. */
   describeKey(bytes: Buffer, tuple: number, oldTuple: number): string {
-    return this.#keyIndexes.map((index) => {
-      let at = valueAt(bytes, tuple, index)
-      if (bytes[at] === VALUE_UNCHANGED && oldTuple >= 0) at = valueAt(bytes, oldTuple, index)
-      const text = bytes[at] === VALUE_TEXT ? bytes.toString("utf8", at + 5, at + 5 + int32(bytes, at + 1)) : "?"
-      return `${this.#rules[index]?.name}=${text}`
-    }).join(", ")
+    return this.keys.describe(bytes, tuple, oldTuple)
   }
 
   /** The key's values by column, as PostgreSQL writes them. */
   keyTexts(bytes: Buffer, tuple: number, oldTuple: number): Readonly<Record<string, string | null>> {
-    return this.#texts(this.#keyIndexes, bytes, tuple, oldTuple)
+    return this.#texts(this.keys.indexes, bytes, tuple, oldTuple)
   }
 
   /** The values of every column that is written, by column, as PostgreSQL writes them. */
@@ -125,24 +137,16 @@ export class RowEncoder {
       if (rule === undefined) return []
       let at = valueAt(bytes, tuple, index)
       if (bytes[at] === VALUE_UNCHANGED && oldTuple >= 0) at = valueAt(bytes, oldTuple, index)
-      const text = bytes[at] === VALUE_TEXT ? bytes.toString("utf8", at + 5, at + 5 + int32(bytes, at + 1)) : null
+      const text = bytes[at] === VALUE_TEXT ? bytes.toString("utf8", at + TEXT_OFFSET, after(bytes, at)) : null
       return [[rule.name, text] as const]
     }))
   }
 
   /**
-   * Writes one row: the columns of the tuple at `tuple`, then `tail` (the audit columns and the end of the line). A value
-   * left out as unchanged is taken from `oldTuple` (−1: there is none). `bare`: every column that may be NULL is. On a problem
-   * the writer is left as it was.
+   * Writes one row that has no gaps: the columns of the tuple at `tuple`, then `tail` (the audit columns and the end of the
+   * line). `bare`: every column that may be NULL is. On a problem the writer is left as it was.
    */
-  encode(
-    writer: ByteWriter,
-    bytes: Buffer,
-    tuple: number,
-    oldTuple: number,
-    tail: Uint8Array,
-    bare = false
-  ): ValueProblem | undefined {
+  encode(writer: ByteWriter, bytes: Buffer, tuple: number, tail: Uint8Array, bare = false): ValueProblem | undefined {
     const rowStart = writer.length
     const rules = this.#rules
     let at = tuple + 2
@@ -163,8 +167,46 @@ export class RowEncoder {
       } else {
         at += 1
         if (kind === VALUE_NULL || (bare && rule.optional)) writer.copy(NULL, 0, NULL.length)
-        else problem = this.#writeUnchanged(writer, bytes, oldTuple, index)
+        else problem = NOT_SENT
       }
+      if (problem !== undefined) {
+        writer.truncate(rowStart)
+        return { column: rule.name, problem, isMissing: problem === NOT_SENT }
+      }
+    }
+    writer.copy(tail, 0, tail.length)
+    return undefined
+  }
+
+  /**
+   * As `encode`, for a row with gaps: those in `omits` are left out of the line, the others are taken from where they lie.
+   */
+  encodeGaps(
+    writer: ByteWriter,
+    bytes: Buffer,
+    tuple: number,
+    gaps: Gaps,
+    omits: ReadonlySet<number>,
+    tail: Uint8Array
+  ): ValueProblem | undefined {
+    const rowStart = writer.length
+    let at = tuple + 2
+    let separator = OPEN
+    for (let index = 0; index < this.#rules.length; index++) {
+      const here = at
+      at = after(bytes, at)
+      const rule = this.#rules[index]
+      if (rule === undefined || omits.has(index)) continue
+      writer.byte(separator)
+      separator = COMMA
+      writer.copy(rule.prefix, 1, rule.prefix.length)
+      const gap = gaps.get(index)
+      const place = gap === undefined ? { bytes, at: here } : gap.place
+      if (place === undefined) {
+        writer.truncate(rowStart)
+        return { column: rule.name, problem: NOT_SENT, isMissing: true }
+      }
+      const problem = writePlace(writer, rule, place.bytes, place.at)
       if (problem !== undefined) {
         writer.truncate(rowStart)
         return { column: rule.name, problem }
@@ -173,36 +215,25 @@ export class RowEncoder {
     writer.copy(tail, 0, tail.length)
     return undefined
   }
-
-  #writeUnchanged(writer: ByteWriter, bytes: Buffer, oldTuple: number, index: number): string | undefined {
-    if (oldTuple < 0) return "an unchanged TOASTed value came without the old row"
-    const at = valueAt(bytes, oldTuple, index)
-    if (bytes[at] === VALUE_TEXT) {
-      return ValueRule.write(writer, this.#rules[index]!, bytes, at + 5, at + 5 + int32(bytes, at + 1))
-    }
-    if (bytes[at] !== VALUE_NULL) return "an unchanged TOASTed value is missing from the old row too"
-    writer.copy(NULL, 0, NULL.length)
-    return undefined
-  }
 }
 
-const smallInteger = (bytes: Uint8Array, start: number, end: number): number => {
-  const negative = bytes[start] === CHAR_MINUS
-  let value = 0
-  for (let at = negative ? start + 1 : start; at < end; at++) value = value * 10 + (bytes[at]! - CHAR_0)
-  return negative ? -value : value
+/** Writes the value whose kind byte is at `at`: a text or NULL. */
+const writePlace = (writer: ByteWriter, rule: ColumnRule, bytes: Buffer, at: number): string | undefined => {
+  if (bytes[at] === VALUE_TEXT) return ValueRule.write(writer, rule, bytes, at + TEXT_OFFSET, after(bytes, at))
+  writer.copy(NULL, 0, NULL.length)
+  return undefined
 }
 
-const quoteName = (name: string): string => `\`${name.replaceAll("`", "``")}\``
+const columnOf = (rule: Pick<ColumnRule, "name" | "literal">, index: number): ColumnSet.Column => ({
+  name: rule.name,
+  index,
+  hex: rule.literal === "hex"
+})
 
-const columnsHeader = (rules: ReadonlyArray<ColumnRule | undefined>): string => {
-  const members = rules.flatMap((rule, index) =>
-    rule === undefined ? [] : rule.literal === "hex" ? [`${HEX_MEMBER_PREFIX}${index}`] : [quoteName(rule.name)]
-  )
-  const computed = rules.flatMap((rule, index) =>
-    rule?.literal === "hex" ? [`${quoteName(rule.name)}=to_binary(${HEX_MEMBER_PREFIX}${index},'hex')`] : []
-  )
-  return [...members, ...AuditColumns.NAMES, ...computed].join(",")
+/** Whether the source columns, and the audit columns, are all that the target can be given. */
+const covers = ({ targetColumns }: TableMapping, rules: ReadonlyArray<ColumnRule | undefined>): boolean => {
+  const given = new Set([...AuditColumns.NAMES, ...rules.flatMap((rule) => rule?.name ?? [])])
+  return [...targetColumns.values()].every(({ generated, name }) => generated === true || given.has(name))
 }
 
 /** Compiles the encoder of a relation's rows for its target; fails with every column that cannot be written. */
@@ -231,7 +262,7 @@ export const compile = (
       problems.push({ column: column.name, problem: `${type.name} cannot be written to ${target.type}` })
       return
     }
-    const member = rule.literal === "hex" ? `${HEX_MEMBER_PREFIX}${index}` : column.name
+    const member = ColumnSet.memberOf(columnOf({ name: column.name, literal: rule.literal }, index))
     rules.push({
       ...rule,
       name: column.name,
@@ -244,5 +275,14 @@ export const compile = (
   mapping.key.forEach((name, part) => {
     if (keyIndexes[part]! < 0) problems.push({ column: name, problem: "the key's column is not in the published row" })
   })
-  return problems.length > 0 ? Result.fail(problems) : Result.succeed(new RowEncoder(rules, keyIndexes))
+  if (problems.length > 0) return Result.fail(problems)
+  return Result.succeed(
+    new RowEncoder({
+      rules,
+      keyIndexes,
+      identity: relation.columns.map(({ key }) => key),
+      keepsIdentity: mapping.identity === "keep",
+      covers: covers(mapping, rules)
+    })
+  )
 }

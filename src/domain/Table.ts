@@ -77,8 +77,6 @@ export interface TableMapping {
   readonly target: QualifiedName
   /** Names of the primary key's columns. */
   readonly key: ReadonlyArray<string>
-  /** `keep`: an old row may hold only its key. Undefined: `full`. */
-  readonly identity?: "full" | "keep"
   /** Its rows are those of partitions, published under its name. */
   readonly partitioned?: boolean
   /** Every target column's type by name; audit columns included. */
@@ -89,6 +87,11 @@ export interface TableMapping {
   readonly policies?: Policies
   /** Which source columns are written, those that are added later included; undefined: every one. */
   readonly selection?: ColumnSelection | undefined
+  /**
+   * `keep`: the source's replica identity is left as it is, and an old row may be its key alone, which `key` is part of.
+   * Undefined: `full`.
+   */
+  readonly identity?: "full" | "keep"
   /** It joined a running job: what was committed before this position is not its. Undefined: it was there from the start. */
   readonly from?: Lsn
 }

@@ -1,67 +1,25 @@
 /**
  * The loads of one table's share of a batch: the rows of a key are merged to the last one, then written as JSON lines in
- * parts of bounded size. Synchronous; a part's body is a view of the writer, valid until the next part is asked for.
+ * parts of bounded size, each of rows with the same columns. Synchronous; a part's body is a view of the writer, valid until
+ * the next part is asked for.
  */
 import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
 import { Bisection } from "./Bisection.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { RowChange, TableRoute, Transaction } from "./Change.ts"
-import * as EncodedKey from "./EncodedKey.ts"
 import { PermanentError } from "./errors/PermanentError.ts"
-import * as Identifier from "./Identifier.ts"
 import * as Label from "./Label.ts"
 import type { LoadRequest } from "./Load.ts"
 import * as Lsn from "./Lsn.ts"
-import * as RejectedRow from "./RejectedRow.ts"
-import type { RowKey, ValueProblem } from "./RowEncoder.ts"
-
-/** The last state of one key: the change it comes from, and whether it is a (soft) delete. */
-interface FinalRow {
-  readonly change: RowChange
-  readonly deleted: boolean
-}
-
-/** Rows whose key StarRocks cannot hold, with its encoded bytes. */
-type TooLong = Map<FinalRow, number>
-
-/**
- * Merges changes of one route, in commit order, to one final row a key, ordered by the change that made it. Replaying the
- * result is the same as replaying the changes: full rows leave nothing of an earlier row. An update that moves a row to
- * another key is a delete of the old key and an upsert of the new one. `changes` are not empty.
- */
-const merge = (changes: ReadonlyArray<RowChange>, tooLong: TooLong): ReadonlyArray<FinalRow> => {
-  const excess = EncodedKey.excess(changes[0]!.route.mapping)
-  const positions = new Map<RowKey, number>()
-  const rows: Array<FinalRow | undefined> = []
-  let replaced = 0
-  const put = (key: RowKey, row: FinalRow): void => {
-    if (excess !== undefined) {
-      const bytes = excess(key)
-      if (bytes !== undefined) tooLong.set(row, bytes)
-    }
-    const earlier = positions.get(key)
-    if (earlier !== undefined) {
-      rows[earlier] = undefined
-      replaced += 1
-    }
-    positions.set(key, rows.length)
-    rows.push(row)
-  }
-  for (const change of changes) {
-    const { bytes, newTuple, oldTuple } = change
-    const encoder = change.route.encoder
-    const oldKey = oldTuple >= 0 ? encoder.key(bytes, oldTuple, -1) : undefined
-    if (newTuple < 0) {
-      put(oldKey!, { change, deleted: true })
-      continue
-    }
-    const newKey = encoder.key(bytes, newTuple, oldTuple)
-    if (oldKey !== undefined && oldKey !== newKey) put(oldKey, { change, deleted: true })
-    put(newKey, { change, deleted: false })
-  }
-  return replaced === 0 ? rows as Array<FinalRow> : rows.filter((row) => row !== undefined)
-}
+import type * as RejectedRow from "./RejectedRow.ts"
+import type { ColumnSet } from "./rows/ColumnSet.ts"
+import * as KeyLookup from "./rows/KeyLookup.ts"
+import * as Merge from "./rows/Merge.ts"
+import type { FinalRow } from "./rows/Merge.ts"
+import * as Omission from "./rows/Omission.ts"
+import * as RefusedRow from "./rows/RefusedRow.ts"
+import type { TableMapping } from "./Table.ts"
 
 const operationOf = (row: FinalRow): AuditColumns.OpType =>
   row.deleted
@@ -77,14 +35,21 @@ export interface LoadOptions {
   readonly syncedAt: string
   /** A part is closed when it holds this much. */
   readonly bytesMax: number
+  /** A row leaves unchanged values out that are together this large, if StarRocks has them; undefined: a few kB. */
+  readonly partialBytesMin?: number | undefined
 }
+
+const NOTHING_KNOWN: KeyLookup.Versions = new Map()
 
 export class TableLoads {
   readonly #route: TableRoute
   readonly #options: LoadOptions
   readonly #writer: ByteWriter
-  readonly #rows: ReadonlyArray<FinalRow>
-  readonly #tooLong: TooLong = new Map()
+  readonly #merged: Merge.Merged
+  /** What `answer` is to say. None: nothing has to be known. */
+  readonly questions: ReadonlyArray<Omission.Question>
+  readonly lookup: KeyLookup.KeyLookup
+  #groups: ReadonlyArray<Omission.Group> | undefined = undefined
   readonly #first: RowChange
   readonly #last: RowChange
   readonly #scope: string
@@ -106,44 +71,77 @@ export class TableLoads {
     this.#route = this.#first.route
     this.#options = options
     this.#writer = writer
-    this.#rows = merge(changes, this.#tooLong)
+    this.#merged = Merge.merge(changes)
+    this.lookup = KeyLookup.make(this.#route.mapping)
+    const bytesMin = options.partialBytesMin ?? Omission.PARTIAL_BYTES_MIN
+    this.questions = this.#merged.hasGaps ? Omission.questions(this.#merged.rows, this.lookup, bytesMin) : []
     this.#scope = Label.scope(options.origin, this.#route.mapping.source, this.#route.mapping.target)
+  }
+
+  get mapping(): TableMapping {
+    return this.#route.mapping
+  }
+
+  /** Commit of the last change. */
+  get lastCommitLsn(): Lsn.Lsn {
+    return this.#last.transaction.commitLsn
+  }
+
+  /** Says which rows StarRocks has, before the first part is asked for; without it, it has none of them. */
+  answer(versions: KeyLookup.Versions): void {
+    const { hasGaps, rows } = this.#merged
+    const { encoder, mapping } = this.#route
+    this.#groups = hasGaps
+      ? Omission.groups(rows, encoder, mapping, this.questions, versions)
+      : [{ columns: encoder.whole, rows }]
   }
 
   /** The next part, or undefined after the last one. The body of the part before is overwritten. */
   next(): Result.Result<LoadRequest | undefined, PermanentError> {
-    if (this.#next >= this.#rows.length) return Result.succeed(undefined)
+    if (this.#groups === undefined) this.answer(NOTHING_KNOWN)
+    const from = this.#next
+    let start = 0
+    for (const group of this.#groups!) {
+      if (from < start + group.rows.length) return this.#part(group, start, from)
+      start += group.rows.length
+    }
+    return Result.succeed(undefined)
+  }
+
+  /** The part of a group, whose first row is the share's row `start`, that begins at the share's row `from`. */
+  #part({ columns, rows }: Omission.Group, start: number, from: number): Result.Result<LoadRequest, PermanentError> {
     const writer = this.#writer
     const encoder = this.#route.encoder
-    const from = this.#next
+    const { tooLong } = this.#merged
     writer.truncate()
     let at = from
     this.#from = from
-    const end = this.#bisection.end(from, this.#rows.length)
+    const end = Math.min(start + rows.length, this.#bisection.end(from, this.#merged.rows.length))
     while (at < end && at - from < this.#rowsMax && writer.length < this.#options.bytesMax) {
-      const row = this.#rows[at]!
-      const { bytes, newTuple, oldTuple } = row.change
-      const keyBytes = this.#tooLong.size === 0 ? undefined : this.#tooLong.get(row)
+      const row = rows[at - start]!
+      const { bytes } = row.change
+      const keyBytes = tooLong.size === 0 ? undefined : tooLong.get(row)
       // The rows before one that cannot be written are a part of their own: a label names rows without a gap.
       if (keyBytes !== undefined && at > from) break
-      if (keyBytes !== undefined) return Result.fail(keyTooLong(row, keyBytes))
+      if (keyBytes !== undefined) return Result.fail(RefusedRow.keyTooLong(row, keyBytes))
       const tail = this.#tailOf(row)
-      const problem = row.deleted
-        ? encoder.encode(writer, bytes, oldTuple, -1, tail, at === this.#bare)
-        : encoder.encode(writer, bytes, newTuple, oldTuple, tail)
+      const problem = row.gaps !== undefined
+        ? encoder.encodeGaps(writer, bytes, Merge.tupleOf(row), row.gaps, columns.omits, tail)
+        : encoder.encode(writer, bytes, Merge.tupleOf(row), tail, at === this.#bare)
       if (problem !== undefined && at > from) break
-      if (problem !== undefined) return Result.fail(unrepresentable(row, problem))
+      if (problem !== undefined) return Result.fail(RefusedRow.unrepresentable(row, problem))
       at += 1
     }
     this.#next = at
     return Result.succeed({
       target: this.#route.mapping.target,
-      label: this.#label(from, at),
-      columns: encoder.columnsHeader,
+      label: this.#label(from, at, columns.tag),
+      columns: columns.header,
+      partialUpdate: columns.partial,
       body: writer.view(),
       rowCount: at - from,
       run: this.#options.origin.run,
-      lastCommitLsn: this.#last.transaction.commitLsn
+      lastCommitLsn: this.lastCommitLsn
     })
   }
 
@@ -160,9 +158,9 @@ export class TableLoads {
    */
   refused(refusal: PermanentError): RejectedRow.RejectedRow | undefined {
     const from = this.#from
-    const row = this.#rows[from]!
+    const { columns, row } = this.#at(from)
     const isKnown = this.#next - from <= 1
-    const isWhole = row.deleted && this.#bare !== from && !this.#tooLong.has(row)
+    const isWhole = row.deleted && this.#bare !== from && !this.#merged.tooLong.has(row)
     if (!isKnown || isWhole) {
       this.#bisection.refused(from, isKnown ? from + 1 : this.#next)
       if (isKnown) this.#bare = from
@@ -178,19 +176,29 @@ export class TableLoads {
       position: { commitLsn: transaction.commitLsn, ordinal: row.change.ordinal },
       commitTime: transaction.commitTime,
       operation: row.deleted ? "delete" : row.change.kind,
-      label: this.#label(from, from + 1),
-      ...textsOf(row),
+      label: this.#label(from, from + 1, columns.tag),
+      ...RefusedRow.texts(row),
       refusal
     }
   }
 
-  #label(from: number, to: number): string {
+  #at(index: number): { readonly columns: ColumnSet; readonly row: FinalRow } {
+    let start = 0
+    for (const { columns, rows } of this.#groups!) {
+      if (index < start + rows.length) return { columns, row: rows[index - start]! }
+      start += rows.length
+    }
+    throw new RangeError(`the share has no row ${index}`)
+  }
+
+  #label(from: number, to: number, columns: string | undefined): string {
     return Label.make(this.#scope, {
       first: { commitLsn: this.#first.transaction.commitLsn, ordinal: this.#first.ordinal },
       last: { commitLsn: this.#last.transaction.commitLsn, ordinal: this.#last.ordinal },
       from,
       to,
-      bare: from === this.#bare
+      bare: from === this.#bare,
+      columns
     })
   }
 
@@ -205,52 +213,4 @@ export class TableLoads {
     }
     return this.#tail
   }
-}
-
-/** Which row it is: its key as people write it, its source table and the position of its commit. */
-const placeOf = ({ change, deleted }: FinalRow) => {
-  const { bytes, newTuple, oldTuple, route, transaction } = change
-  const key = deleted
-    ? route.encoder.describeKey(bytes, oldTuple, -1)
-    : route.encoder.describeKey(bytes, newTuple, oldTuple)
-  return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
-}
-
-/** Its values: the old ones of a row that is deleted. */
-const textsOf = ({ change, deleted }: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "values"> => {
-  const { bytes, newTuple, oldTuple, route } = change
-  const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
-  return {
-    key: route.encoder.keyTexts(bytes, tuple, other),
-    values: () =>
-      change.weight > RejectedRow.VALUES_BYTES_MAX ? undefined : route.encoder.valueTexts(bytes, tuple, other)
-  }
-}
-
-const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
-  const { key, lsn, table } = placeOf(row)
-  return new PermanentError({
-    code: "VALUE_UNREPRESENTABLE",
-    message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
-      `StarRocks cannot hold: ${problem.problem}`,
-    remediation:
-      `Make column '${problem.column}' of ${Identifier.quoteSrTable(row.change.route.mapping.target)} a STRING, ` +
-      `which holds every value as text, and start again.`,
-    context: { table, key, column: problem.column, lsn, reason: problem.problem }
-  })
-}
-
-const keyTooLong = (row: FinalRow, keyBytes: number): PermanentError => {
-  const { key, lsn, table } = placeOf(row)
-  const column = row.change.route.mapping.key.join(", ")
-  return new PermanentError({
-    code: "VALUE_UNREPRESENTABLE",
-    message:
-      `the row ${key} of ${table}, committed at ${lsn}, has a primary key (${column}) that StarRocks cannot hold: ` +
-      `it takes ${keyBytes} bytes there, and at most ${EncodedKey.BYTES_MAX} are possible`,
-    remediation:
-      `Take table ${table} out of the job with TABLES_EXCLUDE, and start again; to replicate it, give it a shorter primary ` +
-      `key, and reload it.`,
-    context: { table, key, column, lsn, reason: `a primary key of ${keyBytes} bytes, at most ${EncodedKey.BYTES_MAX}` }
-  })
 }

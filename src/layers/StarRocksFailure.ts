@@ -8,6 +8,9 @@ export type Failure = SetupError.SetupError | TransientError
 /** Privileges missing, by MySQL's numbers and StarRocks's own. */
 const ACCESS_DENIED: ReadonlySet<number> = new Set([1044, 1045, 1142, 1143, 1227, 5203])
 
+/** Whether a privilege is missing. */
+export const isAccessDenied = ({ code }: SrSqlError.SrSqlError): boolean => ACCESS_DENIED.has(code)
+
 /** The failure of a setup that may not, or could not, read the catalogue. */
 export const ofCatalogue = (error: SrSqlError.SrSqlError | Failure): Failure =>
   error._tag === "SrSqlError" && ACCESS_DENIED.has(error.code)

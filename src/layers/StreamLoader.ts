@@ -57,6 +57,14 @@ export class StreamLoader extends Context.Service<StreamLoader, {
       SetupError | TransientError
     >
   ) => Effect.Effect<LoadResult, Exclude<LoadAttempts.LoadFailure, LoadTooLarge>>
+  /**
+   * Waits until nothing that was begun before, by whomever, can still change the table; with `visibly`, also until a query
+   * sees all that was loaded. Fails with the store's error when it cannot say what was begun.
+   */
+  readonly settled: (
+    at: Pick<LoadRequest, "target" | "run" | "lastCommitLsn">,
+    visibly: boolean
+  ) => Effect.Effect<void, SetupError | TransientError>
 }>()("dbmazz/layers/StreamLoader") {
   static readonly layer = (
     retry: RetryLimits,
@@ -164,5 +172,10 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
     }
   )
 
-  return { load, operate }
+  const awaitSettled: StreamLoader["Service"]["settled"] = (at, visibly) => {
+    const next: LoadRequest = { ...at, label: "", columns: undefined, body: NO_BODY, rowCount: 0 }
+    return inTurn(next, fence.passed(next, visibly))
+  }
+
+  return { load, operate, settled: awaitSettled }
 })

@@ -14,6 +14,7 @@ import * as RejectedRow from "../domain/RejectedRow.ts"
 import { type StoppedTable, StoppedTables } from "../domain/StoppedTable.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
+import type { Resolve } from "../layers/KnownKeys.ts"
 import * as Log from "../layers/Log.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
 import type { Truncate } from "../layers/TargetTruncate.ts"
@@ -42,6 +43,10 @@ export interface LoadsOptions {
   readonly truncate: Truncate
   /** Keeps a row that StarRocks cannot hold, durably, so that the load may go on without it; undefined: its table stops. */
   readonly divert?: ((row: RejectedRow.RejectedRow) => Effect.Effect<void, Failure>) | undefined
+  /** Finds out which rows StarRocks has, where that decides what is sent of them. */
+  readonly resolve: Resolve
+  /** Bytes of unchanged values from which a row is updated in part; undefined: a few kB. */
+  readonly partialBytesMin?: number | undefined
   /** Called with all stopped tables each time one more has stopped. */
   readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
 }
@@ -114,6 +119,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const segment = segments[index]
       if (segment === undefined) break
       const loads = new TableLoads(segment, writer, loadOptions)
+      yield* options.resolve(loads)
       while (true) {
         const request = loads.next()
         if (Result.isFailure(request)) {
@@ -149,7 +155,8 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const loadOptions: LoadOptions = {
         origin: options.origin,
         syncedAt,
-        bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX)
+        bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
+        partialBytesMin: options.partialBytesMin
       }
       yield* Effect.forEach(batch.tables.values(), (share) => loadShare(share, loadOptions), {
         concurrency: TABLES_IN_FLIGHT_MAX,

@@ -12,6 +12,7 @@ import { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
+import * as KnownKeys from "../layers/KnownKeys.ts"
 import type * as RejectedRows from "../layers/RejectedRows.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
@@ -37,6 +38,8 @@ export interface Job {
   readonly truncatePolicy: TruncatePolicy
   /** Undefined: a row that StarRocks cannot hold stops its table. */
   readonly rejectedRows?: RejectedRows.Options | undefined
+  /** Bytes of unchanged values from which a row is updated in part; undefined: a few kB. */
+  readonly partialBytesMin?: number | undefined
 }
 
 /** Batches read ahead while one is being loaded. */
@@ -62,6 +65,8 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
+    resolve: yield* KnownKeys.make(job.origin),
+    partialBytesMin: job.partialBytesMin,
     divert: job.rejectedRows === undefined ? undefined : yield* Diversion.make(job.rejectedRows),
     onStopped: yield* Told.onStopped
   })

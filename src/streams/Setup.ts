@@ -74,7 +74,9 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     truncatePolicy: settings.truncatePolicy,
     rejectedRows: settings.rejectedRows.policy === "divert"
       ? { address: settings.source, slot: settings.slot, ...settings.rejectedRows }
-      : undefined
+      : undefined,
+    // After a row that was left out StarRocks has older values than the one that follows it leaves out.
+    partialBytesMin: settings.rejectedRows.policy === "divert" ? Number.POSITIVE_INFINITY : settings.partialBytesMin
   }
   return job
 })

@@ -186,6 +186,31 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     assert.deepStrictEqual(stopOf([RELATION, Bytes.begin(1n), wider]), ["SCHEMA_CHANGED"])
   })
 
+  it("T57 with its identity kept a key-only old row is taken, as long as the identity holds the key", () => {
+    const keep = { ...TABLE, identity: "keep" } as const
+    const shape = (keyed: ReadonlyArray<string>) =>
+      Bytes.relation(1, "t", COLUMNS.map((column) => ({ ...column, key: keyed.includes(column.name) })), "public", "d")
+    const given = (relation: Buffer, ...messages: ReadonlyArray<Buffer>) =>
+      decodeAll([keep], [relation, Bytes.begin(1n), ...messages])
+    const deleted = Bytes.remove(1, ["1", null], "K")
+    const moved = Bytes.update(1, ["1", null], ["2", undefined], "K")
+    const rows = rowsOf(given(shape(["id"]), Bytes.insert(1, ["1", "a"]), moved, deleted))
+    assert.deepStrictEqual(rows.map(({ keyOnly, unchanged }) => [keyOnly, unchanged]), [[false, false], [true, true], [
+      true,
+      false
+    ]])
+    for (const keyed of [[], ["v"]]) {
+      // It may be a row that had another key: nobody could tell.
+      const [stop, ...others] = given(shape(keyed), Bytes.update(1, undefined, ["1", "a"]))
+      assert.deepStrictEqual(others, [])
+      assert.strictEqual(stop?._tag === "Stop" ? stop.error.code : undefined, "REPLICA_IDENTITY_NOT_FULL")
+    }
+    // Old rows hold other columns from there on.
+    const changes = given(shape(["id"]), deleted, shape(["id", "v"]), deleted, shape(["v"]), deleted)
+    assert.deepStrictEqual(changes.map(({ _tag }) => _tag), ["Row", "Row", "Stop"])
+    assert.notStrictEqual(rowsOf(changes)[0]?.route, rowsOf(changes)[1]?.route)
+  })
+
   it("T55 a table that is renamed, and another that takes its name, stop it: its rows are not left out in silence", () => {
     const stopsOf = (...messages: ReadonlyArray<Buffer>) =>
       decodeAll([TABLE], [RELATION, Bytes.begin(10n), Bytes.insert(1, ["1", "a"]), ...messages]).flatMap((change) =>

@@ -12,6 +12,8 @@ const row = (commitTime: bigint): Change => ({
   ordinal: 0,
   bytes: Buffer.alloc(0),
   oldTuple: -1,
+  keyOnly: false,
+  unchanged: false,
   newTuple: 0,
   weight: 0
 })

@@ -398,6 +398,21 @@ describe("a load that a killed program left", () => {
       assert.deepStrictEqual(asked, ["ours_1", "ours_2", "theirs", "ours_3"])
     }))
 
+  it.live("T39 is over before anybody looks at the table, and visible if that matters", () =>
+    Effect.gen(function*() {
+      for (const [visibly, asked] of [[false, 2], [true, 3]] as const) {
+        const played = yield* stage({ loads: [success], states: ["PREPARE", "COMMITTED", "VISIBLE"] })
+        const left = new Map([["shop.orders", { label: "dbmazz_0", sinceMs: Date.now() - 60_000 }]])
+        const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
+        yield* Effect.gen(function*() {
+          yield* StreamLoader.use(({ settled }) => settled(request, visibly))
+          assert.deepStrictEqual([played.questions(), played.loads().length], [asked, 0])
+          yield* load
+          assert.deepStrictEqual([played.questions(), played.loads().length], [asked, 1])
+        }).pipe(Effect.provide(Layer.merge(service, SILENT)))
+      }
+    }))
+
   it.live("leaves its label where the next program finds it before it sends anything", () =>
     Effect.gen(function*() {
       const played = yield* stage({ loads: [success] })

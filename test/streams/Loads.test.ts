@@ -22,6 +22,7 @@ const OPTIONS: Loads.LoadsOptions = {
   bytesMax: 1 << 20,
   tableCount: TABLES.length,
   truncate: () => Effect.void,
+  resolve: () => Effect.void,
   onStopped: () => Effect.void
 }
 
@@ -43,6 +44,7 @@ const world = (refused: Readonly<Record<string, PermanentCode>>) => {
   const told: Array<ReadonlyArray<StoppedTable>> = []
   const loader = StreamLoader.of({
     operate: NEVER,
+    settled: () => Effect.void,
     load: (request) =>
       Effect.suspend(() => {
         const { label, rowCount: loadedRows, target: { name } } = request
@@ -152,6 +154,7 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       const sent: Array<readonly [label: string, ids: ReadonlyArray<number>]> = []
       const loader = StreamLoader.of({
         operate: NEVER,
+        settled: () => Effect.void,
         load: ({ body, label, rowCount }) =>
           Effect.suspend(() => {
             if (rowCount > 2) return Effect.fail(new LoadTooLarge({ label, rowCount }))
@@ -172,6 +175,7 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       const loaded: Array<number> = []
       const loader = StreamLoader.of({
         operate: NEVER,
+        settled: () => Effect.void,
         load: ({ body, label, rowCount }) =>
           Effect.suspend(() => {
             const ids = Array.from(Buffer.from(body).toString().matchAll(/"id":(\d+)/g), (match) => Number(match[1]))
@@ -214,6 +218,7 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       const sent: Array<string> = []
       const loader = StreamLoader.of({
         operate: NEVER,
+        settled: () => Effect.void,
         load: ({ label, rowCount: loadedRows, target: { name } }) =>
           (name === "a" ? Deferred.await(slow) : Effect.void).pipe(
             Effect.tap(() => Effect.sync(() => void sent.push(name))),

@@ -6,6 +6,8 @@ import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
 import type { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import type { Origin } from "../../src/domain/Label.ts"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import type * as KeyLookup from "../../src/domain/rows/KeyLookup.ts"
+import type * as Omission from "../../src/domain/rows/Omission.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
@@ -39,12 +41,22 @@ export interface ReadLoad extends Omit<LoadRequest, "body"> {
   readonly rows: ReadonlyArray<Record<string, unknown>>
 }
 
+/** How the loads are made: the sizes that matter, and the rows that StarRocks says it has. */
+export interface LoadsOf {
+  readonly bytesMax?: number
+  readonly partialBytesMin?: number
+  readonly answer?: (questions: ReadonlyArray<Omission.Question>) => KeyLookup.Versions
+}
+
 /** All loads of these changes, read back. */
 export const loadsOf = (
   changes: ReadonlyArray<RowChange>,
-  bytesMax = 1 << 26
+  options: number | LoadsOf = {}
 ): Result.Result<ReadonlyArray<ReadLoad>, PermanentError> => {
-  const loads = new TableLoads(changes, new ByteWriter(16), { origin: ORIGIN, syncedAt: SYNCED_AT, bytesMax })
+  const { answer, bytesMax = 1 << 26, partialBytesMin } = typeof options === "number" ? { bytesMax: options } : options
+  const limits = { origin: ORIGIN, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
+  const loads = new TableLoads(changes, new ByteWriter(16), limits)
+  if (answer !== undefined) loads.answer(answer(loads.questions))
   const read: Array<ReadLoad> = []
   while (true) {
     const request = loads.next()

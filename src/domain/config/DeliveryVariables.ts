@@ -1,4 +1,5 @@
 /** How it is delivered: batches, memory, retries. */
+import * as Omission from "../rows/Omission.ts"
 import * as TruncatePolicy from "../TruncatePolicy.ts"
 import { choice, integer, type Variable } from "./Variable.ts"
 
@@ -46,6 +47,17 @@ export const DELIVERY_VARIABLES = {
     unit: "bytes",
     fallback: String(64 * MIB),
     example: String(256 * MIB)
+  },
+  partialBytesMin: {
+    names: ["PARTIAL_UPDATE_MIN_BYTES"],
+    path: "partial_update.min_bytes",
+    type: integer(1, GIB),
+    meaning:
+      "a row whose unchanged TOASTed values are this large is updated in part, without them, when StarRocks has it; " +
+      "smaller ones are sent again from the old row",
+    unit: "bytes",
+    fallback: String(Omission.PARTIAL_BYTES_MIN),
+    example: String(MIB)
   },
   truncatePolicy: {
     names: ["TRUNCATE_POLICY"],

@@ -75,6 +75,8 @@ export interface Settings {
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
+  /** Bytes of unchanged values from which a row is updated in part. */
+  readonly partialBytesMin: number
   readonly retry: RetryLimits
   /** What becomes of values that a target column cannot hold. */
   readonly values: Policies
@@ -204,9 +206,13 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
+  const partialBytesMin = reader.integer("partialBytesMin")
   const retry = readRetry(reader)
   const values = readValues(reader)
   const rejectedRows = readRejectedRows(reader)
+  if (rejectedRows.policy === "divert" && replicaIdentity === "keep") {
+    reader.problem("onRejectedRow", "divert needs REPLICA_IDENTITY=full: what follows a row that was left out must be whole")
+  }
   const control = readControl(reader)
   const log = readLog(reader)
   const telemetry = readTelemetry(reader)
@@ -224,6 +230,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     autoCreate,
     flush,
     bufferBytesMax,
+    partialBytesMin,
     retry,
     values,
     rejectedRows,

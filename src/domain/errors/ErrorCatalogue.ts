@@ -115,6 +115,10 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
     whatToDo:
       "Make the column a STRING, or do as the message says; or set ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
   },
+  TOAST_VALUE_UNKNOWN: {
+    meaning: "PostgreSQL leaves a large value out because it did not change, and StarRocks does not have the row.",
+    whatToDo: "Copy the row that the message names into StarRocks, then start again; or use REPLICA IDENTITY FULL."
+  },
   TRUNCATE_UNSUPPORTED: {
     meaning: "The source table was truncated, and TRUNCATE_POLICY=fail stops a table there.",
     whatToDo: "Set TRUNCATE_POLICY to what shall be done, and start again."

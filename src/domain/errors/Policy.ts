@@ -41,6 +41,7 @@ const REACH: Readonly<Record<PermanentCode, "table" | "pipeline">> = {
   SCHEMA_CHANGED: "table",
   REPLICA_IDENTITY_NOT_FULL: "table",
   VALUE_UNREPRESENTABLE: "table",
+  TOAST_VALUE_UNKNOWN: "table",
   TRUNCATE_UNSUPPORTED: "table",
   ROW_TOO_LARGE: "table",
   SR_REJECTED_ROWS: "table",

@@ -40,6 +40,8 @@ class Cursor {
   at = 0
   problem: string | undefined = undefined
   problemAt = 0
+  /** A tuple since `reset` leaves a value out as unchanged. */
+  unchanged = false
 
   reset(bytes: Buffer, start: number, end: number): void {
     this.bytes = bytes
@@ -47,6 +49,7 @@ class Cursor {
     this.end = end
     this.at = start + 1
     this.problem = undefined
+    this.unchanged = false
   }
 
   fail(problem: string): void {
@@ -114,7 +117,7 @@ class Cursor {
   tuple(): number {
     if (this.problem !== undefined) return -1
     const start = this.at
-    const end = skipTuple(this.bytes, start, this.end)
+    const end = skipTuple(this.bytes, start, this.end, this)
     if (end < 0) {
       this.fail("a tuple is cut off or has a value of unknown kind")
       return -1
@@ -128,7 +131,7 @@ const int32 = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
 /** The position after the tuple at `start`, or −1 when it does not fit into `end` or holds an unknown kind of value. */
-const skipTuple = (bytes: Uint8Array, start: number, end: number): number => {
+const skipTuple = (bytes: Uint8Array, start: number, end: number, seen: { unchanged: boolean }): number => {
   if (start + 2 > end) return -1
   let left = (bytes[start]! << 8) | bytes[start + 1]!
   let at = start + 2
@@ -141,7 +144,10 @@ const skipTuple = (bytes: Uint8Array, start: number, end: number): number => {
       if (length < 0) return -1
       at += 5 + length
       if (at > end) return -1
-    } else if (kind === VALUE_NULL || kind === VALUE_UNCHANGED) {
+    } else if (kind === VALUE_NULL) {
+      at += 1
+    } else if (kind === VALUE_UNCHANGED) {
+      seen.unchanged = true
       at += 1
     } else {
       return -1
@@ -226,13 +232,15 @@ const read = (tag: number, cursor: Cursor): Message | undefined => {
     case TAG_UPDATE: {
       const relationId = cursor.int32("the relation id")
       const old = readOldTuple(cursor)
+      const newTuple = readNewTuple(cursor)
       return {
         _tag: "Update",
         relationId,
         bytes: cursor.bytes,
         oldKind: old.kind,
         oldTuple: old.start,
-        newTuple: readNewTuple(cursor)
+        newTuple,
+        unchanged: cursor.unchanged
       }
     }
     case TAG_DELETE: {

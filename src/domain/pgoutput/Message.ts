@@ -56,7 +56,9 @@ export const Update = Schema.TaggedStruct("Update", {
   bytes: Bytes,
   oldKind: OldTupleKind,
   oldTuple: TupleStart,
-  newTuple: TupleStart
+  newTuple: TupleStart,
+  /** The new row leaves values out that are TOASTed and did not change. */
+  unchanged: Schema.Boolean
 })
 export type Update = typeof Update.Type
 

@@ -34,6 +34,7 @@ export const loadHeaders = (request: LoadRequest, authorization: string): Readon
   max_filter_ratio: "0",
   ignore_json_size: "true",
   timeout: String(LOAD_TIMEOUT_SECONDS),
+  ...(request.partialUpdate === true ? { partial_update: "true" } : {}),
   ...(request.columns === undefined ? {} : { columns: headerText(request.columns) })
 })
 

@@ -82,6 +82,11 @@ describe("Decoder: a message read wrongly is a row written wrongly", () => {
     assert.deepInclude<unknown>(decode(EXAMPLES[8]![1]), { cascade: true, restartIdentity: true, relationIds: [1, 2] })
   })
 
+  it("T37 tells an update that leaves values out, in its new row", () => {
+    assert.deepInclude(decode(Bytes.update(1, ["1", "2"], ["1", undefined])), { unchanged: true })
+    assert.deepInclude(decode(Bytes.update(1, ["1", null], ["1", "u"])), { unchanged: false })
+  })
+
   it("tells a full old row from a key", () => {
     assert.deepInclude(decode(Bytes.update(1, ["1"], ["2"], "K")), { oldKind: "key" })
     assert.deepInclude(decode(Bytes.update(1, ["1"], ["2"], "O")), { oldKind: "full" })

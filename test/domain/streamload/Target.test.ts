@@ -36,6 +36,12 @@ describe("the request", () => {
     assert.strictEqual(headers["Expect"], "100-continue")
     assert.strictEqual(headers["timeout"], "600")
     assert.isFalse("columns" in headers)
+    assert.isFalse("partial_update" in headers)
+  })
+
+  it("T67 a partial load says so", () => {
+    assert.strictEqual(Target.loadHeaders({ ...request, partialUpdate: true }, "Basic x")["partial_update"], "true")
+    assert.isFalse("partial_update" in Target.loadHeaders({ ...request, partialUpdate: false }, "Basic x"))
   })
 
   it("a column name outside ASCII reaches StarRocks as UTF-8", () => {

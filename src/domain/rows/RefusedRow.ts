@@ -1,0 +1,94 @@
+/** A row that cannot be written or that StarRocks refuses: which one it is, its values, and what is wrong with it. */
+import * as EncodedKey from "../EncodedKey.ts"
+import { PermanentError } from "../errors/PermanentError.ts"
+import * as Identifier from "../Identifier.ts"
+import * as Lsn from "../Lsn.ts"
+import * as RejectedRow from "../RejectedRow.ts"
+import type { ValueProblem } from "../RowEncoder.ts"
+import { familyOf } from "../StarRocksType.ts"
+import type { FinalRow } from "./Merge.ts"
+
+/** The widest text that every supported version holds. */
+const LONGEST_TEXT = "VARCHAR(1048576)"
+
+/** Which row it is: its key as people write it, its source table and the position of its commit. */
+const placeOf = ({ change, deleted }: FinalRow) => {
+  const { bytes, newTuple, oldTuple, route, transaction } = change
+  const key = deleted
+    ? route.encoder.describeKey(bytes, oldTuple, -1)
+    : route.encoder.describeKey(bytes, newTuple, oldTuple)
+  return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
+}
+
+/** Its values: the old ones of a row that is deleted. */
+export const texts = ({ change, deleted }: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "values"> => {
+  const { bytes, newTuple, oldTuple, route } = change
+  const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
+  return {
+    key: route.encoder.keyTexts(bytes, tuple, other),
+    values: () =>
+      change.weight > RejectedRow.VALUES_BYTES_MAX ? undefined : route.encoder.valueTexts(bytes, tuple, other)
+  }
+}
+
+const unknown = (row: FinalRow, { column }: ValueProblem): PermanentError => {
+  const { key, lsn, table } = placeOf(row)
+  const { source, target } = row.change.route.mapping
+  const version = Lsn.toBigint(row.change.transaction.commitLsn) + 1n
+  return new PermanentError({
+    code: "TOAST_VALUE_UNKNOWN",
+    message: `the row ${key} of ${table}, changed by the transaction committed at ${lsn}, needs its value of column ` +
+      `'${column}', which PostgreSQL leaves out because it did not change and StarRocks does not have`,
+    remediation: `Copy the row as it is now in PostgreSQL into ${Identifier.quoteSrTable(target)}, with ` +
+      `dbmazz_cdc_version ${version} (of a row that is gone by now its key alone), and start again: replication goes on ` +
+      `where it stopped. With ALTER TABLE ${Identifier.quotePgTable(source)} REPLICA IDENTITY FULL PostgreSQL sends ` +
+      `such values.`,
+    context: { table, key, column, lsn }
+  })
+}
+
+const remedyFor = (row: FinalRow, column: string): string => {
+  const { key, source, target, targetColumns } = row.change.route.mapping
+  if (key.includes(column)) {
+    return `Take table ${
+      Identifier.show(source)
+    } out of the job with TABLES_EXCLUDE, and start again; to replicate it, ` +
+      `give it a primary key that StarRocks can hold, and reload it.`
+  }
+  const isText = familyOf(targetColumns.get(column)?.type ?? "") === "string"
+  const type = isText ? LONGEST_TEXT : "STRING"
+  return `Make column '${column}' of ${Identifier.quoteSrTable(target)} a ${type}, which holds ` +
+    `${
+      isText ? "the longest text that StarRocks has" : "every value as text"
+    }, or set the VALUE_POLICY_… of such values ` +
+    `(docs/type-mapping.md), and start again.`
+}
+
+/** One of its values has no form in StarRocks, or was not sent and is not there. */
+export const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
+  if (problem.isMissing === true) return unknown(row, problem)
+  const { key, lsn, table } = placeOf(row)
+  return new PermanentError({
+    code: "VALUE_UNREPRESENTABLE",
+    message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
+      `StarRocks cannot hold: ${problem.problem}`,
+    remediation: remedyFor(row, problem.column),
+    context: { table, key, column: problem.column, lsn, reason: problem.problem }
+  })
+}
+
+/** Its key has more bytes than a primary key of StarRocks may have. */
+export const keyTooLong = (row: FinalRow, keyBytes: number): PermanentError => {
+  const { key, lsn, table } = placeOf(row)
+  const column = row.change.route.mapping.key.join(", ")
+  return new PermanentError({
+    code: "VALUE_UNREPRESENTABLE",
+    message:
+      `the row ${key} of ${table}, committed at ${lsn}, has a primary key (${column}) that StarRocks cannot hold: ` +
+      `it takes ${keyBytes} bytes there, and at most ${EncodedKey.BYTES_MAX} are possible`,
+    remediation:
+      `Take table ${table} out of the job with TABLES_EXCLUDE, and start again; to replicate it, give it a shorter primary ` +
+      `key, and reload it.`,
+    context: { table, key, column, lsn, reason: `a primary key of ${keyBytes} bytes, at most ${EncodedKey.BYTES_MAX}` }
+  })
+}
