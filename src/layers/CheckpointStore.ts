@@ -44,6 +44,8 @@ export class CheckpointStore extends Context.Service<CheckpointStore, {
 const TABLE = "dbmazz_checkpoints"
 
 const UNDEFINED_TABLE = "42P01"
+/** unique_violation in the catalogue, and duplicate_table: another job has just created it; IF NOT EXISTS does not see that. */
+const CREATED_MEANWHILE: ReadonlySet<string> = new Set(["23505", "42P07"])
 const UNDEFINED_COLUMN = "42703"
 
 /**
@@ -79,6 +81,9 @@ const moved = (slot: string): TransientError =>
 
 const isUndefinedColumn = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>
   error._tag === "PgSqlError" && error.sqlState === UNDEFINED_COLUMN
+
+const isCreatedMeanwhile = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>
+  error._tag === "PgSqlError" && CREATED_MEANWHILE.has(error.sqlState ?? "")
 
 /** What a refused statement on the checkpoint's table means for the job. */
 export const failed = (
@@ -117,7 +122,7 @@ export const make = Effect.fnUntraced(function*(answerMsMax: number): Effect.fn.
            lsn bigint not null,
            updated_at timestamp with time zone default now()
          )`
-      )
+      ).pipe(Effect.catchIf(isCreatedMeanwhile, () => Effect.succeed([])))
     ),
     Effect.mapError(failed),
     Effect.asVoid

@@ -35,7 +35,6 @@ const SlotRow = Schema.Struct({
   active_pid: Schema.NullOr(Schema.Int),
   wal_status: Schema.optionalKey(Schema.NullOr(Schema.String)),
   invalidation_reason: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  conflicting: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   confirmed_flush_lsn: Schema.NullOr(Lsn.FromText)
 })
 
@@ -106,7 +105,7 @@ export const readSlot = Effect.fnUntraced(function*(
     temporary: slot.temporary,
     activePid: slot.active_pid ?? undefined,
     walStatus: slot.wal_status ?? undefined,
-    invalidation: slot.invalidation_reason ?? (slot.conflicting === true ? "conflict with recovery" : undefined),
+    invalidation: slot.invalidation_reason ?? undefined,
     confirmed: slot.confirmed_flush_lsn ?? undefined
   }
 })

@@ -16,7 +16,7 @@ import * as EmbeddedPostgres from "../../src/layers/embedded/EmbeddedPostgres.ts
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import * as DbmazzProcess from "../support/DbmazzProcess.ts"
-import { run } from "../support/PostgresServer.ts"
+import { INSTALLATION, run } from "../support/PostgresServer.ts"
 import type { WireName } from "./Fault.ts"
 import * as Program from "./Program.ts"
 import * as Proxy from "./Proxy.ts"
@@ -126,7 +126,11 @@ export const make = Effect.fnUntraced(function*(directory: string) {
   // PostgreSQL may run as another user, who must be able to get to its files.
   yield* Effect.promise(() => fs.chmod(directory, 0o755))
   const server = yield* Effect.orDie(
-    EmbeddedPostgres.make({ directory: path.join(directory, "postgres"), settings: SERVER_SETTINGS })
+    EmbeddedPostgres.make({
+      directory: path.join(directory, "postgres"),
+      settings: SERVER_SETTINGS,
+      installation: INSTALLATION
+    })
   )
   yield* run(server.address, `create database ${DATABASE}`)
   const source: PgAddress = { ...server.address, database: DATABASE }

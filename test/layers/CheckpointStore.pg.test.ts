@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
@@ -35,6 +36,25 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointStore", 
         { name: "lsn", type: "bigint", nullable: "NO", fallback: null },
         { name: "updated_at", type: "timestamp with time zone", nullable: "YES", fallback: "now()" }
       ])
+    }))
+
+  it.effect("two jobs that start on a new database at the same time both find the table", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const other = yield* PostgresServer.connect(address)
+      yield* Effect.promise(() =>
+        other.query(
+          "begin; create table dbmazz_checkpoints (slot_name text primary key, lsn bigint not null, updated_at timestamptz)"
+        )
+      )
+      const preparing = yield* Effect.forkChild(store.use(({ prepare }) => prepare).pipe(on(address)))
+      yield* PostgresServer.until(
+        address,
+        "exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+      )
+      yield* Effect.promise(() => other.query("commit"))
+      yield* Fiber.join(preparing)
+      assert.deepStrictEqual(yield* PostgresServer.run(address, catalogue), [{ count: 1 }])
     }))
 
   it.effect("a saved position is the one that a restart loads, for each slot its own", () =>

@@ -52,7 +52,11 @@ const server = Effect.gen(function*() {
     Effect.promise(() => fs.mkdtemp(path.join(os.tmpdir(), "dbmazz-identity-"))),
     (home) => Effect.promise(() => fs.rm(home, { recursive: true, force: true }))
   )
-  const running = yield* EmbeddedPostgres.make({ directory, settings: { fsync: "off" } })
+  const running = yield* EmbeddedPostgres.make({
+    directory,
+    settings: { fsync: "off" },
+    installation: PostgresServer.INSTALLATION
+  })
   yield* run(running.address, "create table orders (id bigint primary key, note text)")
   return { ...running, directory }
 })

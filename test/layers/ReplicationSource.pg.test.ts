@@ -26,6 +26,13 @@ const open = Effect.fnUntraced(function*(source: PgAddress, start: Lsn.Lsn, buff
   return yield* Context.get(built, ReplicationSource).open(start, WAL_SENDER_TIMEOUT_MS)
 })
 
+/** As soon as the walsender before this one has noticed that its client is gone. */
+const openNext = (source: PgAddress, start: Lsn.Lsn) =>
+  Effect.retry(open(source, start), {
+    schedule: PostgresServer.pollEvery,
+    while: ({ code }) => code === "PG_SLOT_BUSY"
+  })
+
 /** A published table `t` and a slot; gives the slot's position. */
 const prepare = Effect.fnUntraced(function*(source: PgAddress) {
   yield* run(source, "create table t (id bigint primary key, v text); create publication p for table t")
@@ -97,7 +104,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
           await Promise.all([first.query("commit"), second.query("commit")])
         }).pipe(
           Effect.andThen(Effect.scoped(Effect.gen(function*() {
-            const session = yield* open(source, start)
+            const session = yield* openNext(source, start)
             return yield* Wal.frames(session).pipe(
               Stream.map(message),
               Stream.filter(isCommit),
@@ -118,12 +125,12 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
       }
       const [one, two] = touching as readonly [Commit, Commit]
       yield* Effect.scoped(Effect.gen(function*() {
-        const session = yield* open(source, start)
+        const session = yield* openNext(source, start)
         yield* session.confirm(one.endLsn)
         yield* session.flushConfirmations
       }))
       assert.strictEqual(yield* slotPosition(source), one.endLsn)
-      const session = yield* open(source, one.endLsn)
+      const session = yield* openNext(source, one.endLsn)
       const next = yield* Wal.frames(session).pipe(Stream.map(message), Stream.filter(isCommit), Stream.runHead)
       assert.strictEqual(next._tag === "Some" ? next.value.commitLsn : undefined, two.commitLsn)
     }))

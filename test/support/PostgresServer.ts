@@ -97,7 +97,7 @@ const drop = async (admin: PgAddress, name: string): Promise<void> => {
 }
 
 /** Another PostgreSQL to test against, by the directory that holds its `bin`: `POSTGRES_INSTALLATION=/usr/lib/postgresql/15`. */
-const INSTALLATION = process.env["POSTGRES_INSTALLATION"]
+export const INSTALLATION = process.env["POSTGRES_INSTALLATION"]
 
 /** One server with these settings. */
 export const layer = (

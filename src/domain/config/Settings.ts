@@ -211,7 +211,10 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const values = readValues(reader)
   const rejectedRows = readRejectedRows(reader)
   if (rejectedRows.policy === "divert" && replicaIdentity === "keep") {
-    reader.problem("onRejectedRow", "divert needs REPLICA_IDENTITY=full: what follows a row that was left out must be whole")
+    reader.problem(
+      "onRejectedRow",
+      "divert needs REPLICA_IDENTITY=full: what follows a row that was left out must be whole"
+    )
   }
   const control = readControl(reader)
   const log = readLog(reader)

@@ -16,7 +16,7 @@ export interface SlotFacts {
   readonly activePid: number | undefined
   /** `reserved`, `extended`, `unreserved` (in danger, yet whole) or `lost` (13 and later). */
   readonly walStatus: string | undefined
-  /** Why it was invalidated (`invalidation_reason` of 17, `conflicting` of 16); undefined while it is usable. */
+  /** Why it was invalidated (17 and later; before, only `walStatus` says that it was); undefined while it is usable. */
   readonly invalidation: string | undefined
   readonly confirmed: Lsn.Lsn | undefined
 }
