@@ -101,7 +101,7 @@ const prepare = Effect.fnUntraced(function*(plan: Plan, { admin, sql }: Connecti
 
 const compare = Effect.fnUntraced(function*(plan: Plan, name: string) {
   const names = plan.tables.map((table) => ({ schema: name, name: table.name }))
-  const pairs = yield* ComparedRows.pairTables(names, name)
+  const pairs = yield* ComparedRows.pairTables({ tables: names }, name)
   for (const pair of pairs) {
     const { different, examples, table } = yield* Comparison.compareTable(pair, 0)
     if (different === 0) continue
