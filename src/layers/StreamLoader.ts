@@ -290,7 +290,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
 
   /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
   const abandoned = new Map<string, AbandonedLoad>()
-  /** The last load of each table that came to its result here. */
+  /** The last load of each table that came to its result, here or, as far as the store knows, in another program. */
   const finished = new Map<string, Pick<LoadResult, "label" | "visible">>()
   let learntFor: string | undefined = undefined
 
@@ -301,7 +301,9 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
         learntFor = run
         for (const [table, load] of left) {
           const ours = finished.get(table)?.label === load.label || abandoned.get(table)?.label === load.label
-          if (!ours) abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
+          if (ours) continue
+          if (load.isLoaded === true) finished.set(table, { label: load.label, visible: false })
+          else abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
         }
       })
     )
