@@ -9,6 +9,8 @@
  * label is taken, and finished).
  */
 
+import { TRUNCATION_MUTANTS } from "./simulate-truncation-mutants.ts"
+
 export interface Mutant {
   readonly name: string
   readonly file: string
@@ -26,6 +28,7 @@ const HEARTBEAT = "layers/Heartbeat.ts"
 const TABLE_LOADS = "domain/TableLoads.ts"
 const MERGE = "domain/rows/Merge.ts"
 const PIPELINE = "streams/Pipeline.ts"
+const LOADS_EACH = "Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),"
 
 export const MUTANTS: ReadonlyArray<Mutant> = [
   {
@@ -233,13 +236,13 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "commits batches in the order in which they were loaded",
     file: PIPELINE,
-    search: "Stream.mapEffect(loads.load),",
+    search: LOADS_EACH,
     replace: "Stream.mapEffect(loads.load, { concurrency: 2, unordered: true }),"
   },
   {
     name: "gives a batch's bytes back before it is loaded",
     file: PIPELINE,
-    search: "Stream.mapEffect(loads.load),",
+    search: LOADS_EACH,
     replace: "Stream.mapEffect((batch) => Effect.andThen(session.release(batch.bytes), loads.load(batch))),"
   },
   {
@@ -275,8 +278,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "forgets what a killed program left on its way",
     file: "layers/InFlightLoads.ts",
-    search: "checkpoint <= load.lastCommit",
-    replace: "checkpoint < 0n"
+    search: "isLoaded: checkpoint > lastCommit",
+    replace: "isLoaded: checkpoint >= 0n"
   },
   {
     name: "takes any later checkpoint for the end of a left load",
@@ -297,10 +300,10 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     replace: "complete: true"
   },
   {
-    name: "goes on after a truncation",
+    name: "goes on after a truncation that is to stop its table",
     file: DECODER,
-    search: "if (mapping !== undefined) this.#stop(mapping, truncated(mapping, lsn), 0)",
-    replace: "if (mapping !== undefined && lsn === undefined) this.#stop(mapping, truncated(mapping, lsn), 0)"
+    search: "        this.#stop(mapping, truncated(mapping, Lsn.format(transaction.commitLsn)), 0)\n",
+    replace: ""
   },
   {
     name: "goes on with a table that has stopped",
@@ -359,7 +362,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "waits for a slot in use for ever",
     file: "streams/Replication.ts",
-    search: `const wasWell = (yield* progress.get).phase === "replicating" && nowMs`,
+    search: `const wasWell = stage === "cdc" && nowMs`,
     replace: "const wasWell = nowMs"
-  }
+  },
+  ...TRUNCATION_MUTANTS
 ]

@@ -29,6 +29,8 @@ export interface LeftLoad {
   readonly label: string
   /** When it was about to be sent, in ms of this program's clock. */
   readonly sinceMs: number
+  /** The checkpoint is behind its rows: StarRocks has committed it. Whether a statement sees it yet is not known. */
+  readonly isLoaded?: boolean
 }
 
 export class InFlightLoads extends Context.Service<InFlightLoads, {
@@ -37,7 +39,7 @@ export class InFlightLoads extends Context.Service<InFlightLoads, {
    * has taken the slot over: then nothing may be sent any more.
    */
   readonly remember: (target: string, load: InFlightLoad) => Effect.Effect<void, Failure>
-  /** By target, the last load that was remembered, unless the checkpoint is behind its rows: then it is over. */
+  /** By target, the last load that was remembered. */
   readonly left: Effect.Effect<ReadonlyMap<string, LeftLoad>, Failure>
 }>()("dbmazz/layers/InFlightLoads") {
   /** In the slot's row of `dbmazz_checkpoints`; without the column, which a role may be unable to add, nothing is kept. */
@@ -108,9 +110,10 @@ const make = Effect.fnUntraced(function*(slot: string): Effect.fn.Return<
           const checkpoint = Lsn.fromBigint(BigInt(lsn))
           // Its age is PostgreSQL's to tell: the program that left it may have run on another clock.
           return new Map(
-            Object.entries(left ?? {}).filter(([, load]) => checkpoint <= load.lastCommit).map((
-              [target, { label, sinceMs }]
-            ) => [target, { label, sinceMs: hereMs - (nowMs - sinceMs) }])
+            Object.entries(left ?? {}).map(([target, { label, lastCommit, sinceMs }]) => [
+              target,
+              { label, sinceMs: hereMs - (nowMs - sinceMs), isLoaded: checkpoint > lastCommit }
+            ])
           )
         })
       )

@@ -62,7 +62,7 @@ export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnT
 
   /** Loads that ended without a result after they may have been sent, by table: StarRocks may still be committing them. */
   const abandoned = new Map<string, AbandonedLoad>()
-  /** The last load of each table that came to its result here. */
+  /** The last load of each table that came to its result, here or, as far as the store knows, in another program. */
   const finished = new Map<string, Pick<LoadResult, "label" | "visible">>()
   /** The label of each table's last load that was refused for its rows: nothing of it is left. */
   const refused = new Map<string, string>()
@@ -77,7 +77,9 @@ export const make = Effect.fnUntraced(function*(attempts: Effect.Success<ReturnT
           const ours = [finished.get(table)?.label, abandoned.get(table)?.label, refused.get(table)].includes(
             load.label
           )
-          if (!ours) abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
+          if (ours) continue
+          if (load.isLoaded === true) finished.set(table, { label: load.label, visible: false })
+          else abandoned.set(table, { ...load, beginsUntilMs: load.sinceMs + BEGIN_MS })
         }
       })
     )

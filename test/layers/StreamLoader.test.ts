@@ -306,21 +306,22 @@ describe("a failure that passes", () => {
 })
 
 describe("an operation that reads the table's rows", () => {
+  const { columns: _columns, body: _body, rowCount: _rowCount, ...where } = request
+  const operate = (label: string, readsRows: boolean, begun: () => void) =>
+    StreamLoader.use((service) =>
+      service.operate({ ...where, label, readsRows }, () =>
+        Effect.sync(() => {
+          begun()
+          return { _tag: "Loaded", loadedRows: 0, visible: true } as const
+        }))
+    )
+
   it.effect("begins when the load before it can be read, and not when it is merely committed", () =>
     Effect.gen(function*() {
       const played = yield* stage({
         loads: [answer({ ...HttpStage.loaded(ROWS), Status: "Publish Timeout" })],
         states: ["COMMITTED", "COMMITTED", "VISIBLE"]
       })
-      const { columns: _columns, body: _body, rowCount: _rowCount, ...where } = request
-      const operate = (label: string, readsRows: boolean, begun: () => void) =>
-        StreamLoader.use((service) =>
-          service.operate({ ...where, label, readsRows }, () =>
-            Effect.sync(() => {
-              begun()
-              return { _tag: "Loaded", loadedRows: 0, visible: true } as const
-            }))
-        )
       let asked = -1
       const both = Effect.andThen(
         load,
@@ -332,6 +333,21 @@ describe("an operation that reads the table's rows", () => {
       yield* HttpStage.until(() => played.questions() > 0)
       yield* passTime(fiber)
       assert.strictEqual(asked, 3)
+    }))
+
+  it.effect("T70 begins when a load of a program before it can be read, although its rows are behind the checkpoint", () =>
+    Effect.gen(function*() {
+      const played = yield* stage({ loads: [], states: ["COMMITTED", "VISIBLE"] })
+      const left = new Map([["shop.orders", { label: "dbmazz_0", sinceMs: 0, isLoaded: true }]])
+      const service = loader(played.server, {}, { baseMs: 1, maxMs: 4, maxElapsedMs: 0 }, LoadsInFlight.layer(left))
+      let asked = -1
+      const op = operate("op", true, () => {
+        asked = played.questions()
+      })
+      const fiber = yield* Effect.forkScoped(Effect.provide(op, Layer.merge(service, SILENT)))
+      yield* HttpStage.until(() => played.questions() > 0)
+      yield* passTime(fiber)
+      assert.strictEqual(asked, 2)
     }))
 })
 

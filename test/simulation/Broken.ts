@@ -12,6 +12,7 @@ export type Invariant =
   | "a table stops only for a reason"
   | "no version falls within a session"
   | "no load comes after one of a later session"
+  | "a truncation takes no newer row"
   | "one load in flight per table"
   | "a label never names different bytes"
   | "a load holds a key once"

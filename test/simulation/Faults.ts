@@ -6,6 +6,7 @@ import type { Trace } from "./Trace.ts"
 export const RATES = {
   "postgres: connection refused": 0.1,
   "postgres: replication connection lost": 0.012,
+  "postgres: replication connection lost at a truncation": 0.15,
   "postgres: slot still active": 0.2,
   "postgres: server crash": 0.001,
   "postgres: peer hangs at the end": 0.1,
@@ -13,13 +14,17 @@ export const RATES = {
   "sql: lost after the statement": 0.03,
   "sql: statement late": 0.02,
   "starrocks sql: lost": 0.05,
+  "starrocks sql: lost before the statement": 0.2,
+  "starrocks sql: lost after the statement": 0.3,
+  "starrocks sql: begins late": 0.3,
+  "starrocks sql: refused": 0.1,
+  "starrocks sql: slow": 0.25,
   "http: refused": 0.04,
   "http: lost before the body": 0.04,
   "http: lost within the body": 0.03,
   "http: lost after the body": 0.05,
   "http: lost after the commit": 0.08,
   "http: proxy answers 502": 0.04,
-  "http: begins late": 0.03,
   "frontend: answers itself": 0.02,
   "frontend: pauses": 0.01,
   "frontend: question lost": 0.1,
@@ -35,15 +40,23 @@ export const RATES = {
   "job: interrupted": 0.001,
   "job: stands still": 0.001,
   "job: cut off": 0.001,
-  "job: absent at its load": 0.05,
-  "job: absent at its retry": 0.3,
+  "job: absent at its load": 0.06,
+  "job: absent at its retry": 0.8,
+  "job: absent at its truncation": 0.12,
+  "job: killed at its truncation": 0.15,
+  "job: killed while a load is not seen": 0.5,
   "job: stopped": 0.0015
 } as const
 export type FaultKind = keyof typeof RATES
+const isKind = (name: string): name is FaultKind => name in RATES
+export const KINDS: ReadonlyArray<FaultKind> = Object.keys(RATES).filter(isKind)
+const OFTEN = 8
 
 export interface FaultPlan {
   /** Multiplies every rate. */
   readonly intensity: number
+  /** Kinds that happen `OFTEN` times as likely in this run. */
+  readonly often: ReadonlySet<FaultKind>
   /** Kinds that never happen in this run. */
   readonly without: ReadonlySet<FaultKind>
   /** Faults from this number on do not happen: a shrunk run has few. */
@@ -87,7 +100,8 @@ export class Faults implements FaultSource {
   /** Whether this fault happens now. */
   happens(kind: FaultKind): boolean {
     if (this.#healed || this.#plan.without.has(kind)) return false
-    if (!this.#prng.chance(RATES[kind] * this.#plan.intensity)) return false
+    const rate = RATES[kind] * this.#plan.intensity * (this.#plan.often.has(kind) ? OFTEN : 1)
+    if (!this.#prng.chance(rate)) return false
     const number = this.#count++
     if (number >= this.#plan.countMax || this.#plan.skipped.has(number)) return false
     this.#trace.add(`fault ${number}: ${kind}`)

@@ -1,5 +1,6 @@
 /** What the model sink says over HTTP, and what a client sees of a connection that broke. */
 import type { Answer } from "../../src/layers/HttpExchange.ts"
+import type { Load } from "./ModelStarRocks.ts"
 
 export const HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 export const DENIED = "Access denied for root@10.0.0.7"
@@ -28,6 +29,15 @@ export const lost = (why: string, bodySent: boolean): Answer => ({ _tag: "Lost",
 /** A back end's refusal, before the body or after it. */
 export const failed = (message: string, bodySent = true): Answer =>
   answered(200, json({ TxnId: bodySent ? 9 : -1, Status: "Fail", Message: message }), bodySent)
+
+/** A label that is taken: older servers name the state of its load in a member of their own. */
+export const duplicate = ({ label, state }: Load, classic: boolean): Answer => {
+  const Message = `Label [${label}] has already been used, relate to txn [9]`
+  const ExistingJobStatus = state === "PREPARE" ? "RUNNING" : "FINISHED"
+  return classic
+    ? answered(200, json({ TxnId: -1, Status: "Label Already Exists", ExistingJobStatus, Message }), false)
+    : answered(200, json({ TxnId: -1, Status: "Fail", Message }), false)
+}
 
 /** A front end that redirects nowhere. */
 export const FRONT_END_TROUBLE: readonly [Answer, ...ReadonlyArray<Answer>] = [

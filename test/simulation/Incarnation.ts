@@ -28,6 +28,8 @@ export class Incarnation {
   readonly context: Context.Context<never>
   readonly toPostgres: Link
   readonly toStarRocks: Link
+  /** The last commit of what it has said it would send next, by target. */
+  readonly announced = new Map<string, bigint>()
   readonly #time: VirtualTime
   readonly #order: Prng | undefined
   readonly #onKill: Array<() => void> = []

@@ -2,22 +2,24 @@
  * What must be true after every step: the source's transactions, what is promised about them, and what was found. Every
  * model reports to it; the first promise that does not hold ends the run.
  */
+import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import type { Invariant, Verdict } from "./Broken.ts"
 import * as Effects from "./Effects.ts"
-import type { Effect } from "./Effects.ts"
 import type * as SourceTables from "./SourceTables.ts"
 import { Stops } from "./Stops.ts"
 import type { Commit } from "./Wal.ts"
 
-/** What was committed, with the state in which it left each key of a wanted table. */
+/** What was committed, and whether there is anything of it that the sink is to hold. */
 interface CommittedTransaction {
   readonly commit: Commit
-  readonly effects: ReadonlyMap<string, Effect>
+  readonly matters: boolean
 }
 
 /** A row as the sink holds it. */
 export interface SinkRow {
   readonly version: bigint
+  /** The replication session that wrote it. */
+  readonly session: number
   readonly values: Readonly<Record<string, unknown>>
 }
 
@@ -35,13 +37,25 @@ export class Ledger {
   readonly #ends = new Set<bigint>()
   readonly #idle = new Set<bigint>()
   #checkpoint: bigint | undefined = undefined
+  readonly #policy: TruncatePolicy
+  /** Transactions before the checkpoint, and what they have left of each key. */
   #covered = 0
+  readonly #state: Effects.State = new Map()
+  /** The version of the truncation that the sink has carried out last, by table. */
+  readonly #emptiedAt = new Map<number, bigint>()
   /** The slot's first position: what commits after it is sent. */
   #origin = 0n
 
-  constructor(sink: Sink, verdict: Verdict, fits: (table: SourceTables.Table) => boolean = () => true) {
+  /** `fits`: whether the sink has all columns of this version of a table. */
+  constructor(
+    sink: Sink,
+    verdict: Verdict,
+    policy: TruncatePolicy = "fail",
+    fits: (table: SourceTables.Table) => boolean = () => true
+  ) {
     this.sink = sink
-    this.stops = new Stops(fits)
+    this.#policy = policy
+    this.stops = new Stops(fits, policy)
     this.verdict = verdict
   }
 
@@ -56,7 +70,10 @@ export class Ledger {
   }
 
   committed(commit: Commit): void {
-    this.#transactions.push({ commit, effects: Effects.of(commit.changes, commit.commitLsn) })
+    const matters = commit.changes.some(({ kind, table }) =>
+      table.wanted && (kind !== "truncate" || Effects.carriesOver(this.#policy))
+    )
+    this.#transactions.push({ commit, matters })
     this.#ends.add(commit.endLsn)
     this.stops.add(commit)
   }
@@ -93,12 +110,14 @@ export class Ledger {
         `checkpoint ${hex(position)}, while a table's rows of the commit at ${hex(left)} cannot be carried over`
       )
     }
+    const touched = new Set<string>()
     for (; this.#covered < this.#transactions.length; this.#covered++) {
       const transaction = this.#transactions[this.#covered]
       // The server sends a transaction again when its commit record starts at or after the position.
       if (transaction === undefined || transaction.commit.commitLsn >= position) break
-      this.#inSink(transaction, "everything before the checkpoint is in the sink", `checkpoint ${hex(position)}`)
+      for (const key of this.#apply(this.#state, transaction.commit)) touched.add(key)
     }
+    this.#inSink(this.#state, touched, "everything before the checkpoint is in the sink", `checkpoint ${hex(position)}`)
   }
 
   /** The program told the server that everything before this is durable. */
@@ -116,7 +135,7 @@ export class Ledger {
   written(table: SourceTables.Table, key: string, version: bigint, label: string): void {
     const stop = this.stops.of(table)
     const after = stop !== undefined &&
-      (version > stop.commitLsn || (version === stop.commitLsn && !stop.before.has(key)))
+      (version > stop.commitLsn || (version === stop.commitLsn && !stop.before.has(key) && !stop.truncatedBefore))
     if (after) {
       this.verdict.broken("no row of a stopped table is loaded", `${key} of version ${hex(version)}, by ${label}`)
     }
@@ -128,15 +147,44 @@ export class Ledger {
     )
   }
 
+  /** The sink is about to take these rows: the truncation of this version empties their table, for this session. */
+  emptied(table: SourceTables.Table, version: bigint, session: number, rows: Sink, label: string): void {
+    const stop = this.stops.of(table)
+    const after = stop !== undefined &&
+      (version > stop.commitLsn || (version === stop.commitLsn && !stop.truncatedBefore))
+    if (after) {
+      this.verdict.broken("no row of a stopped table is loaded", `${table.name} is truncated, by ${label}`)
+    }
+    const durable = this.#checkpoint
+    if (durable !== undefined && version < durable) {
+      this.verdict.broken(
+        "nothing behind the checkpoint is written again",
+        `${table.name} was truncated for ${hex(version)} by ${label}, the checkpoint is ${hex(durable)}`
+      )
+    }
+    for (const [key, row] of rows) {
+      if (row.session < session || row.version <= version) continue
+      this.verdict.broken(
+        "a truncation takes no newer row",
+        `${key} of version ${hex(row.version)} and session ${row.session} was taken by ${label} of ${session}`
+      )
+    }
+    this.#emptiedAt.set(table.relationId, version)
+  }
+
   /** A drain is over that had received all transactions up to this end. */
   drained(from: bigint, receivedEnd: bigint): void {
+    const state: Effects.State = new Map()
+    const touched = new Set<string>()
     let last: Commit | undefined = undefined
-    for (const transaction of this.#transactions) {
-      const { commit, effects } = transaction
-      if (commit.commitLsn < from || commit.endLsn > receivedEnd || effects.size === 0) continue
-      this.#inSink(transaction, "a drain leaves nothing received behind", `received up to ${hex(receivedEnd)}`)
+    for (const { commit, matters } of this.#transactions) {
+      if (commit.endLsn > receivedEnd) break
+      const keys = this.#apply(state, commit)
+      if (commit.commitLsn < from || !matters) continue
+      for (const key of keys) touched.add(key)
       last = commit
     }
+    this.#inSink(state, touched, "a drain leaves nothing received behind", `received up to ${hex(receivedEnd)}`)
     if (last !== undefined && (this.#checkpoint ?? 0n) < last.endLsn) {
       this.verdict.broken(
         "a drain leaves nothing received behind",
@@ -146,23 +194,15 @@ export class Ledger {
   }
 
   /** Everything that was ever committed, in its last state; of a stopped table what came before. */
-  final(): ReadonlyMap<string, Effect> {
-    const final = new Map<string, Effect>()
-    for (const { commit, effects } of this.#transactions) {
-      for (const [key, effect] of effects) {
-        const stop = this.stops.of(effect.table)
-        if (stop === undefined || commit.commitLsn < stop.commitLsn) final.set(key, effect)
-        else if (commit.commitLsn === stop.commitLsn) {
-          for (const [earlierKey, earlier] of stop.before) final.set(earlierKey, earlier)
-        }
-      }
-    }
+  final(): Effects.State {
+    const final: Effects.State = new Map()
+    for (const { commit } of this.#transactions) this.#apply(final, commit)
     return final
   }
 
   /** The end of the last transaction that changed a wanted table. */
   lastEnd(): bigint {
-    return this.#transactions.findLast(({ effects }) => effects.size > 0)?.commit.endLsn ?? 0n
+    return this.#transactions.findLast(({ matters }) => matters)?.commit.endLsn ?? 0n
   }
 
   /** What differs between the last state of the source and the sink; undefined when nothing does. */
@@ -176,12 +216,20 @@ export class Ledger {
     return undefined
   }
 
-  #inSink({ effects }: CommittedTransaction, invariant: Invariant, why: string): void {
-    for (const [key, effect] of effects) {
+  #apply(state: Effects.State, commit: Commit): ReadonlySet<string> {
+    return Effects.apply(state, this.stops.carriedOver(commit), commit.commitLsn, this.#policy)
+  }
+
+  /** The sink holds these keys as they are in this state, or as something later has left them. */
+  #inSink(state: Effects.State, keys: ReadonlySet<string>, invariant: Invariant, why: string): void {
+    for (const key of keys) {
+      const effect = state.get(key)
+      if (effect === undefined) continue
       const found = this.sink.get(key)
-      const problem = found !== undefined && found.version > effect.version
+      const later = found?.version ?? this.#emptiedAt.get(effect.table.relationId)
+      const problem = later !== undefined && later > effect.version
         ? undefined
-        : Effects.difference(effect, found)
+        : Effects.difference(effect, found, true)
       if (problem !== undefined) this.verdict.broken(invariant, `${why}; ${key}: ${problem}`)
     }
   }

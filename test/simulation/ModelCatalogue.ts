@@ -1,22 +1,14 @@
 /** The model sink's catalogue: its tables are there, with their audit columns. */
-import * as Effect from "effect/Effect"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
-import * as SetupError from "../../src/domain/errors/SetupError.ts"
-import { TransientError } from "../../src/domain/errors/TransientError.ts"
-import type { Row, StarRocksSql } from "../../src/layers/StarRocksSql.ts"
+import type { Row } from "../../src/layers/StarRocksSql.ts"
 import type { Verdict } from "./Broken.ts"
-import type { FaultSource } from "./Faults.ts"
-import type { Incarnation } from "./Incarnation.ts"
-import { DATABASE, FRONT_END } from "./ModelHttp.ts"
+import { DATABASE } from "./ModelHttp.ts"
 import type { ModelStarRocks } from "./ModelStarRocks.ts"
-import type { Network } from "./Network.ts"
 import type * as SourceTables from "./SourceTables.ts"
 
 export interface CatalogueWorld {
   readonly starRocks: ModelStarRocks
   readonly verdict: Verdict
-  readonly faults: FaultSource
-  readonly network: Network
 }
 
 const AUDIT_TYPES = ["tinyint(4)", "boolean", "datetime", "bigint(20)"] as const
@@ -35,7 +27,8 @@ const columnRows = (table: SourceTables.Table): ReadonlyArray<Row> => [
   ...AuditColumns.NAMES.map((name, index) => columnRow(table, name, AUDIT_TYPES[index] ?? "", true))
 ]
 
-const answer = (statement: string, { starRocks: { tables }, verdict }: CatalogueWorld): ReadonlyArray<Row> => {
+/** The answer to a question about the catalogue; it refuses all others. */
+export const answer = (statement: string, { starRocks: { tables }, verdict }: CatalogueWorld): ReadonlyArray<Row> => {
   if (statement === "SELECT 1") return [{ "1": "1" }]
   if (statement === "SHOW BACKENDS") return [{ Alive: "true" }]
   if (/information_schema\.schemata/.test(statement)) return [{ SCHEMA_NAME: DATABASE }]
@@ -47,26 +40,4 @@ const answer = (statement: string, { starRocks: { tables }, verdict }: Catalogue
   }
   if (/information_schema\.columns/.test(statement)) return tables.flatMap(columnRows)
   return verdict.broken("the model is used as it was meant to be", `unknown statement: ${statement}`)
-}
-
-const unreachable = new TransientError({ code: "SR_UNREACHABLE", message: "lost", remediation: "", context: {} })
-const refused = SetupError.make({
-  _tag: "SrConnectionFailed",
-  host: FRONT_END,
-  error: "Access denied for user 'root' (using password: YES)"
-})
-
-export const service = (world: CatalogueWorld, incarnation: Incarnation): StarRocksSql["Service"] => {
-  // The password is looked at when a connection is made, which then stands.
-  let connected = false
-  return {
-    query: (statement) =>
-      Effect.callback<ReadonlyArray<Row>, TransientError | SetupError.SetupError>((resume) => {
-        const lost = world.faults.happens("starrocks sql: lost") || incarnation.toStarRocks.isCut
-        connected = !lost && (connected || !world.starRocks.refusesLogin)
-        const failure = lost ? unreachable : connected ? undefined : refused
-        incarnation.after(world.network.wait(), () =>
-          resume(failure === undefined ? Effect.sync(() => answer(statement, world)) : Effect.fail(failure)))
-      })
-  }
 }

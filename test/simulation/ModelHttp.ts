@@ -1,12 +1,14 @@
 /** The network before the model sink: a front end that redirects, a back end that loads, and what gets lost between. */
 import * as Effect from "effect/Effect"
+import { BODY_START_MS_MAX } from "../../src/layers/Heartbeat.ts"
 import type { Answer, exchange } from "../../src/layers/HttpExchange.ts"
 import type { Verdict } from "./Broken.ts"
 import type { FaultSource } from "./Faults.ts"
 import * as Replies from "./HttpReplies.ts"
 import type { Request, Sender } from "./HttpRequest.ts"
 import type { Incarnation } from "./Incarnation.ts"
-import { type Load, type ModelStarRocks, parse } from "./ModelStarRocks.ts"
+import { parse } from "./LoadBody.ts"
+import type { Load, ModelStarRocks } from "./ModelStarRocks.ts"
 import type { Network } from "./Network.ts"
 import type { Prng } from "./Prng.ts"
 import type { Trace } from "./Trace.ts"
@@ -19,18 +21,23 @@ export const DATABASE = "dw"
 /** A load that nobody finishes is aborted by the front end after its `timeout` header, in seconds. */
 const S = 1_000
 /** A slow back end takes this long, in ms. */
-const SLOW_MS_MAX = 70_000
-/** A front end that pauses (its memory is being collected) answers after this, in ms: within the time that a body has, or not. */
-const PAUSES_MS: readonly [readonly [number, number], ...ReadonlyArray<readonly [number, number]>] = [[0, 19_000], [
-  20_000,
-  31_000
-], [0, 100_000]]
+export const SLOW_MS_MAX = 70_000
+/** Whoever pauses (its memory is being collected) goes on after this, in ms: within the time that a load has to begin, or not. */
+export const PAUSES_MS: readonly [readonly [number, number], ...ReadonlyArray<readonly [number, number]>] = [
+  [0, BODY_START_MS_MAX],
+  [0, BODY_START_MS_MAX],
+  [BODY_START_MS_MAX, 2 * BODY_START_MS_MAX],
+  [0, 100_000]
+]
 /** A load whose client is gone ends within this, in ms. */
 const ORPHAN_MS_MAX = 4_000
 const ORPHAN_MS_MIN = 200
 
+/** What was committed is seen within this, in ms. */
+export const PUBLISH_MS_MAX = 15_000
+
 /** The program waits so long for a connection, in ms. */
-const CONNECT_MS_MAX = 5_000
+export const CONNECT_MS_MAX = 5_000
 
 export interface HttpWorld {
   readonly starRocks: ModelStarRocks
@@ -56,6 +63,10 @@ export class ModelHttp {
   committedMs = 0
   /** The program is to stand still now, or to be cut off: whoever runs it decides. */
   onAbsence: (incarnation: Incarnation) => void = () => {}
+  /** The program is to lose its replication connection now. */
+  onLoss: (incarnation: Incarnation) => void = () => {}
+  /** The program is to be killed now. */
+  onDeath: (incarnation: Incarnation) => void = () => {}
 
   constructor(world: HttpWorld) {
     this.#world = world
@@ -148,6 +159,9 @@ export class ModelHttp {
     }
     const state = starRocks.state(database, label)
     this.#world.trace.add(`label ${label} is ${state}`)
+    if (state === "COMMITTED" && faults.happens("job: killed while a load is not seen")) {
+      return this.onDeath(request.incarnation)
+    }
     request.reply(Replies.answered(200, Replies.json({ state, status: "OK", msg: "Success" }), false))
   }
 
@@ -165,7 +179,10 @@ export class ModelHttp {
     )
     verdict.expect(strict, "a load is asked for strictly", () => Replies.json({ ...call.headers, Authorization: "" }))
     const begun = starRocks.begin(database, table, label, request.sender.session)
-    if ("holder" in begun) return request.reply(this.#duplicate(begun.holder))
+    if ("holder" in begun) {
+      trace.add(`label ${label} is taken: ${begun.holder.state}`)
+      return request.reply(Replies.duplicate(begun.holder, this.#world.classicDuplicates))
+    }
     trace.add(`load ${label} begins`)
     this.#orphanAborts(request, begun)
     if (faults.happens("http: lost before the body")) return request.reply(Replies.lost("ECONNRESET", false))
@@ -259,9 +276,7 @@ export class ModelHttp {
       const rows = starRocks.commit(load, body, !slowPublish)
       this.committedMs = time.nowMs
       if (slowPublish) {
-        time.after(network.wait(), () => {
-          load.state = "VISIBLE"
-        })
+        time.after(prng.chance(0.5) ? network.wait() : prng.int(0, PUBLISH_MS_MAX), () => starRocks.publish(load))
       }
       if (faults.happens("http: lost after the commit")) return request.reply(Replies.lost("ECONNRESET", true))
       request.reply(Replies.answered(
@@ -278,18 +293,5 @@ export class ModelHttp {
         true
       ))
     })
-  }
-
-  #duplicate(holder: Load): Answer {
-    const Message = `Label [${holder.label}] has already been used, relate to txn [9]`
-    const ExistingJobStatus = holder.state === "PREPARE" ? "RUNNING" : "FINISHED"
-    this.#world.trace.add(`label ${holder.label} is taken: ${ExistingJobStatus}`)
-    return this.#world.classicDuplicates
-      ? Replies.answered(
-        200,
-        Replies.json({ TxnId: -1, Status: "Label Already Exists", ExistingJobStatus, Message }),
-        false
-      )
-      : Replies.answered(200, Replies.json({ TxnId: -1, Status: "Fail", Message }), false)
   }
 }

@@ -24,6 +24,8 @@ const SERVER_VERSION = "150008"
 /** As the live connection has them, in ms. */
 const CONNECT_MS_MAX = 10_000
 const ANSWER_MS_MAX = 180_000
+/** Stores the label that is to be sent next. */
+const REMEMBERS = /loads_in_flight = /
 /** How long a statement that was given up goes on, in ms, at most. */
 const LATE_MS = 3_000
 
@@ -66,6 +68,10 @@ export class ModelSql {
     return {
       query: (statement, parameters = []) =>
         Effect.callback<ReadonlyArray<Row>, TransientError | PgSqlError>((resume) => {
+          if (REMEMBERS.test(statement)) {
+            const [, target, , lastCommit] = parameters
+            incarnation.announced.set(String(target), Result.getOrThrow(Lsn.fromText(String(lastCommit))))
+          }
           const connects = !toPostgres.isCut || stands
           stands = connects
           const forget = incarnation.after(connects ? ANSWER_MS_MAX : CONNECT_MS_MAX, () => {
@@ -123,7 +129,7 @@ export class ModelSql {
 
   #execute(statement: string, parameters: ReadonlyArray<unknown>): ReadonlyArray<Row> | PgSqlError {
     const { ledger, postgres, trace, verdict } = this.#world
-    if (/loads_in_flight = /.test(statement)) return this.#remember(statement, parameters)
+    if (REMEMBERS.test(statement)) return this.#remember(statement, parameters)
     if (/loads_in_flight as left/.test(statement)) {
       const stored = this.#checkpoints.get(String(parameters[0]))
       return stored === undefined

@@ -27,8 +27,8 @@ interface Settings {
 /** A sink on the wire: loads and questions, one after the other, and what came back. */
 class Stage {
   readonly verdict = new Verdict()
-  readonly starRocks = new ModelStarRocks(LABELS_MAX, this.verdict, new Trace())
   readonly #time = new VirtualTime()
+  readonly starRocks = new ModelStarRocks(LABELS_MAX, this.verdict, new Trace(), this.#time)
   readonly #incarnation = new Incarnation(1, SEED, this.#time, new Prng(SEED, "stage"))
   readonly #faults: Array<FaultKind>
   readonly #transport: typeof exchange

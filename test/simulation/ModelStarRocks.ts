@@ -2,8 +2,10 @@
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import type { Verdict } from "./Broken.ts"
 import type { Ledger, SinkRow } from "./Ledger.ts"
+import { parse } from "./LoadBody.ts"
 import * as SourceTables from "./SourceTables.ts"
 import type { Trace } from "./Trace.ts"
+import type { VirtualTime } from "./VirtualTime.ts"
 
 export type LabelState = "PREPARE" | "COMMITTED" | "VISIBLE" | "ABORTED"
 
@@ -17,22 +19,20 @@ export interface Load {
   state: LabelState
   /** All of its body is here: before that it cannot commit. */
   whole: boolean
+  /** When it was begun. */
+  readonly begunMs: number
 }
 
-/** What the server says about a body: the rows it holds, or why it takes none. */
-export type Parsed =
-  | { readonly _tag: "Rows"; readonly table: SourceTables.Table; readonly rows: ReadonlyArray<ParsedRow> }
-  | { readonly _tag: "Bad"; readonly why: string }
-
-interface ParsedRow {
-  readonly key: string
-  readonly row: SinkRow
-  /** `__op` says that the row goes. */
-  readonly removed: boolean
+/** A committed load that no statement sees yet, and what stood in its rows' place. */
+interface Unseen {
+  readonly load: Load
+  readonly before: ReadonlyMap<string, SinkRow | undefined>
 }
 
-const VERSION = /"dbmazz_cdc_version":(-?\d+)/
 const SYNCED_AT = /"dbmazz_synced_at":"[^"]*"/g
+
+/** No label is forgotten within this time, in ms: the real server has room for a thousand of them. */
+const KEPT_MS_MIN = 2_000
 
 export class ModelStarRocks {
   readonly rows = new Map<string, SinkRow>()
@@ -42,7 +42,12 @@ export class ModelStarRocks {
   readonly #lastBySession = new Map<string, bigint>()
   /** The last session that has written to each table. */
   readonly #lastSession = new Map<string, number>()
+  /** Of each table, in the order of their commits. */
+  readonly #unseen = new Map<string, ReadonlyArray<Unseen>>()
+  /** How often each table's partitions were replaced. */
+  readonly #replaced = new Map<string, number>()
   readonly #labelsMax: number
+  readonly #time: VirtualTime
   readonly #verdict: Verdict
   readonly #trace: Trace
   #refusesLogin = false
@@ -51,8 +56,9 @@ export class ModelStarRocks {
   /** The target tables: with the columns of the source tables' versions that they were made for. */
   tables: ReadonlyArray<SourceTables.Table> = SourceTables.WANTED
 
-  constructor(labelsMax: number, verdict: Verdict, trace: Trace) {
+  constructor(labelsMax: number, verdict: Verdict, trace: Trace, time: VirtualTime) {
     this.#labelsMax = labelsMax
+    this.#time = time
     this.#verdict = verdict
     this.#trace = trace
   }
@@ -89,7 +95,7 @@ export class ModelStarRocks {
     const name = `${database}/${label}`
     const holder = this.#labels.get(name)
     if (holder !== undefined && holder.state !== "ABORTED") return { holder }
-    const load: Load = { database, table, label, session, state: "PREPARE", whole: false }
+    const load: Load = { database, table, label, session, state: "PREPARE", whole: false, begunMs: this.#time.nowMs }
     this.#labels.delete(name)
     this.#labels.set(name, load)
     return load
@@ -118,18 +124,72 @@ export class ModelStarRocks {
     this.#inTurn(load)
     const table = this.tables.find(({ name }) => name === load.table) ?? parsed.table
     this.#trace.add(`sink commits ${load.label}: ${parsed.rows.length} rows`)
+    const before = new Map<string, SinkRow | undefined>()
     for (const { key, removed, row } of parsed.rows) {
-      if (removed) {
-        this.rows.delete(key)
-        continue
-      }
-      this.ledger?.written(table, key, row.version, load.label)
-      this.#inOrder(load, key, row.version)
-      this.rows.set(key, { ...row, values: stored(table, row.values) })
+      if (!before.has(key)) before.set(key, this.rows.get(key))
+      if (removed) this.rows.delete(key)
+      else this.#write(load, table, key, { ...row, values: stored(table, row.values) })
     }
-    load.state = visible ? "VISIBLE" : "COMMITTED"
-    this.#evict()
+    this.#committed({ load, before }, visible)
     return parsed.rows.length
+  }
+
+  /** As `commit`, for rows that a statement has made. */
+  commitRows(
+    load: Load,
+    table: SourceTables.Table,
+    rows: ReadonlyMap<string, Omit<SinkRow, "session">>,
+    visible: boolean
+  ): void {
+    this.#inTurn(load)
+    this.#trace.add(`sink commits ${load.label}: ${rows.size} rows of a statement`)
+    const before = new Map([...rows.keys()].map((key) => [key, this.rows.get(key)]))
+    for (const [key, row] of rows) this.#write(load, table, key, row)
+    this.#committed({ load, before }, visible)
+  }
+
+  /** What was committed is seen from now on, and with it whatever of its table was committed before. */
+  publish(load: Load): void {
+    const unseen = this.#unseen.get(load.table) ?? []
+    const last = unseen.findIndex((each) => each.load === load)
+    for (const each of unseen.slice(0, last + 1)) each.load.state = "VISIBLE"
+    this.#unseen.set(load.table, unseen.slice(last + 1))
+  }
+
+  /** The rows of a table as a statement sees them, by key. */
+  seen(table: SourceTables.Table): ReadonlyMap<string, SinkRow> {
+    const seen = new Map(this.#rowsOf(table))
+    for (const { before } of (this.#unseen.get(table.name) ?? []).toReversed()) {
+      for (const [key, row] of before) {
+        if (row === undefined) seen.delete(key)
+        else seen.set(key, row)
+      }
+    }
+    return seen
+  }
+
+  /** The partitions of a table, as a truncation finds them. */
+  partitions(table: SourceTables.Table): number {
+    return this.#replaced.get(table.name) ?? 0
+  }
+
+  /** Empties the table, unless its partitions are others by now: then false. */
+  truncate(
+    table: SourceTables.Table,
+    partitions: number,
+    version: bigint | undefined,
+    by: string,
+    session: number
+  ): boolean {
+    if (this.partitions(table) !== partitions) return false
+    const rows = this.#rowsOf(table)
+    this.#trace.add(`sink truncates ${table.name}: ${rows.size} rows`)
+    if (version !== undefined) this.ledger?.emptied(table, version, session, rows, by)
+    for (const key of rows.keys()) this.rows.delete(key)
+    this.#replaced.set(table.name, partitions + 1)
+    const last = this.#unseen.get(table.name)?.at(-1)
+    if (last !== undefined) this.publish(last.load)
+    return true
   }
 
   abort(load: Load): void {
@@ -147,9 +207,31 @@ export class ModelStarRocks {
     return [...this.#labels.values()].filter((load) => load.state === "PREPARE")
   }
 
-  /** A label that is over is forgotten when newer ones need its place. */
+  #rowsOf(table: SourceTables.Table): ReadonlyMap<string, SinkRow> {
+    const prefix = `${SourceTables.nameOf(table)}:`
+    return new Map([...this.rows].filter(([key]) => key.startsWith(prefix)))
+  }
+
+  #write(load: Load, table: SourceTables.Table, key: string, row: Omit<SinkRow, "session">): void {
+    this.ledger?.written(table, key, row.version, load.label)
+    this.#inOrder(load, key, row.version)
+    this.rows.set(key, { ...row, session: load.session })
+  }
+
+  #committed(unseen: Unseen, visible: boolean): void {
+    const { load } = unseen
+    load.state = "COMMITTED"
+    this.#unseen.set(load.table, [...this.#unseen.get(load.table) ?? [], unseen])
+    if (visible) this.publish(load)
+    this.#evict()
+  }
+
+  /** A label that is over is forgotten when newer ones need its place, but not while its statement may come once more. */
   #evict(): void {
-    const over = [...this.#labels].filter(([, load]) => load.state === "VISIBLE" || load.state === "ABORTED")
+    const oldMs = this.#time.nowMs - KEPT_MS_MIN
+    const over = [...this.#labels].filter(([, { begunMs, state }]) =>
+      (state === "VISIBLE" || state === "ABORTED") && begunMs < oldMs
+    )
     for (const [name] of over.slice(0, Math.max(0, over.length - this.#labelsMax))) this.#labels.delete(name)
   }
 
@@ -190,46 +272,8 @@ export class ModelStarRocks {
   }
 }
 
-/** Reads a body as StarRocks does with `format: json`: one object after the other, all columns by name. */
-export const parse = (tableName: string, body: string): Parsed => {
-  const table = SourceTables.WANTED.find((each) => each.name === tableName)
-  if (table === undefined) return { _tag: "Bad", why: `unknown table ${tableName}` }
-  const rows: Array<ParsedRow> = []
-  for (const line of body.split("\n")) {
-    if (line === "") continue
-    let values: unknown
-    try {
-      values = JSON.parse(line)
-    } catch {
-      return { _tag: "Bad", why: "failed to parse JSON" }
-    }
-    if (typeof values !== "object" || values === null) return { _tag: "Bad", why: "illegal json started with" }
-    const object: Record<string, unknown> = Object.fromEntries(Object.entries(values))
-    const key = keyOf(table, object)
-    if (key === undefined) return { _tag: "Bad", why: "too many filtered rows" }
-    const { __op: op, ...rest } = object
-    rows.push({
-      key,
-      row: { version: BigInt.asUintN(64, BigInt(VERSION.exec(line)?.[1] ?? 0)), values: rest },
-      removed: op === 1 || op === "delete"
-    })
-  }
-  return { _tag: "Rows", table, rows }
-}
-
 /** What the table keeps of a row: a member that is no column is ignored, a column that is no member is NULL. */
 const stored = (table: SourceTables.Table, values: SinkRow["values"]): SinkRow["values"] =>
   Object.fromEntries(
     [...table.columns.map(({ name }) => name), ...AuditColumns.NAMES].map((name) => [name, values[name] ?? null])
   )
-
-const keyOf = (table: SourceTables.Table, values: Record<string, unknown>): string | undefined => {
-  const parts: Array<string> = []
-  for (const index of table.key) {
-    const column = table.columns[index]
-    const value = column === undefined ? undefined : values[column.name]
-    if (typeof value !== "string" && typeof value !== "number") return undefined
-    parts.push(String(value))
-  }
-  return `${table.schema}.${table.name}:${JSON.stringify(parts)}`
-}

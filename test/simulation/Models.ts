@@ -7,6 +7,7 @@ import { ModelHttp } from "./ModelHttp.ts"
 import { ModelPostgres } from "./ModelPostgres.ts"
 import { ModelSql } from "./ModelSql.ts"
 import { ModelStarRocks } from "./ModelStarRocks.ts"
+import { ModelStatements } from "./ModelStatements.ts"
 import { Network } from "./Network.ts"
 import type { Plan } from "./Plan.ts"
 import { Prng } from "./Prng.ts"
@@ -28,6 +29,8 @@ export class Models {
   readonly postgres: ModelPostgres
   readonly sql: ModelSql
   readonly http: ModelHttp
+  readonly connections: Prng
+  readonly statements: ModelStatements
   readonly workload: Workload
   /** Replication sessions so far. */
   sessions = 0
@@ -39,8 +42,13 @@ export class Models {
     this.trace = new Trace(traceLines)
     this.faults = new Faults(seed, plan.faults, this.trace)
     this.network = new Network(new Prng(seed, "network"), plan.slowness)
-    this.starRocks = new ModelStarRocks(labelsMax, this.verdict, this.trace)
-    this.ledger = new Ledger(this.starRocks.rows, this.verdict, (table) => this.starRocks.fits(table))
+    this.starRocks = new ModelStarRocks(labelsMax, this.verdict, this.trace, this.time)
+    this.ledger = new Ledger(
+      this.starRocks.rows,
+      this.verdict,
+      plan.truncatePolicy,
+      (table) => this.starRocks.fits(table)
+    )
     this.starRocks.ledger = this.ledger
     this.postgres = new ModelPostgres(new Prng(seed, "postgres"), this.time, this.ledger, this.trace)
     const shared = {
@@ -54,7 +62,9 @@ export class Models {
       starRocks: this.starRocks
     }
     this.sql = new ModelSql({ ...shared, address: this.settings.source, walSenderTimeoutMs, statementsOutlive })
+    this.connections = new Prng(seed, "connections")
     this.http = new ModelHttp({ ...shared, prng: new Prng(seed, "http"), classicDuplicates })
+    this.statements = new ModelStatements({ ...shared, http: this.http, prng: new Prng(seed, "statements") })
     this.workload = new Workload(new Prng(seed, "workload"), plan.workload, this.postgres, this.time)
   }
 }

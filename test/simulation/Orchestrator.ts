@@ -35,6 +35,9 @@ const ANY_TIME: Absence = { msMax: [3_000, 10_000, 60_000, 200_000], noticedShar
 /** Between the question whether it may send a load and the load: what then goes wrong is what the fences are for. */
 const AT_LOAD: Absence = { msMax: [60_000, 200_000], noticedShare: 0.85, promptShare: 0.8 }
 
+/** Share of the absences at a load in which the program stands still, and not only its line to PostgreSQL. */
+const STANDSTILL_SHARE = 0.35
+
 /** One run of the program, and how it is told to end. */
 export interface Job {
   readonly incarnation: Incarnation
@@ -59,11 +62,22 @@ export class Orchestrator {
     this.#models = models
     this.#chance = new Prng(models.plan.seed, "world")
     models.http.onAbsence = (incarnation) => {
-      const job = this.#jobs.find((each) => each.incarnation === incarnation)
+      const job = this.#jobOf(incarnation)
       if (job === undefined) return
-      if (this.#chance.chance(0.5)) this.#standStill(job, AT_LOAD)
+      if (this.#chance.chance(STANDSTILL_SHARE)) this.#standStill(job, AT_LOAD)
       else this.#cutOff(job, false, AT_LOAD)
     }
+    models.http.onLoss = (incarnation) => {
+      this.#jobOf(incarnation)?.watch.sender?.end("terminated by an administrator")
+    }
+    models.http.onDeath = (incarnation) => {
+      const job = this.#jobOf(incarnation)
+      if (job !== undefined) this.#over(job, "killed")
+    }
+  }
+
+  #jobOf(incarnation: Incarnation): Job | undefined {
+    return this.#jobs.find((each) => each.incarnation === incarnation)
   }
 
   /** The program that is meant to run. */

@@ -1,6 +1,7 @@
 /** What a seed stands for: sizes, limits and habits of one run. A shrunk plan is a plan too. */
 import type { FlushLimits } from "../../src/domain/config/Settings.ts"
-import type { FaultPlan } from "./Faults.ts"
+import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
+import { type FaultKind, type FaultPlan, KINDS } from "./Faults.ts"
 import { Prng } from "./Prng.ts"
 import type { WorkloadPlan } from "./Workload.ts"
 
@@ -13,6 +14,7 @@ export interface Plan {
   /** Multiplies every wait of the network. */
   readonly slowness: number
   readonly walSenderTimeoutMs: number
+  readonly truncatePolicy: TruncatePolicy
   /** Finished labels that the sink remembers. */
   readonly labelsMax: number
   readonly classicDuplicates: boolean
@@ -28,14 +30,30 @@ const KIB = 1024
 const BUFFER_BYTES_MIN = 192 * KIB
 /** Share of runs with values so large that the buffer's limit is met. */
 const WIDE_SHARE = 0.04
-/** Shares of runs whose workload adds columns, and truncates a table: tables that stop hide what else may go wrong. */
+/** Shares of runs whose workload adds columns, and truncates tables: tables that stop hide what else may go wrong. */
 const COLUMN_SHARE = 0.15
-const TRUNCATE_SHARE = 0.08
+const TRUNCATE_SHARE = 0.35
+/** Truncations of a run whose policy carries them over. */
+const TRUNCATIONS_MAX = 6
+/** How often each policy is chosen: `fail` seldom, for the same reason. */
+const POLICIES = [
+  "soft-delete",
+  "soft-delete",
+  "soft-delete",
+  "soft-delete",
+  "truncate",
+  "truncate",
+  "truncate",
+  "ignore",
+  "fail",
+  "fail"
+] as const
 
-export const fromSeed = (seed: number): Plan => {
+const ordinary = (seed: number): Plan => {
   const prng = new Prng(seed, "plan")
   const wide = prng.chance(WIDE_SHARE)
   const tables = new Prng(seed, "plan of tables")
+  const truncatePolicy = tables.pick(POLICIES)
   return {
     seed,
     workload: {
@@ -46,10 +64,11 @@ export const fromSeed = (seed: number): Plan => {
       pauseMsMax: prng.pick([2, 20, 200, 1_500]),
       largestValue: wide ? 40 * KIB : 90,
       columnsAdded: tables.chance(COLUMN_SHARE) ? tables.int(1, 2) : 0,
-      truncations: tables.chance(TRUNCATE_SHARE) ? 1 : 0
+      truncations: tables.chance(TRUNCATE_SHARE) ? truncatePolicy === "fail" ? 1 : tables.int(1, TRUNCATIONS_MAX) : 0
     },
     faults: {
       intensity: prng.pick([0, 0.3, 1, 1, 2, 3]),
+      often: new Set(),
       without: new Set(),
       countMax: Number.POSITIVE_INFINITY,
       skipped: new Set()
@@ -61,6 +80,7 @@ export const fromSeed = (seed: number): Plan => {
     },
     bufferBytesMax: BUFFER_BYTES_MIN,
     slowness: prng.pick([0, 1, 1, 4, 20]),
+    truncatePolicy,
     walSenderTimeoutMs: prng.pick([5_000, 60_000, 60_000]),
     labelsMax: prng.pick([1, 3, 1_000]),
     classicDuplicates: prng.chance(0.5),
@@ -68,4 +88,39 @@ export const fromSeed = (seed: number): Plan => {
     orphansOutlive: true,
     statementsOutlive: true
   }
+}
+
+/** Share of runs that are about truncations: many, in small batches, and few other faults that would hide theirs. */
+const FOCUS_SHARE = 0.15
+const FOCUSED_FAULTS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+  "postgres: replication connection lost at a truncation",
+  "starrocks sql: lost before the statement",
+  "starrocks sql: lost after the statement",
+  "starrocks sql: begins late",
+  "starrocks sql: refused",
+  "starrocks sql: slow",
+  "http: lost after the commit",
+  "backend: publish timeout",
+  "job: absent at its truncation",
+  "job: killed at its truncation",
+  "job: killed while a load is not seen"
+])
+
+const focused = (plan: Plan, prng: Prng): Plan => ({
+  ...plan,
+  truncatePolicy: prng.pick(["soft-delete", "truncate"]),
+  workload: { ...plan.workload, pauseMsMax: prng.pick([20, 200]), columnsAdded: 0, truncations: prng.int(4, 10) },
+  flush: { ...plan.flush, rows: prng.int(1, 4), everyMs: prng.pick([1, 10]) },
+  slowness: prng.pick([0, 1]),
+  faults: {
+    ...plan.faults,
+    intensity: prng.pick([1, 2]),
+    often: new Set(["backend: publish timeout"]),
+    without: new Set(KINDS.filter((kind) => !FOCUSED_FAULTS.has(kind)))
+  }
+})
+
+export const fromSeed = (seed: number): Plan => {
+  const focus = new Prng(seed, "focus")
+  return focus.chance(FOCUS_SHARE) ? focused(ordinary(seed), focus) : ordinary(seed)
 }

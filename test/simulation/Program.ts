@@ -21,8 +21,8 @@ import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as Replication from "../../src/streams/Replication.ts"
 import type { Incarnation } from "./Incarnation.ts"
-import * as ModelCatalogue from "./ModelCatalogue.ts"
 import { DATABASE, FRONT_END } from "./ModelHttp.ts"
+import * as ModelMySql from "./ModelMySql.ts"
 import type { Models } from "./Models.ts"
 import { PUBLICATION, SLOT } from "./ModelSql.ts"
 import * as ModelWire from "./ModelWire.ts"
@@ -51,6 +51,7 @@ export const settingsOf = (plan: Plan): Settings => {
     STARROCKS_URL: `http://${FRONT_END}`,
     STARROCKS_DB: DATABASE,
     STARROCKS_USER: "root",
+    TRUNCATE_POLICY: plan.truncatePolicy,
     FLUSH_SIZE: String(plan.flush.rows),
     FLUSH_INTERVAL_MS: String(plan.flush.everyMs),
     RETRY_BASE_MS: "50",
@@ -117,10 +118,8 @@ const wire = (models: Models, incarnation: Incarnation, watch: Watch) =>
 
 const layers = (models: Models, incarnation: Incarnation, watch: Watch) => {
   const { settings, sql } = models
-  const transport = models.http.transport(incarnation, () => ({
-    session: watch.number,
-    stopped: watch.stopped.map(({ table }) => table)
-  }))
+  const sender = () => ({ session: watch.number, stopped: watch.stopped.map(({ table }) => table) })
+  const transport = models.http.transport(incarnation, sender)
   return Layer.mergeAll(
     progress(watch),
     JobControl.layer(settings),
@@ -128,7 +127,7 @@ const layers = (models: Models, incarnation: Incarnation, watch: Watch) => {
     // It only tells people how the slot is doing.
     Layer.succeed(SlotHealth, { read: () => Effect.succeed(undefined), watch: () => Effect.never }),
     CheckpointStore.layer,
-    Layer.succeed(StarRocksSql, ModelCatalogue.service(models, incarnation)),
+    Layer.succeed(StarRocksSql, ModelMySql.service(models, incarnation, sender)),
     StreamLoader.layer(settings.retry).pipe(
       Layer.provide(InFlightLoads.layer(settings.slot)),
       Layer.provideMerge(StreamLoadClient.layer(settings.sink))

@@ -86,6 +86,7 @@ const shrinkHabits = async (search: Search): Promise<boolean> => {
   const plainer: ReadonlyArray<(plan: Plan) => Plan> = [
     (plan) => ({ ...plan, slowness: 0 }),
     (plan) => ({ ...plan, labelsMax: 1_000 }),
+    (plan) => ({ ...plan, faults: { ...plan.faults, often: new Set() } }),
     (plan) => ({ ...plan, sendsEmpty: false, classicDuplicates: true }),
     (plan) => ({ ...plan, workload: { ...plan.workload, largeShare: 0 } }),
     (plan) => ({ ...plan, workload: { ...plan.workload, columnsAdded: 0 } }),
@@ -95,7 +96,8 @@ const shrinkHabits = async (search: Search): Promise<boolean> => {
   for (const change of plainer) {
     const { plan } = search.best
     const next = change(plan)
-    if (JSON.stringify(next) !== JSON.stringify(plan)) moved = await search.try(next) || moved
+    const differs = next.faults.often.size !== plan.faults.often.size || JSON.stringify(next) !== JSON.stringify(plan)
+    if (differs) moved = await search.try(next) || moved
   }
   return moved
 }

@@ -1,28 +1,36 @@
 /**
  * Where the rows of a table end that nobody can carry over: at the first one with a column that the sink does not have, and
- * at a truncation. Until the sink has the column, what comes after must not be loaded, and nothing after it be confirmed.
+ * at a truncation when the policy is `fail`. Until the sink has the column, what comes after must not be loaded, and nothing
+ * after it be confirmed.
  */
 import type { PermanentCode } from "../../src/domain/errors/PermanentError.ts"
+import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import * as Effects from "./Effects.ts"
 import * as SourceTables from "./SourceTables.ts"
-import type { Commit } from "./Wal.ts"
+import type { Change, Commit } from "./Wal.ts"
 
 export interface Stop {
   /** The transaction within which the table stops. */
   readonly commitLsn: bigint
-  /** What that transaction did to the table before. */
-  readonly before: ReadonlyMap<string, Effects.Effect>
+  /** The first change of that transaction that is not carried over. */
+  readonly index: number
+  /** The keys that it touched before. */
+  readonly before: ReadonlySet<string>
+  /** Whether it truncated the table before. */
+  readonly truncatedBefore: boolean
 }
 
 export class Stops {
   readonly #fits: (table: SourceTables.Table) => boolean
+  readonly #policy: TruncatePolicy
   readonly #byTable = new Map<string, Stop>()
   /** Tables and what may be in their way for a session that was set up before the sink had what it has now. */
   readonly #ever = new Set<string>()
 
   /** `fits`: whether the sink has all columns of this version of a table. */
-  constructor(fits: (table: SourceTables.Table) => boolean) {
+  constructor(fits: (table: SourceTables.Table) => boolean, policy: TruncatePolicy) {
     this.#fits = fits
+    this.#policy = policy
   }
 
   get size(): number {
@@ -36,11 +44,15 @@ export class Stops {
       const name = SourceTables.nameOf(table)
       if (!table.wanted) continue
       if (!SourceTables.ALL.includes(table)) this.#ever.add(`${name} column`)
-      if (change.kind === "truncate") this.#ever.add(`${name} truncate`)
-      if (this.#byTable.has(name)) continue
-      if (this.#fits(table) && change.kind !== "truncate") continue
+      const truncates = change.kind === "truncate"
+      const stops = truncates && this.#policy === "fail"
+      if (stops) this.#ever.add(`${name} truncate`)
+      if (this.#byTable.has(name) || !(stops || (!truncates && !this.#fits(table)))) continue
+      const { commitLsn } = commit
       const mine = commit.changes.slice(0, index).filter((each) => SourceTables.nameOf(each.table) === name)
-      this.#byTable.set(name, { commitLsn: commit.commitLsn, before: Effects.of(mine, commit.commitLsn) })
+      const before = Effects.apply(new Map(), mine, commitLsn, this.#policy)
+      const truncatedBefore = mine.some(({ kind }) => kind === "truncate")
+      this.#byTable.set(name, { commitLsn, index, before, truncatedBefore })
     }
   }
 
@@ -52,6 +64,15 @@ export class Stops {
 
   of(table: SourceTables.Table): Stop | undefined {
     return this.#byTable.get(SourceTables.nameOf(table))
+  }
+
+  /** The changes of a transaction that come before the stops of their tables. */
+  carriedOver({ changes, commitLsn }: Commit): ReadonlyArray<Change> {
+    if (this.#byTable.size === 0) return changes
+    return changes.filter(({ table }, index) => {
+      const stop = this.of(table)
+      return stop === undefined || commitLsn < stop.commitLsn || (commitLsn === stop.commitLsn && index < stop.index)
+    })
   }
 
   /** Whether a program may stop this table, `schema.name`, for a reason of this code. */

@@ -1,0 +1,141 @@
+/**
+ * Mistakes in how a TRUNCATE is carried over, as in `simulate-mutant-list.ts`.
+ *
+ * Not in the list: taking "partitions are changed" for done, which it mostly is.
+ */
+import type { Mutant } from "./simulate-mutant-list.ts"
+
+const TRUNCATE = "layers/TargetTruncate.ts"
+const LOADER = "layers/StreamLoader.ts"
+const BATCH = "domain/Batch.ts"
+const STATEMENTS = "domain/TargetTruncation.ts"
+
+export const TRUNCATION_MUTANTS: ReadonlyArray<Mutant> = [
+  {
+    name: "truncates at any time after it has asked",
+    file: TRUNCATE,
+    search: "begun = !heartbeat.isStale(permit, false)",
+    replace: "begun = permit.atMs >= 0"
+  },
+  {
+    name: "truncates although another run has claimed the slot, and tells nobody",
+    file: TRUNCATE,
+    search: "        yield* remember\n",
+    replace: ""
+  },
+  {
+    name: "takes a TRUNCATE whose answer was lost for done",
+    file: TRUNCATE,
+    search: "retryAfterMs: BEGIN_MS\n    }))",
+    replace: "retryAfterMs: BEGIN_MS\n    })).pipe(Effect.as(DONE))"
+  },
+  {
+    name: "sends a TRUNCATE whose answer was lost again at once",
+    file: TRUNCATE,
+    search: "retryAfterMs: BEGIN_MS",
+    replace: "retryAfterMs: 0"
+  },
+  {
+    name: "takes a soft delete whose answer was lost for done",
+    file: TRUNCATE,
+    search: "({ _tag: \"Uncertain\", code: \"SR_REPLY_LOST\", why: message }))",
+    replace: "({ ...DONE, why: message }))"
+  },
+  {
+    name: "sends a soft delete again with a new label",
+    file: TRUNCATE,
+    search: "TargetTruncation.softDelete(truncation, label, syncedAt)",
+    replace: "TargetTruncation.softDelete(truncation, `${label}_${Math.round(permit.atMs)}`, syncedAt)"
+  },
+  {
+    name: "marks what it sees before an earlier load is visible",
+    file: LOADER,
+    search: "if (readsRows && before?.visible === false && !abandoned.has(table)) {",
+    replace: "if (readsRows && before?.visible === false && request.rowCount > 0 && !abandoned.has(table)) {"
+  },
+  {
+    name: "takes a load that another program had acknowledged for one that is visible",
+    file: LOADER,
+    search: "if (ours) continue",
+    replace: "if (ours || load.isLoaded === true) continue"
+  },
+  {
+    name: "takes a load that is committed for one that is visible",
+    file: LOADER,
+    search: "      return !visibly\n",
+    replace: "      return true\n"
+  },
+  {
+    name: "truncates while a load that was left still runs",
+    file: LOADER,
+    search: "yield* settleAbandoned(table, request, readsRows)",
+    replace: "if (readsRows && request.rowCount > 0) yield* settleAbandoned(table, request, readsRows)"
+  },
+  {
+    name: "does not wait for a statement of an interrupted run to begin",
+    file: LOADER,
+    search: "attempted(remember), BEGIN_MS)",
+    replace: "attempted(remember), 0)"
+  },
+  {
+    name: "does not wait for a statement of a killed program to begin",
+    file: LOADER,
+    search: "beginsUntilMs: load.sinceMs + BEGIN_MS",
+    replace: "beginsUntilMs: load.sinceMs"
+  },
+  {
+    name: "takes a refused truncation for done",
+    file: STATEMENTS,
+    search: "      return { ...verdict, why }",
+    replace: "      return { _tag: \"Loaded\", loadedRows: 0, visible: true }"
+  },
+  {
+    name: "takes a soft delete whose label is taken for done",
+    file: STATEMENTS,
+    search: "return { _tag: \"InUse\", job: \"unknown\", why }",
+    replace: "return { _tag: \"InUse\", job: \"finished\", why }"
+  },
+  {
+    name: "marks with another version than the truncation's",
+    file: STATEMENTS,
+    search: "Lsn.toBigint(transaction.commitLsn).toString()",
+    replace: "(Lsn.toBigint(transaction.commitLsn) - 8n).toString()"
+  },
+  {
+    name: "leaves columns out that a soft delete does not change",
+    file: STATEMENTS,
+    search: "filter((column) => column.generated !== true)",
+    replace: "filter((column) => marks[column.name] !== undefined || mapping.key.includes(column.name))"
+  },
+  {
+    name: "merges rows from before and after a truncation into one load",
+    file: BATCH,
+    search: "(truncations.length === 0 || truncations[truncations.length - 1]!.after < segments.length)",
+    replace: "(truncations.length === 0 || truncations.length > 0)"
+  },
+  {
+    name: "does not count a truncation as something to confirm",
+    file: BATCH,
+    search: "    if (change._tag === \"Truncate\") {\n",
+    replace: "    if (change._tag === \"Truncate\") {\n      this.rowCount -= 1\n      this.rowsBehind -= 1\n"
+  },
+  {
+    name: "truncates after the rows that follow",
+    file: "streams/Loads.ts",
+    search: "truncations[truncated]?.after === index",
+    replace: "(truncations[truncated]?.after ?? index) < index || truncations[truncated]?.after === segments.length"
+  },
+  {
+    name: "truncates a table at most once a batch",
+    file: "streams/Loads.ts",
+    search: "        yield* options.truncate(truncations[truncated]!.truncation, loadOptions.syncedAt)",
+    replace: "        if (truncated > 0) continue\n" +
+      "        yield* options.truncate(truncations[truncated]!.truncation, loadOptions.syncedAt)"
+  },
+  {
+    name: "leaves the truncations of a transaction with the same number",
+    file: "domain/ChangeDecoder.ts",
+    search: "      const ordinal = this.#ordinal(known, transaction)\n",
+    replace: "      const ordinal = 0\n"
+  }
+]
