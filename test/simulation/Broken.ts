@@ -16,6 +16,7 @@ export type Invariant =
   | "one load in flight per table"
   | "a label never names different bytes"
   | "a load holds a key once"
+  | "rows of different columns never share a load"
   | "a load is asked for strictly"
   | "buffered bytes within the budget"
   | "the keepalive is never starved"

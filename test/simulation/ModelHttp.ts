@@ -178,7 +178,9 @@ export class ModelHttp {
       () => label
     )
     verdict.expect(strict, "a load is asked for strictly", () => Replies.json({ ...call.headers, Authorization: "" }))
-    const begun = starRocks.begin(database, table, label, request.sender.session)
+    const named = call.headers["partial_update"] === "true" ? call.headers["columns"] : undefined
+    const columns = named === undefined ? undefined : new Set(named.replaceAll("`", "").split(","))
+    const begun = starRocks.begin(database, table, label, request.sender.session, columns)
     if ("holder" in begun) {
       trace.add(`label ${label} is taken: ${begun.holder.state}`)
       return request.reply(Replies.duplicate(begun.holder, this.#world.classicDuplicates))

@@ -150,6 +150,9 @@ export class ModelSql {
     if (statement.startsWith("select current_database()")) return [this.#serverRow()]
     if (/from pg_control_system\(\)/.test(statement)) return [{ identifier: SYSTEM_IDENTIFIER }]
     if (statement.startsWith("select current_setting('server_version_num')")) return [{ version: SERVER_VERSION }]
+    if (/p\.pubtruncate as truncate,\s+\(select/.test(statement)) {
+      return postgres.publication ? [publishedRow(postgres.tables)] : []
+    }
     if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
     if (/from unnest\(\$1::text\[\]/.test(statement)) {
       return postgres.tables.filter(({ wanted }) => wanted).map(tableRow)
@@ -297,6 +300,21 @@ const tableRow = (table: SourceTables.Table): Row => ({
   identityColumns: [],
   partitions: [],
   ancestors: []
+})
+
+/** As the running job looks at it. */
+const publishedRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({
+  insert: true,
+  update: true,
+  delete: true,
+  truncate: true,
+  tables: tables.map(({ name, schema }) => ({
+    schemaname: schema,
+    tablename: name,
+    rowfilter: null,
+    membership: name
+  })),
+  gone: []
 })
 
 const publicationRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({

@@ -16,6 +16,8 @@ export interface Load {
   readonly label: string
   /** The replication session that sent it. */
   readonly session: number
+  /** Columns that the load does not name keep their values; undefined: it names all. */
+  readonly columns: ReadonlySet<string> | undefined
   state: LabelState
   /** All of its body is here: before that it cannot commit. */
   whole: boolean
@@ -91,11 +93,18 @@ export class ModelStarRocks {
   }
 
   /** Begins a load; the one that holds the label when it is taken. */
-  begin(database: string, table: string, label: string, session: number): Load | { readonly holder: Load } {
+  begin(
+    database: string,
+    table: string,
+    label: string,
+    session: number,
+    columns?: ReadonlySet<string>
+  ): Load | { readonly holder: Load } {
     const name = `${database}/${label}`
     const holder = this.#labels.get(name)
     if (holder !== undefined && holder.state !== "ABORTED") return { holder }
-    const load: Load = { database, table, label, session, state: "PREPARE", whole: false, begunMs: this.#time.nowMs }
+    const begunMs = this.#time.nowMs
+    const load: Load = { database, table, label, session, columns, state: "PREPARE", whole: false, begunMs }
     this.#labels.delete(name)
     this.#labels.set(name, load)
     return load
@@ -128,10 +137,23 @@ export class ModelStarRocks {
     for (const { key, removed, row } of parsed.rows) {
       if (!before.has(key)) before.set(key, this.rows.get(key))
       if (removed) this.rows.delete(key)
-      else this.#write(load, table, key, { ...row, values: stored(table, row.values) })
+      else {
+        if (load.columns !== undefined) this.#isExact(load, load.columns, row.values)
+        const kept = load.columns === undefined ? {} : this.rows.get(key)?.values
+        this.#write(load, table, key, { ...row, values: stored(table, { ...kept, ...row.values }) })
+      }
     }
     this.#committed({ load, before }, visible)
     return parsed.rows.length
+  }
+
+  #isExact({ label }: Load, columns: ReadonlySet<string>, values: SinkRow["values"]): void {
+    const names = Object.keys(values)
+    this.#verdict.expect(
+      names.length === columns.size && names.every((name) => columns.has(name)),
+      "rows of different columns never share a load",
+      () => `${label} names ${[...columns].join(", ")}, a row has ${names.join(", ")}`
+    )
   }
 
   /** As `commit`, for rows that a statement has made. */

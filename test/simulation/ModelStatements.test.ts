@@ -40,7 +40,8 @@ const TRUNCATION: Truncation = {
   weight: 0
 }
 const TRUNCATE = TargetTruncation.truncate(TRUNCATION.mapping)
-const softDelete = (label: string): string => TargetTruncation.softDelete(TRUNCATION, label, "2026-01-02 03:04:05")
+const softDelete = (label: string): string =>
+  TargetTruncation.softDelete(TRUNCATION, label, "2026-01-02 03:04:05", true)
 
 type Answer = ReadonlyArray<Row> | SrSqlError
 

@@ -50,8 +50,8 @@ const LIVE = "`dbmazz_is_deleted` IS NULL OR `dbmazz_is_deleted` = false"
 const ANY_LIVE = new RegExp(`^SELECT 1 AS live FROM \`(\\w+)\`\\.\`(\\w+)\` WHERE ${LIVE} LIMIT 1$`)
 const TRUNCATE = /^TRUNCATE TABLE `(\w+)`\.`(\w+)`$/
 const INSERT = new RegExp(
-  "^INSERT /\\*\\+ SET_VAR\\(query_timeout = 600\\) \\*/ INTO `(\\w+)`\\.`(\\w+)` WITH LABEL `([^`]+)` " +
-    `\\((.*)\\) SELECT (.*) FROM \`\\1\`\\.\`\\2\` WHERE ${LIVE}$`
+  "^INSERT INTO `(\\w+)`\\.`(\\w+)` WITH LABEL `([^`]+)` \\((.*)\\) " +
+    `SELECT /\\*\\+ SET_VAR\\(insert_timeout = 600\\) \\*/ (.*) FROM \`\\1\`\\.\`\\2\` WHERE ${LIVE}$`
 )
 
 const isLive = ({ values }: SinkRow): boolean => values["dbmazz_is_deleted"] !== true

@@ -58,7 +58,8 @@ export const settingsOf = (plan: Plan): Settings => {
     RETRY_MAX_MS: "2000"
   }))
   // Smaller than a person may set them: what happens at the limits is what is of interest.
-  return { ...settings, flush: plan.flush, bufferBytesMax: plan.bufferBytesMax }
+  const partialBytesMin = SourceTables.TOAST_CHARACTERS_MIN
+  return { ...settings, flush: plan.flush, bufferBytesMax: plan.bufferBytesMax, partialBytesMin }
 }
 
 /** The real source, and a way to look at its sessions. */
