@@ -22,6 +22,8 @@ const CHECKPOINTS = "streams/Checkpoints.ts"
 const DECODER = "domain/ChangeDecoder.ts"
 const CONNECTION = "layers/ReplicationConnection.ts"
 const LOADER = "layers/StreamLoader.ts"
+const ATTEMPTS = "layers/LoadAttempts.ts"
+const FENCE = "layers/LoadFence.ts"
 const LABEL = "domain/Label.ts"
 const OUTCOME = "domain/streamload/Outcome.ts"
 const HEARTBEAT = "layers/Heartbeat.ts"
@@ -83,44 +85,44 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "sends a retry with a new label",
     file: LOADER,
-    search: "const outcome = yield* client.load(request, permit)",
+    search: "return yield* client.load(request, permit)",
     replace: "const at = yield* Clock.currentTimeMillis\n" +
-      "    const outcome = yield* client.load({ ...request, label: `${request.label}_${at}` }, permit)"
+      "    return yield* client.load({ ...request, label: `${request.label}_${at}` }, permit)"
   },
   {
     name: "takes an uncertain outcome for a success",
-    file: LOADER,
+    file: ATTEMPTS,
     search: `if (outcome._tag !== "Uncertain") return outcome`,
     replace: `if (outcome._tag !== "Uncertain") return outcome\n` +
       `    if (request.rowCount > 0) return { _tag: "Committed", visible: false } as const`
   },
   {
     name: "takes a running label for a finished one",
-    file: LOADER,
+    file: ATTEMPTS,
     search: `if (outcome.job === "finished") return`,
     replace: `if (outcome.job !== "unknown") return`
   },
   {
     name: "takes an unknown label for a committed one",
-    file: LOADER,
+    file: ATTEMPTS,
     search: `case "COMMITTED":\n          return {`,
     replace: `case "COMMITTED":\n        case "UNKNOWN":\n          return {`
   },
   {
     name: "takes an aborted label for a committed one",
-    file: LOADER,
+    file: ATTEMPTS,
     search: `case "COMMITTED":\n          return {`,
     replace: `case "COMMITTED":\n        case "ABORTED":\n          return {`
   },
   {
     name: "does not wait for a load that was interrupted",
-    file: LOADER,
+    file: FENCE,
     search: "if (left === undefined || left.label === next.label) return",
     replace: "if (left === undefined || left !== undefined) return"
   },
   {
     name: "gives a load up after three attempts",
-    file: LOADER,
+    file: ATTEMPTS,
     search: "for (let attempts = 1;; attempts++) {",
     replace: "for (let attempts = 1; attempts <= 3; attempts++) {"
   },
@@ -199,9 +201,9 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   },
   {
     name: "takes a deleted row from the new tuple",
-    file: TABLE_LOADS,
-    search: "row.deleted ? oldTuple : newTuple",
-    replace: "Math.max(newTuple, oldTuple)"
+    file: MERGE,
+    search: "deleted ? change.oldTuple : change.newTuple",
+    replace: "Math.max(change.newTuple, change.oldTuple)"
   },
   {
     name: "writes the transaction's version one too high",
@@ -331,13 +333,13 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   },
   {
     name: "takes a predecessor's label that is unknown for over at once",
-    file: LOADER,
+    file: FENCE,
     search: "return mayNotBegin",
     replace: "return mayNotBegin || !mayNotBegin"
   },
   {
     name: "takes a predecessor's label that was aborted for over at once",
-    file: LOADER,
+    file: FENCE,
     search: "case \"ABORTED\":\n    case \"UNKNOWN\":",
     replace: "case \"ABORTED\":\n      return true\n    case \"UNKNOWN\":"
   },

@@ -7,6 +7,7 @@ import type { Mutant } from "./simulate-mutant-list.ts"
 
 const TRUNCATE = "layers/TargetTruncate.ts"
 const LOADER = "layers/StreamLoader.ts"
+const FENCE = "layers/LoadFence.ts"
 const BATCH = "domain/Batch.ts"
 const STATEMENTS = "domain/TargetTruncation.ts"
 
@@ -44,42 +45,43 @@ export const TRUNCATION_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "sends a soft delete again with a new label",
     file: TRUNCATE,
-    search: "TargetTruncation.softDelete(truncation, label, syncedAt)",
-    replace: "TargetTruncation.softDelete(truncation, `${label}_${Math.round(permit.atMs)}`, syncedAt)"
+    search: "TargetTruncation.softDelete(truncation, label, syncedAt, limits.length > 0)",
+    replace:
+      "TargetTruncation.softDelete(truncation, `${label}_${Math.round(permit.atMs)}`, syncedAt, limits.length > 0)"
   },
   {
     name: "marks what it sees before an earlier load is visible",
-    file: LOADER,
+    file: FENCE,
     search: "if (readsRows && before?.visible === false && !abandoned.has(table)) {",
     replace: "if (readsRows && before?.visible === false && request.rowCount > 0 && !abandoned.has(table)) {"
   },
   {
     name: "takes a load that another program had acknowledged for one that is visible",
-    file: LOADER,
+    file: FENCE,
     search: "if (ours) continue",
     replace: "if (ours || load.isLoaded === true) continue"
   },
   {
     name: "takes a load that is committed for one that is visible",
-    file: LOADER,
+    file: FENCE,
     search: "      return !visibly\n",
     replace: "      return true\n"
   },
   {
     name: "truncates while a load that was left still runs",
-    file: LOADER,
+    file: FENCE,
     search: "yield* settleAbandoned(table, request, readsRows)",
-    replace: "if (readsRows && request.rowCount > 0) yield* settleAbandoned(table, request, readsRows)"
+    replace: "if (request.rowCount > 0) yield* settleAbandoned(table, request, readsRows)"
   },
   {
     name: "does not wait for a statement of an interrupted run to begin",
     file: LOADER,
-    search: "attempted(remember), BEGIN_MS)",
-    replace: "attempted(remember), 0)"
+    search: "attempted(remember)), LoadFence.BEGIN_MS)",
+    replace: "attempted(remember)), 0)"
   },
   {
     name: "does not wait for a statement of a killed program to begin",
-    file: LOADER,
+    file: FENCE,
     search: "beginsUntilMs: load.sinceMs + BEGIN_MS",
     replace: "beginsUntilMs: load.sinceMs"
   },
