@@ -47,7 +47,8 @@ const program = Effect.gen(function*() {
     origin: { systemIdentifier: "bench", timeline: 1, database: source.database, slot: given.slot, run: "1" },
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: 60_000,
-    truncatePolicy: settings.truncatePolicy
+    truncatePolicy: settings.truncatePolicy,
+    schemaChangePolicy: settings.schemaChangePolicy
   }
   yield* Effect.raceFirst(
     Pipeline.run(job, stop),

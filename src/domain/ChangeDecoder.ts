@@ -12,6 +12,10 @@ import * as Decoder from "./pgoutput/Decoder.ts"
 import * as Envelope from "./pgoutput/Envelope.ts"
 import type { Delete, Insert, Message, Relation, Update } from "./pgoutput/Message.ts"
 import * as RowEncoder from "./RowEncoder.ts"
+import { PendingRoute } from "./schema/PendingRoute.ts"
+import type { SchemaChangePolicy } from "./schema/SchemaChangePolicy.ts"
+import * as ShapeChange from "./schema/ShapeChange.ts"
+import * as ShapeError from "./schema/ShapeError.ts"
 import type { TableMapping } from "./Table.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
@@ -44,6 +48,9 @@ const sameShape = (a: Relation, b: Relation): boolean =>
 export class ChangeDecoder {
   readonly #mappings: ReadonlyMap<string, TableMapping>
   readonly #truncatePolicy: TruncatePolicy
+  readonly #schemaChangePolicy: SchemaChangePolicy
+  /** Tables whose targets are being changed by what was given: the mapping does not know their columns any more. */
+  readonly #reshaped = new Set<TableMapping>()
   readonly #relations = new Map<number, KnownRelation>()
   #transaction: Transaction | undefined = undefined
   #changes: Array<Change> = []
@@ -54,9 +61,17 @@ export class ChangeDecoder {
   /** Source tables whose rows are left out since something of theirs could not be carried over. */
   readonly #stopped = new Set<string>()
 
-  /** With the policy `fail` a truncation is a `Stop` of its table, with every other one a change. */
-  constructor(mappings: ReadonlyArray<TableMapping>, truncatePolicy: TruncatePolicy = "fail") {
+  /**
+   * With the policy `fail` a truncation is a `Stop` of its table, with every other one a change; so is a shape that does not
+   * fit its target with the policy `stop`.
+   */
+  constructor(
+    mappings: ReadonlyArray<TableMapping>,
+    truncatePolicy: TruncatePolicy = "fail",
+    schemaChangePolicy: SchemaChangePolicy = "stop"
+  ) {
     this.#truncatePolicy = truncatePolicy
+    this.#schemaChangePolicy = schemaChangePolicy
     this.#mappings = new Map(mappings.map((mapping) => [Identifier.show(mapping.source), mapping]))
   }
 
@@ -155,8 +170,10 @@ export class ChangeDecoder {
       return
     }
     const bytes = frame.bytes
+    const columns = known.relation.columns.length
     if (
-      (newTuple >= 0 && !route.encoder.fits(bytes, newTuple)) || (oldTuple >= 0 && !route.encoder.fits(bytes, oldTuple))
+      (newTuple >= 0 && Decoder.tupleColumns(bytes, newTuple) !== columns) ||
+      (oldTuple >= 0 && Decoder.tupleColumns(bytes, oldTuple) !== columns)
     ) {
       const problem = "the row has another number of columns than its relation"
       return this.#fail(
@@ -206,10 +223,27 @@ export class ChangeDecoder {
       this.#relations.set(relation.relationId, { ...base, route: undefined, later: mapping })
       return
     }
+    const policy = this.#schemaChangePolicy
+    if (this.#reshaped.has(mapping) || !ShapeChange.isSettled(relation, known?.relation, mapping, policy)) {
+      const route = new PendingRoute(mapping)
+      this.#reshaped.add(mapping)
+      this.#relations.set(relation.relationId, { ...base, route })
+      this.#changes.push({
+        _tag: "Reshape",
+        mapping,
+        relation,
+        before: known?.relation,
+        route,
+        transaction: this.#transaction,
+        ordinal: base.transaction === this.#transaction ? base.rowsInTransaction : 0,
+        weight: this.#weigh(0)
+      })
+      return
+    }
     const encoder = RowEncoder.compile(relation, mapping)
     if (Result.isFailure(encoder)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
-      return this.#stop(mapping, shapeChanged(mapping, encoder.failure), 0)
+      return this.#stop(mapping, ShapeError.make(relation, mapping, encoder.failure), 0)
     }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
   }
@@ -327,17 +361,5 @@ const notFull = (relation: Relation, kind: string, frame: Envelope.WalFrame): Pe
     remediation: `Run: ALTER TABLE ${table} REPLICA IDENTITY FULL; then stop dbmazz, drop the slot, run DELETE FROM ` +
       `dbmazz_checkpoints for the slot, start again (a new slot is made), and reload the tables.`,
     context: { table, lsn: at(frame) }
-  })
-}
-
-const shapeChanged = (mapping: TableMapping, problems: ReadonlyArray<RowEncoder.ShapeProblem>): PermanentError => {
-  const table = Identifier.show(mapping.source)
-  return new PermanentError({
-    code: "SCHEMA_CHANGED",
-    message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
-      problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
-    remediation: `Run in StarRocks, with the column's type: ALTER TABLE ${Identifier.quoteSrTable(mapping.target)} ` +
-      `ADD COLUMN …; or add the column to COLUMNS_EXCLUDE and start again. Replication then goes on where it stopped.`,
-    context: { table, columns: problems.map((each) => each.column).join(", ") }
   })
 }

@@ -14,6 +14,7 @@ export const MODULES = [
   "ReplicationWatch",
   "Run",
   "Runtime",
+  "SchemaEvolution",
   "Setup",
   "SlotCreation",
   "SlotHealth",

@@ -8,10 +8,10 @@ import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import * as ColumnLists from "./ColumnLists.ts"
-import { tupleColumns, VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
+import { VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
-import type { TableMapping } from "./Table.ts"
+import type { TableMapping, TargetColumn } from "./Table.ts"
 import * as ValueRule from "./values/ValueRule.ts"
 
 /** How one column is written, and the member it is written to. */
@@ -58,23 +58,17 @@ export type RowKey = string | number
 export class RowEncoder {
   /** Value of the `columns` header; undefined when every JSON member is a column by its own name. */
   readonly columnsHeader: string | undefined
-  readonly columnCount: number
   /** By the columns' places in the tuple; undefined: the column is left out. */
   readonly #rules: ReadonlyArray<ColumnRule | undefined>
   readonly #keyIndexes: ReadonlyArray<number>
   readonly #integerKey: boolean
 
-  constructor(rules: ReadonlyArray<ColumnRule | undefined>, keyIndexes: ReadonlyArray<number>) {
+  /** `names`: the load lists its columns, so that those which it lists not get their defaults. */
+  constructor(rules: ReadonlyArray<ColumnRule | undefined>, keyIndexes: ReadonlyArray<number>, names: boolean) {
     this.#rules = rules
     this.#keyIndexes = keyIndexes
-    this.columnCount = rules.length
     this.#integerKey = keyIndexes.length === 1 && rules[keyIndexes[0]!]?.literal === "digits"
-    this.columnsHeader = rules.some((rule) => rule?.literal === "hex") ? columnsHeader(rules) : undefined
-  }
-
-  /** True when the tuple has as many columns as the relation. */
-  fits(bytes: Uint8Array, tuple: number): boolean {
-    return tupleColumns(bytes, tuple) === this.columnCount
+    this.columnsHeader = names || rules.some((rule) => rule?.literal === "hex") ? columnsHeader(rules) : undefined
   }
 
   /** The key of the tuple; a value left out as unchanged is taken from `oldTuple` (−1: there is none). */
@@ -179,6 +173,16 @@ const columnsHeader = (rules: ReadonlyArray<ColumnRule | undefined>): string => 
   return [...members, ...AuditColumns.NAMES, ...computed].join(",")
 }
 
+/** Columns of the target that rows of the relation leave to StarRocks. */
+const leftOut = (relation: Relation, { selection, targetColumns }: TableMapping): ReadonlyArray<TargetColumn> => {
+  const written = new Set(
+    relation.columns.map(({ name }) => name).filter((name) => ColumnLists.keeps(selection, name))
+  )
+  return [...targetColumns.values()].filter(({ generated, name }) =>
+    !written.has(name) && generated !== true && !AuditColumns.NAMES.includes(name)
+  )
+}
+
 /** Compiles the encoder of a relation's rows for its target; fails with every column that cannot be written. */
 export const compile = (
   relation: Relation,
@@ -217,5 +221,11 @@ export const compile = (
   mapping.key.forEach((name, part) => {
     if (keyIndexes[part]! < 0) problems.push({ column: name, problem: "the key's column is not in the published row" })
   })
-  return problems.length > 0 ? Result.fail(problems) : Result.succeed(new RowEncoder(rules, keyIndexes))
+  const unwritten = leftOut(relation, mapping)
+  for (const { default: fallback, name, nullable } of unwritten) {
+    if (nullable || fallback !== undefined || mapping.key.includes(name)) continue
+    problems.push({ column: name, problem: "it is NOT NULL in the target, and the rows do not have it any more" })
+  }
+  const hasDefaults = unwritten.some((column) => column.default !== undefined)
+  return problems.length > 0 ? Result.fail(problems) : Result.succeed(new RowEncoder(rules, keyIndexes, hasDefaults))
 }

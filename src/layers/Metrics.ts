@@ -33,6 +33,7 @@ const loadRows = counter(METRICS.loadRows)
 const loadBytes = counter(METRICS.loadBytes)
 const loadDuration = histogram(METRICS.loadDuration)
 const retries = counter(METRICS.retries)
+const schemaChanges = counter(METRICS.schemaChanges)
 const eventsProcessed = counter(METRICS.eventsProcessed)
 const eventLoopDelay = gauge(METRICS.eventLoopDelay)
 const residentMemory = gauge(METRICS.residentMemory)
@@ -134,6 +135,10 @@ export const loadFinished = Effect.fnUntraced(function*({ bytes, ms, outcome, ro
 /** Something is to be tried again for this reason: a code of docs/errors.md, of which there are few. */
 export const retrying = (reason: string): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(retries, { reason }), 1)
+
+/** StarRocks has carried an ALTER TABLE out; `table` is the target. */
+export const schemaChanged = (table: string): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(schemaChanges, { table }), 1)
 
 /** What a look at the job shows; booleans become 1 and 0, and what is undefined is not shown. */
 export type Sample = { readonly [Name in Sampled]: number | boolean | undefined }

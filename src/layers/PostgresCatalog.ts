@@ -16,6 +16,15 @@ import { PostgresSql, type Row } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
 
+/** What is below a type that the database has defined itself. */
+export const Below = Schema.Struct({
+  /** Of a domain, or of a domain over a domain, the type that is none. */
+  baseOid: Schema.Int,
+  typmod: Schema.Int,
+  /** Of an array the type below its elements' domains; 0: no array, or one whose elements are not parted by commas. */
+  elementOid: Schema.Int
+})
+
 const Column = Schema.Struct({
   name: Schema.String,
   typeOid: Schema.Int,
@@ -23,14 +32,11 @@ const Column = Schema.Struct({
   typmod: Schema.Int,
   notNull: Schema.Boolean,
   generated: Schema.Boolean,
-  /** What is below a type that the database has defined itself; only of such a type. */
-  below: Schema.optionalKey(Schema.NullOr(Schema.Struct({
-    /** Of a domain, or of a domain over a domain, the type that is none. */
-    baseOid: Schema.Int,
-    typmod: Schema.Int,
-    /** Of an array the type below its elements' domains; 0: no array, or one whose elements are not parted by commas. */
-    elementOid: Schema.Int
-  })))
+  attnum: Schema.optionalKey(Schema.Int),
+  missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  filled: Schema.optionalKey(Schema.Boolean),
+  /** Only of a type that the database has defined itself. */
+  below: Schema.optionalKey(Schema.NullOr(Below))
 })
 
 const TableRow = Schema.Struct({
@@ -119,15 +125,42 @@ const baseType = (oid: string, typmod: string): string =>
        from chain join pg_type t on t.oid = chain.oid and t.typtype = 'd')
    select chain.oid, chain.typmod from chain order by depth desc limit 1`
 
-/** The column with the built-in type whose values it has: its own, arrays of its elements', or text. */
-const columnOf = ({ below, ...column }: typeof Column.Type): SourceColumn => {
-  if (below === undefined || below === null) return { ...column, declaredOid: column.typeOid }
+/** What joins the type below the type of this expression, and the members of `Below` of it. */
+export const belowOf = (oid: string, typmod: string): string =>
+  `cross join lateral (${baseType(oid, typmod)}) as base (oid, typmod)
+    join pg_type bt on bt.oid = base.oid
+    left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
+    left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null`
+export const BELOW =
+  "'baseOid', base.oid::bigint, 'typmod', base.typmod, 'elementOid', coalesce(element.oid, 0)::bigint"
+
+/** The built-in type whose values a type has: its own, arrays of its elements', or text. */
+export const resolve = (below: typeof Below.Type): Pick<SourceColumn, "typeOid" | "typmod"> => {
   const arrays = below.elementOid === 0
     ? undefined
     : PgType.arrayOf(below.elementOid) ?? PgType.arrayOf(PgType.TEXT_OID)
-  const typeOid = PgType.isBuiltIn(below.baseOid) ? below.baseOid : arrays ?? PgType.TEXT_OID
-  return { ...column, declaredOid: column.typeOid, typeOid, typmod: below.typmod }
+  return { typeOid: PgType.isBuiltIn(below.baseOid) ? below.baseOid : arrays ?? PgType.TEXT_OID, typmod: below.typmod }
 }
+
+const columnOf = ({ below, ...column }: typeof Column.Type): SourceColumn => ({
+  ...column,
+  declaredOid: column.typeOid,
+  ...(below === undefined || below === null ? {} : resolve(below))
+})
+
+/**
+ * The value that rows show which were there when the column was added, if PostgreSQL has kept one. Moments are written
+ * in a form that no setting of the session changes; those that the form does not hold are left out.
+ */
+const MISSING = `case when a.atthasmissing then case
+    when a.atttypid in (1082, 1114, 1184) then
+      (select case when not isfinite(m.t) or extract(year from m.t) not between 1 and 9999 then null
+                   when a.atttypid = 1082 then to_char(m.t, 'YYYY-MM-DD')
+                   else to_char(m.t, 'YYYY-MM-DD HH24:MI:SS.US') end
+         from (select case when a.atttypid = 1184
+                        then (a.attmissingval::text::text[])[1]::timestamptz at time zone 'UTC'
+                        else (a.attmissingval::text::text[])[1]::timestamp end) as m (t))
+    else (a.attmissingval::text::text[])[1] end end`
 
 /** Reads the tables that exist among these, with columns and primary key. */
 export const readTables = Effect.fnUntraced(function*(
@@ -146,17 +179,13 @@ export const readTables = Effect.fnUntraced(function*(
                       'typmod', a.atttypmod,
                       'notNull', a.attnotnull,
                       'generated', a.attgenerated <> '',
-                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(
-                        'baseOid', base.oid::bigint,
-                        'typmod', base.typmod,
-                        'elementOid', coalesce(element.oid, 0)::bigint
-                      ) end
+                      'attnum', a.attnum,
+                      'missing', ${MISSING},
+                      'filled', a.atthasdef or a.attidentity <> '',
+                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a
-              cross join lateral (${baseType("a.atttypid", "a.atttypmod")}) as base (oid, typmod)
-               join pg_type bt on bt.oid = base.oid
-               left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
-               left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null
+              ${belowOf("a.atttypid", "a.atttypmod")}
               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
             (select coalesce(json_agg(a.attname order by k.position), '[]')
                from pg_index i

@@ -70,11 +70,15 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
   const { names, problems: listProblems, tables } = yield* failed(SourceTables.read(job))
-  const publication = yield* failed(PostgresCatalog.readPublication(job.publication, names))
-  const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
+  const readPublication = failed(PostgresCatalog.readPublication(job.publication, names))
+  const readSlot = failed(PostgresCatalog.readSlot(job.slot))
+  const before = { publication: yield* readPublication, slot: yield* readSlot }
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
     : undefined
+  // What was missing may have been made since, with the checkpoint, by another process that sets the job up.
+  const publication = before.publication ?? (checkpoint === undefined ? undefined : yield* readPublication)
+  const slot = before.slot ?? (checkpoint === undefined ? undefined : yield* readSlot)
   // A job that runs may have moved its checkpoint past what was the end of the WAL a moment ago.
   const overtook = checkpoint !== undefined && checkpoint > server.walEnd
   const { walEnd } = overtook ? yield* failed(PostgresCatalog.readServer) : server

@@ -11,6 +11,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Origin } from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import { Pace } from "../domain/Pace.ts"
+import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
@@ -20,6 +21,7 @@ import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import * as SchemaEvolution from "../layers/SchemaEvolution.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
 import * as Batches from "./Batches.ts"
@@ -40,6 +42,7 @@ export interface Job {
   readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
+  readonly schemaChangePolicy: SchemaChangePolicy
 }
 
 /** Batches read ahead while one is being loaded. */
@@ -82,11 +85,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   yield* store.claim(job.origin.slot, job.origin.run, job.start)
   yield* control.report({ _tag: "Replicating" })
 
+  const schema = yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy)
   const loads = yield* Loads.make({
     origin: job.origin,
     bytesMax: job.loadBytesMax,
     tableCount: job.tables.length,
     truncate: yield* TargetTruncate.make(job.origin, job.truncatePolicy),
+    schema,
     onStopped: (stopped) =>
       Effect.andThen(progress.update((state) => ({ ...state, stopped })), control.report(Told.stopped(stopped)))
   })
@@ -140,13 +145,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     Effect.andThen(Effect.never)
   )
   yield* Wal.frames(session).pipe(
-    Changes.decode(job.tables, session.release, tally, job.truncatePolicy),
+    Changes.decode(job.tables, session.release, tally, job.truncatePolicy, job.schemaChangePolicy),
     Batches.groupedWithin(limits),
     Stream.buffer({ capacity: BATCHES_AHEAD }),
     Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),
     Stream.runForEach(finish),
     // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
-    Effect.raceFirst(Effect.raceFirst(session.lost, storeLost))
+    Effect.raceFirst(Effect.raceFirst(Effect.raceFirst(session.lost, storeLost), loads.over))
   )
   const confirmed = yield* session.flushConfirmations
   // Without its walsender the slot can still be told, so that it does not keep WAL for nobody.

@@ -26,8 +26,8 @@ export interface Plan {
 export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, reached?: Lsn) {
   const source = yield* PostgresSetup.inspect({ ...settings, reached })
   const [problem] = source.problems
-  const { autoCreate, sink } = settings
-  const target = yield* StarRocksSetup.inspect(source.facts.tables, sink.database, autoCreate).pipe(
+  const { autoCreate, schemaChangePolicy, sink } = settings
+  const target = yield* StarRocksSetup.inspect(source.facts.tables, sink.database, autoCreate, schemaChangePolicy).pipe(
     // A source that needs a person is told at once, not when the sink is back.
     Effect.mapError((error) =>
       error._tag === "TransientError" && problem !== undefined ? SetupError.make(problem) : error
@@ -64,7 +64,8 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     },
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs,
-    truncatePolicy: settings.truncatePolicy
+    truncatePolicy: settings.truncatePolicy,
+    schemaChangePolicy: settings.schemaChangePolicy
   }
   return job
 })

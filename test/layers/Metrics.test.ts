@@ -49,6 +49,7 @@ const everything = Effect.gen(function*() {
   yield* Metrics.batchAcknowledged(BATCH)
   yield* Metrics.loadFinished(LOAD)
   yield* Metrics.retrying("SR_BUSY")
+  yield* Metrics.schemaChanged("shop.orders")
   yield* Metrics.observe(SAMPLE)
 })
 

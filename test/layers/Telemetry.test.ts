@@ -60,6 +60,7 @@ const loadBatches = (count: number) =>
         bytesMax: 1 << 20,
         tableCount: TABLES.length,
         truncate: () => Effect.void,
+        schema: { evolve: () => Effect.void, current: (mapping) => mapping },
         onStopped: () => Effect.void
       })
       for (let id = 1; id <= count; id++) yield* loads.load(batch(id))

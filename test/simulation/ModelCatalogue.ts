@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import * as SetupError from "../../src/domain/errors/SetupError.ts"
+import { SrSqlError } from "../../src/domain/errors/SrSqlError.ts"
 import { TransientError } from "../../src/domain/errors/TransientError.ts"
 import type { Row, StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import type { Verdict } from "./Broken.ts"
@@ -35,7 +36,19 @@ const columnRows = (table: SourceTables.Table): ReadonlyArray<Row> => [
   ...AuditColumns.NAMES.map((name, index) => columnRow(table, name, AUDIT_TYPES[index] ?? "", true))
 ]
 
-const answer = (statement: string, { starRocks: { tables }, verdict }: CatalogueWorld): ReadonlyArray<Row> => {
+/** Columns are added at once; a statement that comes again is refused. */
+const alter = (statement: string, { starRocks }: CatalogueWorld): ReadonlyArray<Row> | SrSqlError => {
+  const name = /^ALTER TABLE `[^`]+`\.`([^`]+)`/.exec(statement)?.[1] ?? ""
+  const columns = [...statement.matchAll(/ADD COLUMN `([^`]+)`/g)].map((match) => match[1] ?? "")
+  return starRocks.addColumnsOf(name, columns)
+    ? []
+    : new SrSqlError({ code: 1060, message: `Duplicate column name '${columns[0] ?? ""}'` })
+}
+
+const answer = (statement: string, world: CatalogueWorld): ReadonlyArray<Row> | SrSqlError => {
+  const { starRocks: { tables }, verdict } = world
+  if (statement.startsWith("ALTER TABLE ")) return alter(statement, world)
+  if (statement.startsWith("SHOW ALTER TABLE COLUMN")) return []
   if (statement === "SELECT 1") return [{ "1": "1" }]
   if (statement === "SHOW BACKENDS") return [{ Alive: "true" }]
   if (/information_schema\.schemata/.test(statement)) return [{ SCHEMA_NAME: DATABASE }]
@@ -61,12 +74,19 @@ export const service = (world: CatalogueWorld, incarnation: Incarnation): StarRo
   let connected = false
   return {
     query: (statement) =>
-      Effect.callback<ReadonlyArray<Row>, TransientError | SetupError.SetupError>((resume) => {
+      Effect.callback<ReadonlyArray<Row>, SrSqlError | TransientError | SetupError.SetupError>((resume) => {
         const lost = world.faults.happens("starrocks sql: lost") || incarnation.toStarRocks.isCut
         connected = !lost && (connected || !world.starRocks.refusesLogin)
         const failure = lost ? unreachable : connected ? undefined : refused
         incarnation.after(world.network.wait(), () =>
-          resume(failure === undefined ? Effect.sync(() => answer(statement, world)) : Effect.fail(failure)))
+          resume(
+            failure !== undefined
+              ? Effect.fail(failure)
+              : Effect.suspend(() => {
+                const rows = answer(statement, world)
+                return rows instanceof SrSqlError ? Effect.fail(rows) : Effect.succeed(rows)
+              })
+          ))
       })
   }
 }

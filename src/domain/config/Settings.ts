@@ -3,6 +3,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
+import type { SchemaChangePolicy } from "../schema/SchemaChangePolicy.ts"
 import type { Lists } from "../TableLists.ts"
 import type { TruncatePolicy } from "../TruncatePolicy.ts"
 import type { Policies } from "../values/ValuePolicy.ts"
@@ -66,6 +67,7 @@ export interface Settings {
   readonly tableNames: ReadonlyArray<string>
   readonly lists: Lists
   readonly truncatePolicy: TruncatePolicy
+  readonly schemaChangePolicy: SchemaChangePolicy
   readonly sink: SrAddress
   /** Undefined: a missing target table is an error. */
   readonly autoCreate: AutoCreate | undefined
@@ -188,6 +190,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     columnsExclude: reader.list("columnsExclude")
   }
   const truncatePolicy = reader.choice("truncatePolicy")
+  const schemaChangePolicy = reader.choice("schemaChangePolicy")
   const sink = readSink(reader)
   const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
@@ -206,6 +209,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     tableNames: [...tables.keys()],
     lists,
     truncatePolicy,
+    schemaChangePolicy,
     sink,
     autoCreate,
     flush,
