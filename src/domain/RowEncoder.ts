@@ -8,14 +8,14 @@ import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import * as ColumnLists from "./ColumnLists.ts"
-import { tupleColumns, VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
+import { VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
 import * as ColumnSet from "./rows/ColumnSet.ts"
 import type { Gaps } from "./rows/Gaps.ts"
 import { RowKeys } from "./rows/RowKeys.ts"
 import { after, int32, TEXT_OFFSET, valueAt } from "./rows/Tuple.ts"
-import type { TableMapping } from "./Table.ts"
+import type { TableMapping, TargetColumn } from "./Table.ts"
 import * as ValueRule from "./values/ValueRule.ts"
 
 /** How one column is written, and the member it is written to. */
@@ -52,18 +52,13 @@ interface Layout {
   readonly keyIndexes: ReadonlyArray<number>
   /** Whether an old row that is only a key holds the column. */
   readonly identity: ReadonlyArray<boolean>
-  /** Old rows may be keys only. */
-  readonly keepsIdentity: boolean
   /** The columns are everything that the target can be given. */
   readonly covers: boolean
 }
 
 export class RowEncoder {
-  readonly columnCount: number
   /** All source columns: those of a row that lacks nothing. */
   readonly whole: ColumnSet.ColumnSet
-  /** A key-only old row is accepted, and tells which row it is. */
-  readonly keysByIdentity: boolean
   /** Places of the columns that a key-only old row lacks. */
   readonly beyondIdentity: ReadonlyArray<number>
   readonly #rules: ReadonlyArray<ColumnRule | undefined>
@@ -72,14 +67,12 @@ export class RowEncoder {
   readonly #identity: ReadonlyArray<boolean>
   readonly #sets = new Map<string, ColumnSet.ColumnSet>()
 
-  constructor({ covers, identity, keepsIdentity, keyIndexes, rules }: Layout) {
+  constructor({ covers, identity, keyIndexes, rules }: Layout) {
     this.#rules = rules
     this.keys = new RowKeys(keyIndexes, keyIndexes.map((index) => rules[index]))
     this.#identity = identity
-    this.columnCount = rules.length
     this.#columns = rules.flatMap((rule, index) => rule === undefined ? [] : [columnOf(rule, index)])
     this.whole = ColumnSet.whole(this.#columns, covers)
-    this.keysByIdentity = keepsIdentity && keyIndexes.every((index) => identity[index])
     this.beyondIdentity = this.#columns.flatMap(({ index }) => identity[index] ? [] : [index])
   }
 
@@ -109,11 +102,6 @@ export class RowEncoder {
       at = after(bytes, at)
     }
     return places
-  }
-
-  /** True when the tuple has as many columns as the relation. */
-  fits(bytes: Uint8Array, tuple: number): boolean {
-    return tupleColumns(bytes, tuple) === this.columnCount
   }
 
   /** The key of the tuple as people write it, `id=42`: for errors, which must say which row. */
@@ -236,6 +224,20 @@ const covers = ({ targetColumns }: TableMapping, rules: ReadonlyArray<ColumnRule
   return [...targetColumns.values()].every(({ generated, name }) => generated === true || given.has(name))
 }
 
+/** Whether an old row that is only a key is accepted, and tells which row it is. */
+export const keysByIdentity = (relation: Relation, { identity, key }: TableMapping): boolean =>
+  identity === "keep" && key.every((name) => relation.columns.some((column) => column.name === name && column.key))
+
+/** Columns of the target that rows of the relation leave to StarRocks. */
+const leftOut = (relation: Relation, { selection, targetColumns }: TableMapping): ReadonlyArray<TargetColumn> => {
+  const written = new Set(
+    relation.columns.map(({ name }) => name).filter((name) => ColumnLists.keeps(selection, name))
+  )
+  return [...targetColumns.values()].filter(({ generated, name }) =>
+    !written.has(name) && generated !== true && !AuditColumns.NAMES.includes(name)
+  )
+}
+
 /** Compiles the encoder of a relation's rows for its target; fails with every column that cannot be written. */
 export const compile = (
   relation: Relation,
@@ -275,13 +277,16 @@ export const compile = (
   mapping.key.forEach((name, part) => {
     if (keyIndexes[part]! < 0) problems.push({ column: name, problem: "the key's column is not in the published row" })
   })
+  for (const { default: fallback, name, nullable } of leftOut(relation, mapping)) {
+    if (nullable || fallback !== undefined || mapping.key.includes(name)) continue
+    problems.push({ column: name, problem: "it is NOT NULL in the target, and the rows do not have it any more" })
+  }
   if (problems.length > 0) return Result.fail(problems)
   return Result.succeed(
     new RowEncoder({
       rules,
       keyIndexes,
       identity: relation.columns.map(({ key }) => key),
-      keepsIdentity: mapping.identity === "keep",
       covers: covers(mapping, rules)
     })
   )

@@ -75,14 +75,21 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
-  const { names, otherPublications, problems, publication, tables, unmatched } = yield* failed(SourceTables.read(job))
-  const isStrict = job.hasOtherTables !== true
-  if (!isStrict) yield* Effect.forEach(unmatched, (entry) => log.warn(entry), { discard: true })
-  const listProblems = isStrict ? [...problems, ...unmatched] : problems
-  const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
+  const readTables = failed(SourceTables.read(job))
+  const readSlot = failed(PostgresCatalog.readSlot(job.slot))
+  const before = { tables: yield* readTables, slot: yield* readSlot }
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
     : undefined
+  // What was missing may have been made since, with the checkpoint, by another process that sets the job up.
+  const isNews = checkpoint !== undefined && before.tables.publication === undefined
+  const { names, otherPublications, problems, publication, tables, unmatched } = isNews
+    ? yield* readTables
+    : before.tables
+  const slot = before.slot ?? (checkpoint === undefined ? undefined : yield* readSlot)
+  const isStrict = job.hasOtherTables !== true
+  if (!isStrict) yield* Effect.forEach(unmatched, (entry) => log.warn(entry), { discard: true })
+  const listProblems = isStrict ? [...problems, ...unmatched] : problems
   // A job that runs may have moved its checkpoint past what was the end of the WAL a moment ago.
   const overtook = checkpoint !== undefined && checkpoint > server.walEnd
   const { walEnd } = overtook ? yield* failed(PostgresCatalog.readServer) : server

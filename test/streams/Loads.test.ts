@@ -23,6 +23,7 @@ const OPTIONS: Loads.LoadsOptions = {
   tableCount: TABLES.length,
   truncate: () => Effect.void,
   resolve: () => Effect.void,
+  schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
   onStopped: () => Effect.void
 }
 

@@ -5,6 +5,7 @@ import * as Identifier from "../Identifier.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { ReplicaIdentity } from "../postgres/ReplicaIdentity.ts"
 import type { RejectedRowSettings } from "../RejectedRowPolicy.ts"
+import type { SchemaChangePolicy } from "../schema/SchemaChangePolicy.ts"
 import type { Lists } from "../TableLists.ts"
 import type { TruncatePolicy } from "../TruncatePolicy.ts"
 import type { Policies } from "../values/ValuePolicy.ts"
@@ -69,6 +70,7 @@ export interface Settings {
   readonly lists: Lists
   readonly replicaIdentity: ReplicaIdentity
   readonly truncatePolicy: TruncatePolicy
+  readonly schemaChangePolicy: SchemaChangePolicy
   readonly sink: SrAddress
   /** Undefined: a missing target table is an error. */
   readonly autoCreate: AutoCreate | undefined
@@ -202,6 +204,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   }
   const replicaIdentity = reader.choice("replicaIdentity")
   const truncatePolicy = reader.choice("truncatePolicy")
+  const schemaChangePolicy = reader.choice("schemaChangePolicy")
   const sink = readSink(reader)
   const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
@@ -229,6 +232,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     lists,
     replicaIdentity,
     truncatePolicy,
+    schemaChangePolicy,
     sink,
     autoCreate,
     flush,

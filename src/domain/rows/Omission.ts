@@ -74,15 +74,17 @@ export const questions = (
 
 /**
  * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that loads of this job's part have
- * written, and not yet a later version of it: a replay then shows each version as it was.
+ * written in the shape that it has now, and not yet a later version of it: a replay then shows each version as it was.
  */
 const isKnown = ({ key, reason, row }: Question, { from }: TableMapping, versions: KeyLookup.Versions): boolean => {
   const version = versions.get(key.id)
   if (version === undefined) return false
-  const own = Lsn.toBigint(row.change.transaction.commitLsn)
+  const { route: { since }, transaction } = row.change
+  const own = Lsn.toBigint(transaction.commitLsn)
   switch (reason) {
     case "chosen":
-      return version !== null && version <= own && (from === undefined || version >= Lsn.toBigint(from))
+      return version !== null && version <= own && (from === undefined || version >= Lsn.toBigint(from)) &&
+        (since === undefined || version > Lsn.toBigint(since))
     case "needed":
       return true
     case "ahead":
