@@ -173,7 +173,6 @@ export class TableLoads {
     return {
       source: mapping.source,
       target: mapping.target,
-      position: { commitLsn: transaction.commitLsn, ordinal: row.change.ordinal },
       commitTime: transaction.commitTime,
       operation: row.deleted ? "delete" : row.change.kind,
       label: this.#label(from, from + 1, columns.tag),

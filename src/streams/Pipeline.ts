@@ -13,7 +13,7 @@ import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as KnownKeys from "../layers/KnownKeys.ts"
-import type * as RejectedRows from "../layers/RejectedRows.ts"
+import * as RejectedRows from "../layers/RejectedRows.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
 import * as Batches from "./Batches.ts"
@@ -38,6 +38,8 @@ export interface Job {
   readonly truncatePolicy: TruncatePolicy
   /** Undefined: a row that StarRocks cannot hold stops its table. */
   readonly rejectedRows?: RejectedRows.Options | undefined
+  /** Where rows are that earlier runs have left out, and this one may; undefined: there are none. */
+  readonly leftOut?: RejectedRows.Place | undefined
   /** Bytes of unchanged values from which a row is updated in part; undefined: a few kB. */
   readonly partialBytesMin?: number | undefined
 }
@@ -65,7 +67,10 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
-    resolve: yield* KnownKeys.make(job.origin),
+    resolve: yield* KnownKeys.make(
+      job.origin,
+      job.leftOut === undefined ? undefined : yield* RejectedRows.reader(job.leftOut)
+    ),
     partialBytesMin: job.partialBytesMin,
     divert: job.rejectedRows === undefined ? undefined : yield* Diversion.make(job.rejectedRows),
     onStopped: yield* Told.onStopped
