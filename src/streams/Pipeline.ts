@@ -48,7 +48,8 @@ export interface Job {
 const BATCHES_AHEAD = 1
 
 /**
- * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. While the job is
+ * Replicates from `job.start` until `stop` is done, then loads and confirms what was received, by this run or by one before
+ * it, and returns. While the job is
  * paused nothing is loaded, and reading goes on until the buffer is full. A table that stops leaves the others running and
  * the position where it is; the run then ends with its error. Fails with a `TransientError` when the connection or the
  * checkpoint store is lost: nothing of this run survives, and a new one starts at the stored checkpoint.
@@ -84,7 +85,11 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     stop: (source, error) => loads.stop({ source }, error)
   })
   yield* Effect.forkScoped(Watches.slot(slot, session))
-  yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
+  yield* Deferred.await(stop).pipe(
+    Effect.andThen(Told.receivedAgain(session)),
+    Effect.andThen(session.drain),
+    Effect.forkScoped
+  )
 
   const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
     const position = yield* checkpoints.commit(loaded)
