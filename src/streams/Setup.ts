@@ -64,7 +64,12 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
   const leavesOut = diverts || (yield* RejectedRows.holdsRows(slot))
   const job: Job = {
     start: ready.start,
-    tables: tables.map((table) => ({ ...table, policies: settings.values, identity: settings.replicaIdentity })),
+    tables: tables.map((table) => ({
+      ...table,
+      policies: settings.values,
+      format: settings.loadFormat,
+      identity: settings.replicaIdentity
+    })),
     origin: {
       systemIdentifier: ready.systemIdentifier,
       timeline: ready.timeline,

@@ -4,9 +4,9 @@ import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as RejectedRow from "../RejectedRow.ts"
-import type { ValueProblem } from "../RowEncoder.ts"
 import { familyOf } from "../StarRocksType.ts"
 import type { FinalRow } from "./Merge.ts"
+import type { ValueProblem } from "./RowWriter.ts"
 
 /** The widest text that every supported version holds. */
 const LONGEST_TEXT = "VARCHAR(1048576)"
