@@ -75,14 +75,18 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
+  const slotBefore = yield* failed(PostgresCatalog.readSlot(job.slot))
+  const checkpoint = server.checkpointTable === "usable"
+    ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
+    : undefined
+  // Another program may be setting up the same job: slot and publication are there before their checkpoint is.
+  const slot = slotBefore === undefined && checkpoint !== undefined
+    ? yield* failed(PostgresCatalog.readSlot(job.slot))
+    : slotBefore
   const { names, otherPublications, problems, publication, tables, unmatched } = yield* failed(SourceTables.read(job))
   const isStrict = job.hasOtherTables !== true
   if (!isStrict) yield* Effect.forEach(unmatched, (entry) => log.warn(entry), { discard: true })
   const listProblems = isStrict ? [...problems, ...unmatched] : problems
-  const slot = yield* failed(PostgresCatalog.readSlot(job.slot))
-  const checkpoint = server.checkpointTable === "usable"
-    ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
-    : undefined
   // A job that runs may have moved its checkpoint past what was the end of the WAL a moment ago.
   const overtook = checkpoint !== undefined && checkpoint > server.walEnd
   const { walEnd } = overtook ? yield* failed(PostgresCatalog.readServer) : server
