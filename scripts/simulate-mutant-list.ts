@@ -213,7 +213,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   },
   {
     name: "writes an unchanged TOASTed value as null",
-    file: "domain/RowEncoder.ts",
+    file: "domain/rows/RowWriter.ts",
     search: "gap === undefined ? { bytes, at: here } : gap.place",
     replace: "gap === undefined || !omits.has(index) ? { bytes, at: here } : gap.place"
   },

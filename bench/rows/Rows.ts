@@ -7,6 +7,7 @@ import * as Result from "effect/Result"
 import { ByteWriter } from "../../src/domain/ByteWriter.ts"
 import type { RowChange } from "../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
+import * as LoadFormat from "../../src/domain/LoadFormat.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../../src/domain/TableLoads.ts"
 import * as Bytes from "../../test/support/PgoutputBytes.ts"
@@ -72,7 +73,13 @@ const loadAll = (changes: ReadonlyArray<RowChange>, writer: ByteWriter, known: b
   }
 }
 
-const measure = (message: (id: number) => Buffer, known: boolean, rows: number, rounds: number) => {
+const measure = (
+  table: TableMapping,
+  message: (id: number) => Buffer,
+  known: boolean,
+  rows: number,
+  rounds: number
+) => {
   const relation = Bytes.relation(1, "orders", COLUMNS.map(([name, oid]) => ({ name, oid })))
   const frames = [relation, Bytes.begin(1n), ...Array.from({ length: rows }, (_, id) => message(id))]
     .map((each) => Bytes.frame(each))
@@ -81,7 +88,7 @@ const measure = (message: (id: number) => Buffer, known: boolean, rows: number, 
   let bytes = 0
   for (let round = 0; round < rounds + ROUNDS_COLD; round++) {
     const startedAt = performance.now()
-    const { changes } = Result.getOrThrow(new ChangeDecoder([MAPPING]).decode(frames))
+    const { changes } = Result.getOrThrow(new ChangeDecoder([table]).decode(frames))
     bytes = loadAll(changes.filter((change) => change._tag === "Row"), writer, known)
     if (round >= ROUNDS_COLD) times.push(performance.now() - startedAt)
   }
@@ -93,14 +100,15 @@ const option = (args: ReadonlyArray<string>, name: string, fallback: number): nu
   return at < 0 ? fallback : Number(args[at + 1])
 }
 
-/** `--rows N` (10,000 a batch), `--rounds N` (60). */
+/** `--rows N` (10,000 a batch), `--rounds N` (60), `--format csv` (json). */
 export const main = (args: ReadonlyArray<string>): Promise<void> => {
   const rows = option(args, "--rows", ROWS_DEFAULT)
   const rounds = option(args, "--rounds", ROUNDS_DEFAULT)
+  const format = LoadFormat.FORMATS.find((each) => args[args.indexOf("--format") + 1] === each) ?? LoadFormat.DEFAULT
   const results = CASES.map(([name, known, message]) => {
     // Rows with documents are many times as long.
     const count = name.startsWith("document") ? Math.ceil(rows / 10) : rows
-    const result = { case: name, rows: count, ...measure(message, known, count, rounds) }
+    const result = { case: name, rows: count, ...measure({ ...MAPPING, format }, message, known, count, rounds) }
     console.log(
       `${name.padEnd(28)}${String(result.nsPerRow).padStart(8)} ns/row${
         String(result.bytesPerRow).padStart(8)
@@ -108,6 +116,6 @@ export const main = (args: ReadonlyArray<string>): Promise<void> => {
     )
     return result
   })
-  console.log(JSON.stringify({ benchmark: "rows", results, node: process.version }))
+  console.log(JSON.stringify({ benchmark: "rows", format, results, node: process.version }))
   return Promise.resolve()
 }

@@ -31,3 +31,7 @@ export const formatSyncedAt = (epochMillis: number): string =>
 export const jsonTail = (op: OpType, syncedAt: string, cdcVersion: bigint): string =>
   `,"dbmazz_op_type":${op},"dbmazz_is_deleted":${op === OP_DELETE},"dbmazz_synced_at":"${syncedAt}",` +
   `"dbmazz_cdc_version":${cdcVersion}}\n`
+
+/** The same as the last fields of a CSV row, in the order of `NAMES`. */
+export const csvTail = (op: OpType, syncedAt: string, cdcVersion: bigint): string =>
+  `,${op},${op === OP_DELETE},${syncedAt},${cdcVersion}\n`

@@ -1,16 +1,19 @@
 /** One Stream Load: the request that is sent, and sent again unchanged when its fate is unknown. */
 import * as Schema from "effect/Schema"
 import type { QualifiedName } from "./Identifier.ts"
+import type { LoadFormat } from "./LoadFormat.ts"
 import type { Lsn } from "./Lsn.ts"
 
 /**
- * `body` is JSON lines. The label is a pure function of what the body holds, so resending label and body is always
+ * The label is a pure function of what the body holds, so resending label and body is always
  * safe: a label that StarRocks has committed is not loaded twice.
  */
 export interface LoadRequest {
   readonly target: QualifiedName
   readonly label: string
-  /** Value of the `columns` header; undefined when the JSON members are the columns. */
+  /** What `body` is; undefined: JSON lines. */
+  readonly format?: LoadFormat
+  /** Value of the `columns` header; undefined when the JSON members are the columns. CSV has one always. */
   readonly columns: string | undefined
   /** Columns that `columns` does not name keep their values, in rows that are there. Undefined: they become NULL. */
   readonly partialUpdate?: boolean

@@ -1,31 +1,24 @@
 /**
- * Writes rows as JSON lines straight from the bytes of pgoutput tuples. One encoder is compiled for each shape that a
- * Relation message announces; per row it only copies bytes by rules fixed then.
+ * What is known of a table's rows by their shape: their key, the columns that are written, and the writers of the load
+ * formats. One encoder is compiled for each shape that a Relation message announces.
  *
  * The tuples have been checked by the decoder, so nothing here can run past a frame.
  */
 import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
-import type { ByteWriter } from "./ByteWriter.ts"
 import * as ColumnLists from "./ColumnLists.ts"
-import { VALUE_NULL, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
+import type { LoadFormat } from "./LoadFormat.ts"
+import { VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
 import * as ColumnSet from "./rows/ColumnSet.ts"
-import type { Gaps } from "./rows/Gaps.ts"
 import { RowKeys } from "./rows/RowKeys.ts"
-import { after, int32, TEXT_OFFSET, valueAt } from "./rows/Tuple.ts"
+import { type ColumnRule, columnRule, RowWriter } from "./rows/RowWriter.ts"
+import { after, TEXT_OFFSET, valueAt } from "./rows/Tuple.ts"
 import type { TableMapping, TargetColumn } from "./Table.ts"
+import { CSV_FORM } from "./values/CsvForm.ts"
+import { JSON_FORM } from "./values/JsonForm.ts"
 import * as ValueRule from "./values/ValueRule.ts"
-
-/** How one column is written, and the member it is written to. */
-interface ColumnRule extends ValueRule.ValueRule {
-  readonly name: string
-  /** May be NULL: what a deleted row had there can be left out. */
-  readonly optional: boolean
-  /** `{"name":` for the first column, `,"name":` for the others. */
-  readonly prefix: Buffer
-}
 
 /** Why a shape cannot be written to its target. */
 export interface ShapeProblem {
@@ -33,22 +26,12 @@ export interface ShapeProblem {
   readonly problem: string
 }
 
-/** A value that cannot be written: the column and the class of the value, never the value. */
-export interface ValueProblem {
-  readonly column: string
-  readonly problem: string
-  /** PostgreSQL has not sent it. */
-  readonly isMissing?: boolean
-}
-
-const NULL = Buffer.from("null", "latin1")
-const NOT_SENT = "PostgreSQL has not sent it"
-const OPEN = 0x7b
-const COMMA = 0x2c
 /** What a relation and its mapping say of the columns, by their places in the tuple. */
 interface Layout {
-  /** Undefined: the column is left out. */
+  /** Of JSON lines. Undefined: the column is left out. */
   readonly rules: ReadonlyArray<ColumnRule | undefined>
+  /** The same of CSV; undefined: rows are never written so. */
+  readonly csvRules: ReadonlyArray<ColumnRule | undefined> | undefined
   readonly keyIndexes: ReadonlyArray<number>
   /** Whether an old row that is only a key holds the column. */
   readonly identity: ReadonlyArray<boolean>
@@ -66,14 +49,27 @@ export class RowEncoder {
   readonly keys: RowKeys
   readonly #identity: ReadonlyArray<boolean>
   readonly #sets = new Map<string, ColumnSet.ColumnSet>()
+  readonly #json: RowWriter
+  readonly #csv: RowWriter | undefined
 
-  constructor({ covers, identity, keyIndexes, rules }: Layout) {
+  constructor({ covers, csvRules, identity, keyIndexes, rules }: Layout) {
     this.#rules = rules
+    this.#json = new RowWriter(JSON_FORM, rules)
+    this.#csv = csvRules === undefined ? undefined : new RowWriter(CSV_FORM, csvRules)
     this.keys = new RowKeys(keyIndexes, keyIndexes.map((index) => rules[index]))
     this.#identity = identity
     this.#columns = rules.flatMap((rule, index) => rule === undefined ? [] : [columnOf(rule, index)])
-    this.whole = ColumnSet.whole(this.#columns, covers)
+    this.whole = ColumnSet.whole(this.#columns, covers, this.#format)
     this.beyondIdentity = this.#columns.flatMap(({ index }) => identity[index] ? [] : [index])
+  }
+
+  get #format(): LoadFormat {
+    return this.#csv === undefined ? "json" : "csv"
+  }
+
+  /** Writes rows of column sets of this format. */
+  writer(format: LoadFormat): RowWriter {
+    return format === "csv" && this.#csv !== undefined ? this.#csv : this.#json
   }
 
   /** The columns without those at these places. Equal sets are one object. */
@@ -82,7 +78,7 @@ export class RowEncoder {
     const name = omitted.join(",")
     let set = this.#sets.get(name)
     if (set === undefined) {
-      set = ColumnSet.without(this.#columns, omitted)
+      set = ColumnSet.without(this.#columns, omitted, this.#format)
       this.#sets.set(name, set)
     }
     return set
@@ -129,87 +125,6 @@ export class RowEncoder {
       return [[rule.name, text] as const]
     }))
   }
-
-  /**
-   * Writes one row that has no gaps: the columns of the tuple at `tuple`, then `tail` (the audit columns and the end of the
-   * line). `bare`: every column that may be NULL is. On a problem the writer is left as it was.
-   */
-  encode(writer: ByteWriter, bytes: Buffer, tuple: number, tail: Uint8Array, bare = false): ValueProblem | undefined {
-    const rowStart = writer.length
-    const rules = this.#rules
-    let at = tuple + 2
-    for (let index = 0; index < rules.length; index++) {
-      const rule = rules[index]
-      if (rule === undefined) {
-        at += bytes[at] === VALUE_TEXT ? 5 + int32(bytes, at + 1) : 1
-        continue
-      }
-      writer.copy(rule.prefix, 0, rule.prefix.length)
-      const kind = bytes[at]!
-      let problem: string | undefined = undefined
-      if (kind === VALUE_TEXT) {
-        const end = at + 5 + int32(bytes, at + 1)
-        if (bare && rule.optional) writer.copy(NULL, 0, NULL.length)
-        else problem = ValueRule.write(writer, rule, bytes, at + 5, end)
-        at = end
-      } else {
-        at += 1
-        if (kind === VALUE_NULL || (bare && rule.optional)) writer.copy(NULL, 0, NULL.length)
-        else problem = NOT_SENT
-      }
-      if (problem !== undefined) {
-        writer.truncate(rowStart)
-        return { column: rule.name, problem, isMissing: problem === NOT_SENT }
-      }
-    }
-    writer.copy(tail, 0, tail.length)
-    return undefined
-  }
-
-  /**
-   * As `encode`, for a row with gaps: those in `omits` are left out of the line, the others are taken from where they lie.
-   */
-  encodeGaps(
-    writer: ByteWriter,
-    bytes: Buffer,
-    tuple: number,
-    gaps: Gaps,
-    omits: ReadonlySet<number>,
-    tail: Uint8Array
-  ): ValueProblem | undefined {
-    const rowStart = writer.length
-    let at = tuple + 2
-    let separator = OPEN
-    for (let index = 0; index < this.#rules.length; index++) {
-      const here = at
-      at = after(bytes, at)
-      const rule = this.#rules[index]
-      if (rule === undefined || omits.has(index)) continue
-      writer.byte(separator)
-      separator = COMMA
-      writer.copy(rule.prefix, 1, rule.prefix.length)
-      const gap = gaps.get(index)
-      const place = gap === undefined ? { bytes, at: here } : gap.place
-      if (place === undefined) {
-        writer.truncate(rowStart)
-        return { column: rule.name, problem: NOT_SENT, isMissing: true }
-      }
-      const problem = writePlace(writer, rule, place.bytes, place.at)
-      if (problem !== undefined) {
-        writer.truncate(rowStart)
-        return { column: rule.name, problem }
-      }
-    }
-    writer.copy(tail, 0, tail.length)
-    return undefined
-  }
-}
-
-/** Writes the value whose kind byte is at `at`: a text or NULL. */
-const writePlace = (writer: ByteWriter, rule: ColumnRule, bytes: Buffer, at: number): string | undefined => {
-  if (bytes[at] === VALUE_TEXT) return ValueRule.write(writer, rule, bytes, at + TEXT_OFFSET, after(bytes, at))
-  writer.copy(NULL, 0, NULL.length)
-  return undefined
 }
 
 const columnOf = (rule: Pick<ColumnRule, "name" | "literal">, index: number): ColumnSet.Column => ({
@@ -245,10 +160,12 @@ export const compile = (
 ): Result.Result<RowEncoder, ReadonlyArray<ShapeProblem>> => {
   const problems: Array<ShapeProblem> = []
   const rules: Array<ColumnRule | undefined> = []
+  const csvRules: Array<ColumnRule | undefined> = []
   let written = 0
   relation.columns.forEach((column, index) => {
     if (!ColumnLists.keeps(mapping.selection, column.name)) {
       rules.push(undefined)
+      csvRules.push(undefined)
       return
     }
     const target = mapping.targetColumns.get(column.name)
@@ -265,12 +182,9 @@ export const compile = (
       return
     }
     const member = ColumnSet.memberOf(columnOf({ name: column.name, literal: rule.literal }, index))
-    rules.push({
-      ...rule,
-      name: column.name,
-      optional: target.nullable && !mapping.key.includes(column.name),
-      prefix: Buffer.from(`${written === 0 ? "{" : ","}${JSON.stringify(member)}:`, "utf8")
-    })
+    const optional = target.nullable && !mapping.key.includes(column.name)
+    rules.push(columnRule(rule, column.name, member, written === 0, optional))
+    csvRules.push(columnRule({ ...rule, form: CSV_FORM }, column.name, member, written === 0, optional))
     written += 1
   })
   const keyIndexes = mapping.key.map((name) => relation.columns.findIndex((column) => column.name === name))
@@ -285,6 +199,7 @@ export const compile = (
   return Result.succeed(
     new RowEncoder({
       rules,
+      csvRules: mapping.format === "csv" ? csvRules : undefined,
       keyIndexes,
       identity: relation.columns.map(({ key }) => key),
       covers: covers(mapping, rules)

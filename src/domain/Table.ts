@@ -1,6 +1,7 @@
 /** Tables as the two catalogues describe them, and the pairing that a row's way follows. */
 import type { ColumnSelection } from "./ColumnLists.ts"
 import type { QualifiedName } from "./Identifier.ts"
+import type { LoadFormat } from "./LoadFormat.ts"
 import type { Lsn } from "./Lsn.ts"
 import type { Policies } from "./values/ValuePolicy.ts"
 
@@ -100,6 +101,8 @@ export interface TableMapping {
   readonly isChanging?: boolean
   /** What becomes of values that a target column cannot hold; undefined: they stop the table. */
   readonly policies?: Policies
+  /** How rows are sent; undefined: as JSON lines. */
+  readonly format?: LoadFormat
   /** Which source columns are written, those that are added later included; undefined: every one. */
   readonly selection?: ColumnSelection | undefined
   /**

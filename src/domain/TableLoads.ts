@@ -1,6 +1,6 @@
 /**
- * The loads of one table's share of a batch: the rows of a key are merged to the last one, then written as JSON lines in
- * parts of bounded size, each of rows with the same columns. Synchronous; a part's body is a view of the writer, valid until
+ * The loads of one table's share of a batch: the rows of a key are merged to the last one, then written in parts of bounded
+ * size, each of rows with the same columns and in one format. Synchronous; a part's body is a view of the writer, valid until
  * the next part is asked for.
  */
 import * as Result from "effect/Result"
@@ -19,6 +19,7 @@ import * as Merge from "./rows/Merge.ts"
 import type { FinalRow } from "./rows/Merge.ts"
 import * as Omission from "./rows/Omission.ts"
 import * as RefusedRow from "./rows/RefusedRow.ts"
+import type { RowWriter } from "./rows/RowWriter.ts"
 import type { TableMapping } from "./Table.ts"
 
 const operationOf = (row: FinalRow): AuditColumns.OpType =>
@@ -58,6 +59,8 @@ export class TableLoads {
   #from = 0
   #rowsMax = Number.POSITIVE_INFINITY
   readonly #bisection = new Bisection()
+  /** The columns of the last part. */
+  #sent: ColumnSet | undefined = undefined
   /** The row that is sent without its values; −1: none. */
   #bare = -1
   #tail: Buffer = Buffer.alloc(0)
@@ -110,10 +113,24 @@ export class TableLoads {
 
   /** The part of a group, whose first row is the share's row `start`, that begins at the share's row `from`. */
   #part({ columns, rows }: Omission.Group, start: number, from: number): Result.Result<LoadRequest, PermanentError> {
+    const request = this.#write(columns, rows, start, from)
+    // Of the whole part, so that a value that only JSON can say costs no load of its own.
+    return request ?? this.#write(columns.inJson ?? columns, rows, start, from)!
+  }
+
+  /** The part in the format of the set; undefined: a row of it can only be said in JSON. */
+  #write(
+    columns: ColumnSet,
+    rows: ReadonlyArray<FinalRow>,
+    start: number,
+    from: number
+  ): Result.Result<LoadRequest, PermanentError> | undefined {
     const writer = this.#writer
-    const encoder = this.#route.encoder
+    const rowWriter = this.#route.encoder.writer(columns.format)
     const { tooLong } = this.#merged
     writer.truncate()
+    this.#sent = columns
+    this.#tailTransaction = undefined
     let at = from
     this.#from = from
     const end = Math.min(start + rows.length, this.#bisection.end(from, this.#merged.rows.length))
@@ -124,10 +141,11 @@ export class TableLoads {
       // The rows before one that cannot be written are a part of their own: a label names rows without a gap.
       if (keyBytes !== undefined && at > from) break
       if (keyBytes !== undefined) return Result.fail(RefusedRow.keyTooLong(row, keyBytes))
-      const tail = this.#tailOf(row)
+      const tail = this.#tailOf(row, rowWriter)
       const problem = row.gaps !== undefined
-        ? encoder.encodeGaps(writer, bytes, Merge.tupleOf(row), row.gaps, columns.omits, tail)
-        : encoder.encode(writer, bytes, Merge.tupleOf(row), tail, at === this.#bare)
+        ? rowWriter.encodeGaps(writer, bytes, Merge.tupleOf(row), row.gaps, columns.omits, tail)
+        : rowWriter.encode(writer, bytes, Merge.tupleOf(row), tail, at === this.#bare)
+      if (problem?.isOnlyJson === true) return undefined
       if (problem !== undefined && at > from) break
       if (problem !== undefined) return Result.fail(RefusedRow.unrepresentable(row, problem))
       at += 1
@@ -136,6 +154,7 @@ export class TableLoads {
     return Result.succeed({
       target: this.#route.mapping.target,
       label: this.#label(from, at, columns.tag),
+      format: columns.format,
       columns: columns.header,
       partialUpdate: columns.partial,
       body: writer.view(),
@@ -158,7 +177,7 @@ export class TableLoads {
    */
   refused(refusal: PermanentError): RejectedRow.RejectedRow | undefined {
     const from = this.#from
-    const { columns, row } = this.#at(from)
+    const row = this.#at(from)
     const isKnown = this.#next - from <= 1
     const isWhole = row.deleted && this.#bare !== from && !this.#merged.tooLong.has(row)
     if (!isKnown || isWhole) {
@@ -173,19 +192,18 @@ export class TableLoads {
     return {
       source: mapping.source,
       target: mapping.target,
-      position: { commitLsn: transaction.commitLsn, ordinal: row.change.ordinal },
       commitTime: transaction.commitTime,
       operation: row.deleted ? "delete" : row.change.kind,
-      label: this.#label(from, from + 1, columns.tag),
+      label: this.#label(from, from + 1, this.#sent?.tag),
       ...RefusedRow.texts(row),
       refusal
     }
   }
 
-  #at(index: number): { readonly columns: ColumnSet; readonly row: FinalRow } {
+  #at(index: number): FinalRow {
     let start = 0
-    for (const { columns, rows } of this.#groups!) {
-      if (index < start + rows.length) return { columns, row: rows[index - start]! }
+    for (const { rows } of this.#groups!) {
+      if (index < start + rows.length) return rows[index - start]!
       start += rows.length
     }
     throw new RangeError(`the share has no row ${index}`)
@@ -202,12 +220,12 @@ export class TableLoads {
     })
   }
 
-  #tailOf(row: FinalRow): Buffer {
+  #tailOf(row: FinalRow, rowWriter: RowWriter): Buffer {
     const operation = operationOf(row)
     const transaction = row.change.transaction
     if (transaction !== this.#tailTransaction || operation !== this.#tailOperation) {
       const version = Lsn.toBigint(transaction.commitLsn)
-      this.#tail = Buffer.from(AuditColumns.jsonTail(operation, this.#options.syncedAt, version), "latin1")
+      this.#tail = rowWriter.tail(operation, this.#options.syncedAt, version)
       this.#tailTransaction = transaction
       this.#tailOperation = operation
     }

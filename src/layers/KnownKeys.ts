@@ -9,10 +9,12 @@ import * as Identifier from "../domain/Identifier.ts"
 import type { Origin } from "../domain/Label.ts"
 import type * as KeyLookup from "../domain/rows/KeyLookup.ts"
 import type * as Omission from "../domain/rows/Omission.ts"
+import * as RefusedRow from "../domain/rows/RefusedRow.ts"
 import * as Redaction from "../domain/streamload/Redaction.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import type { TableLoads } from "../domain/TableLoads.ts"
 import * as Log from "./Log.ts"
+import type { LastLeftOut } from "./RejectedRows.ts"
 import * as StarRocksFailure from "./StarRocksFailure.ts"
 import { StarRocksSql } from "./StarRocksSql.ts"
 import { StreamLoader } from "./StreamLoader.ts"
@@ -25,6 +27,9 @@ const log = Log.module("KnownKeys")
  */
 const ASKS_MORE_MAX = 5
 const ASK_AGAIN_MS = 1_000
+
+/** Rows of one question for those that were left out: of keys of a few hundred bytes it stays below a MB. */
+const KEYS_MAX = 1_000
 
 /**
  * Answers the questions of a table's loads, before the first of them is sent and after everything before them is over. Rows
@@ -55,9 +60,10 @@ const failure = (mapping: TableMapping, error: SrSqlError | SetupError | Transie
     })
 }
 
-/** For one run of the pipeline. */
+/** For one run of the pipeline. `leftOut` tells of rows that StarRocks was not given; undefined: there are none. */
 export const make = Effect.fnUntraced(function*(
-  { run }: Origin
+  { run }: Origin,
+  leftOut?: LastLeftOut
 ): Effect.fn.Return<Resolve, never, StarRocksSql | StreamLoader> {
   const { query } = yield* StarRocksSql
   const loader = yield* StreamLoader
@@ -88,6 +94,23 @@ export const make = Effect.fnUntraced(function*(
     return versions
   })
 
+  /** Behind a row that was left out StarRocks has older values than those that a change leaves out. */
+  const forgetOlder = Effect.fnUntraced(function*(
+    last: LastLeftOut,
+    { mapping, questions }: TableLoads,
+    versions: Map<string, bigint | null>
+  ) {
+    const asked = questions.filter(({ key }) => versions.has(key.id))
+    for (let from = 0; from < asked.length; from += KEYS_MAX) {
+      const some = asked.slice(from, from + KEYS_MAX)
+      const commits = yield* last(mapping.source, some.map(({ row }) => RefusedRow.nameOf(row)))
+      for (const [index, { key }] of some.entries()) {
+        const commit = commits[index]
+        if (commit !== undefined && (versions.get(key.id) ?? 0n) <= commit) versions.delete(key.id)
+      }
+    }
+  })
+
   const sendAll = Effect.fnUntraced(function*(table: string, why: string) {
     const isNew = !unseen.has(table)
     unseen.add(table)
@@ -116,6 +139,7 @@ export const make = Effect.fnUntraced(function*(
       asked: questions.length,
       found: versions.size
     }))
+    if (leftOut !== undefined) yield* forgetOlder(leftOut, loads, versions)
     loads.answer(versions)
   })
 })

@@ -75,18 +75,15 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   const server = yield* failed(PostgresCatalog.readServer)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
-  const readTables = failed(SourceTables.read(job))
-  const readSlot = failed(PostgresCatalog.readSlot(job.slot))
-  const before = { tables: yield* readTables, slot: yield* readSlot }
+  const slotBefore = yield* failed(PostgresCatalog.readSlot(job.slot))
   const checkpoint = server.checkpointTable === "usable"
     ? Option.getOrUndefined(yield* (yield* CheckpointStore).load(job.slot))
     : undefined
-  // What was missing may have been made since, with the checkpoint, by another process that sets the job up.
-  const isNews = checkpoint !== undefined && before.tables.publication === undefined
-  const { names, otherPublications, problems, publication, tables, unmatched } = isNews
-    ? yield* readTables
-    : before.tables
-  const slot = before.slot ?? (checkpoint === undefined ? undefined : yield* readSlot)
+  // Another program may be setting up the same job: slot and publication are there before their checkpoint is.
+  const slot = slotBefore === undefined && checkpoint !== undefined
+    ? yield* failed(PostgresCatalog.readSlot(job.slot))
+    : slotBefore
+  const { names, otherPublications, problems, publication, tables, unmatched } = yield* failed(SourceTables.read(job))
   const isStrict = job.hasOtherTables !== true
   if (!isStrict) yield* Effect.forEach(unmatched, (entry) => log.warn(entry), { discard: true })
   const listProblems = isStrict ? [...problems, ...unmatched] : problems

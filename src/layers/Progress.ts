@@ -7,7 +7,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Rejected, Trouble } from "../domain/control/Health.ts"
 import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
-import type { Lsn } from "../domain/Lsn.ts"
+import { type Lsn, ZERO } from "../domain/Lsn.ts"
 import type { SeenTables } from "../domain/postgres/PublicationChange.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Retrying } from "./LoadAttempts.ts"
@@ -47,6 +47,8 @@ export interface ProgressState {
   readonly position: Lsn | undefined
   /** What was found stored while nothing was replicated; undefined before it was first looked at. */
   readonly found: StoredStanding | undefined
+  /** Up to here earlier runs of the pipeline had received and left something unacknowledged: a drain owes it. 0: nothing. */
+  readonly owed: Lsn
   /** Commit time of the last transaction that was acknowledged, in microseconds since 1970. */
   readonly commitTime: bigint | undefined
   /** Looks at the running pipeline; undefined while there is none. */
@@ -74,6 +76,7 @@ const initial = (startedMs: number): ProgressState => ({
   batches: 0,
   position: undefined,
   found: undefined,
+  owed: ZERO,
   commitTime: undefined,
   observe: undefined,
   walEnd: undefined,

@@ -1,11 +1,13 @@
 /** What PostgreSQL's catalogue says about publications: read-only, exact names. */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { OtherPublication, PublicationFacts } from "../domain/postgres/Publication.ts"
+import * as PostgresFailure from "./PostgresFailure.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
@@ -62,6 +64,10 @@ export interface Publications {
   readonly others: ReadonlyArray<OtherPublication>
 }
 
+/** The statement looks into every publication of the database, and fails when somebody drops one, or its table, meanwhile. */
+const READS_MORE_MAX = 5
+const READ_AGAIN_MS = 100
+
 /**
  * Reads what they publish of these tables. Which columns a row filter reads is in its node tree only: the server compares the
  * same numbers with the replica identity.
@@ -95,6 +101,12 @@ export const read = Effect.fnUntraced(function*(
        from pg_publication p
       order by p.pubname`,
     [tables.map((table) => table.schema), tables.map((table) => table.name)]
+  ).pipe(
+    Effect.retry({
+      while: (error) => error._tag === "PgSqlError" && PostgresFailure.isTransient(error),
+      schedule: Schedule.spaced(READ_AGAIN_MS),
+      times: READS_MORE_MAX
+    })
   )
   const found = decode(rows).map(factsOf)
   return {

@@ -6,6 +6,7 @@ import type { PgAddress } from "../domain/config/Settings.ts"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
+import type { QualifiedName } from "../domain/Identifier.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as RejectedRow from "../domain/RejectedRow.ts"
 import type { RejectedRowValues } from "../domain/RejectedRowPolicy.ts"
@@ -50,6 +51,19 @@ export const readTable: Effect.Effect<RejectedRowTable.State, Failure, PostgresS
   }
 )
 
+/** undefined_table and undefined_column, and insufficient_privilege. */
+const NOT_OURS: ReadonlySet<string> = new Set(["42P01", "42703", "42501"])
+
+/** Whether rows of this slot are in the table. A table that the role cannot read is another job's. */
+export const holdsRows = (
+  slot: string
+): Effect.Effect<boolean, TransientError | SetupError, PostgresSql.PostgresSql> =>
+  PostgresSql.PostgresSql.use(({ query }) => query(`select from ${NAME} where slot_name = $1 limit 1`, [slot])).pipe(
+    Effect.map((rows) => rows.length > 0),
+    Effect.catchIf((error) => error._tag === "PgSqlError" && NOT_OURS.has(error.sqlState), () => Effect.succeed(false)),
+    Effect.mapError(failed)
+  )
+
 /** What a refused statement means; a server quotes rows in its details. */
 const failed = (error: Failure): TransientError | SetupError =>
   error._tag === "PgSqlError"
@@ -60,9 +74,12 @@ const failed = (error: Failure): TransientError | SetupError =>
 export const createTable: Effect.Effect<void, TransientError | SetupError, PostgresSql.PostgresSql> = PostgresSql
   .PostgresSql.use(({ query }) => query(RejectedRowTable.CREATE)).pipe(Effect.mapError(failed), Effect.asVoid)
 
-export interface Options {
+export interface Place {
   readonly address: PgAddress
   readonly slot: string
+}
+
+export interface Options extends Place {
   readonly values: RejectedRowValues
   /** Of one table. */
   readonly perHourMax: number
@@ -127,6 +144,46 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     }).pipe(
       Effect.timeoutOrElse({ duration: ANSWER_MS_MAX, orElse: () => Effect.fail(unanswered) }),
       Effect.map((rows) => decodeVerdict(rows[0]).verdict),
+      Effect.mapError(failed)
+    )
+})
+
+/** A change of a row, of which it is asked whether an earlier one was left out. */
+export type Asked = Pick<RejectedRow.RejectedRow, "key" | "position">
+
+/** For each change the commit of the last row of its key that was left out before it; undefined: none. At most some thousands. */
+export type LastLeftOut = (
+  source: QualifiedName,
+  changes: ReadonlyArray<Asked>
+) => Effect.Effect<ReadonlyArray<bigint | undefined>, TransientError | SetupError>
+
+const LAST = `select asked.n::int as n, (max(r.lsn) - '0/0'::pg_lsn)::text as lsn
+  from jsonb_array_elements($4::jsonb) with ordinality as asked(change, n)
+  join ${NAME} r on r.slot_name = $1 and r.source_schema = $2 and r.source_table = $3
+   and r.row_key = asked.change -> 'key'
+   and (r.lsn, r.ordinal) < ((asked.change ->> 'lsn')::pg_lsn, (asked.change ->> 'ordinal')::bigint)
+ group by asked.n`
+const decodeLast = Schema.decodeUnknownSync(
+  Schema.Array(Schema.Struct({ n: Schema.Int, lsn: Schema.BigIntFromString }))
+)
+
+/** Reads on a session of its own, opened with the first question. */
+export const reader = Effect.fnUntraced(function*(place: Place): Effect.fn.Return<LastLeftOut, never, Scope.Scope> {
+  const { query } = yield* PostgresSql.make(place.address, APPLICATION_NAME, { lock_timeout: String(LOCK_MS_MAX) })
+  return (source, changes) =>
+    Effect.suspend(() => {
+      const asked = changes.map(({ key, position: { commitLsn, ordinal } }) => ({
+        key,
+        lsn: Lsn.format(commitLsn),
+        ordinal
+      }))
+      return query(LAST, [place.slot, source.schema, source.name, JSON.stringify(asked)])
+    }).pipe(
+      Effect.timeoutOrElse({ duration: ANSWER_MS_MAX, orElse: () => Effect.fail(unanswered) }),
+      Effect.map((rows) => {
+        const last = new Map(decodeLast(rows).map(({ lsn, n }) => [n - 1, lsn]))
+        return changes.map((_, index) => last.get(index))
+      }),
       Effect.mapError(failed)
     )
 })

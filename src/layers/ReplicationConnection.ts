@@ -51,6 +51,8 @@ export interface SessionState {
   readonly received: Lsn.Lsn
   /** The server's own position, from its last keepalive or frame. */
   readonly server: Lsn.Lsn
+  /** Every transaction that ended up to here has been received whole. */
+  readonly whole: Lsn.Lsn
   readonly confirmed: Lsn.Lsn
   /** Bytes received and not released. */
   readonly bufferedBytes: number
@@ -82,6 +84,8 @@ export class ReplicationConnection {
   #cancelWake: (() => void) | undefined = undefined
   #confirmed: Lsn.Lsn
   #server: Lsn.Lsn
+  /** The end of the last transaction received. */
+  #committed: Lsn.Lsn
   #onKeepalive: (() => void) | undefined = undefined
   #loss: TransientError | SetupError | undefined = undefined
   #onLoss: (() => void) | undefined = undefined
@@ -94,6 +98,7 @@ export class ReplicationConnection {
     this.#start = start
     this.#confirmed = start
     this.#server = start
+    this.#committed = start
     this.#service = wire.service(PostgresClient.config(options.address, APPLICATION_NAME))
     this.#service.on("heartbeat", (lsn, _timestamp, shouldRespond) => this.#keepalive(lsn, shouldRespond))
     this.#service.on("error", (cause) => this.#fail(cause))
@@ -200,6 +205,7 @@ export class ReplicationConnection {
     return {
       received: Lsn.max(this.#start, parseLsn(received)),
       server: this.#server,
+      whole: Lsn.max(this.#committed, this.#server),
       confirmed: this.#confirmed,
       bufferedBytes: this.#bufferedBytes,
       paused: this.#paused
@@ -230,6 +236,7 @@ export class ReplicationConnection {
     if (this.#receive[start] !== Envelope.XLOG_DATA) {
       return this.#fail(new Error("the replication library no longer leaves the message's header in place"))
     }
+    if (message[0] === Envelope.COMMIT) this.#committed = Envelope.readLsn(this.#receive, start + 1)
     this.#append(this.#arena.keep(this.#receive, start, Envelope.XLOG_DATA_HEADER_BYTES, message))
   }
 

@@ -12,6 +12,7 @@ import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { LoadRequest, LoadResult, LoadTooLarge } from "../domain/Load.ts"
+import * as LoadFormat from "../domain/LoadFormat.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import type * as Outcome from "../domain/streamload/Outcome.ts"
 import { InFlightLoads } from "./InFlightLoads.ts"
@@ -136,6 +137,7 @@ const make = Effect.fnUntraced(function*(retry: RetryLimits, options: Options) {
         table,
         rows: request.rowCount,
         bytes: request.body.byteLength,
+        format: request.format ?? LoadFormat.DEFAULT,
         ms: endedMs - startedMs,
         attempts: result.attempts,
         alreadyLoaded: result.alreadyLoaded,

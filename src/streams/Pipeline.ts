@@ -14,7 +14,7 @@ import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as KnownKeys from "../layers/KnownKeys.ts"
-import type * as RejectedRows from "../layers/RejectedRows.ts"
+import * as RejectedRows from "../layers/RejectedRows.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
 import * as SchemaEvolution from "../layers/SchemaEvolution.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
@@ -41,6 +41,8 @@ export interface Job {
   readonly schemaChangePolicy: SchemaChangePolicy
   /** Undefined: a row that StarRocks cannot hold stops its table. */
   readonly rejectedRows?: RejectedRows.Options | undefined
+  /** Where rows are that earlier runs have left out, and this one may; undefined: there are none. */
+  readonly leftOut?: RejectedRows.Place | undefined
   /** Bytes of unchanged values from which a row is updated in part; undefined: a few kB. */
   readonly partialBytesMin?: number | undefined
 }
@@ -49,7 +51,8 @@ export interface Job {
 const BATCHES_AHEAD = 1
 
 /**
- * Replicates from `job.start` until `stop` is done, then loads and confirms what was received and returns. While the job is
+ * Replicates from `job.start` until `stop` is done, then loads and confirms what was received, by this run or by one before
+ * it, and returns. While the job is
  * paused nothing is loaded, and reading goes on until the buffer is full. A table that stops leaves the others running and
  * the position where it is; the run then ends with its error. Fails with a `TransientError` when the connection or the
  * checkpoint store is lost: nothing of this run survives, and a new one starts at the stored checkpoint.
@@ -69,7 +72,10 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
     schema: yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy),
-    resolve: yield* KnownKeys.make(job.origin),
+    resolve: yield* KnownKeys.make(
+      job.origin,
+      job.leftOut === undefined ? undefined : yield* RejectedRows.reader(job.leftOut)
+    ),
     partialBytesMin: job.partialBytesMin,
     divert: job.rejectedRows === undefined ? undefined : yield* Diversion.make(job.rejectedRows),
     onStopped: yield* Told.onStopped
@@ -83,7 +89,11 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     stop: (source, error) => loads.stop({ source }, error)
   })
   yield* Effect.forkScoped(Watches.slot(slot, session))
-  yield* Deferred.await(stop).pipe(Effect.andThen(session.drain), Effect.forkScoped)
+  yield* Deferred.await(stop).pipe(
+    Effect.andThen(Told.receivedAgain(session)),
+    Effect.andThen(session.drain),
+    Effect.forkScoped
+  )
 
   const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
     const position = yield* checkpoints.commit(loaded)

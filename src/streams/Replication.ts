@@ -24,6 +24,7 @@ import { type Begun, Progress } from "../layers/Progress.ts"
 import * as ReplicaIdentity from "../layers/ReplicaIdentity.ts"
 import * as Pipeline from "./Pipeline.ts"
 import * as Setup from "./Setup.ts"
+import * as Told from "./Told.ts"
 
 const log = Log.module("Replication")
 
@@ -121,9 +122,11 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
     const startedAtMs = yield* Clock.currentTimeMillis
     const wanted = { ...settings, tables: yield* setOut }
     let receives = false
-    const job = Effect.raceFirst(prepare(wanted, settings.tables), Deferred.await(stop))
+    // What was received before is still to be loaded: a drain then waits for the setup.
+    const cut = (yield* Told.isOwing) ? Effect.never : Deferred.await(stop)
+    const job = Effect.raceFirst(prepare(wanted, settings.tables), cut)
     const ended = Effect.flatMap(job, (ready) => {
-      // Whatever the setup waits for: nothing was received yet, so there is nothing to drain.
+      // Whatever the setup waits for: nothing is owed, so there is nothing to drain.
       if (ready === undefined) return Effect.succeed(true)
       receives = true
       const partitioned = settings.replicaIdentity === "keep" ? [] : ready.tables.filter((table) => table.partitioned)

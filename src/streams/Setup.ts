@@ -9,6 +9,7 @@ import type * as PostgresPlan from "../domain/PostgresSetup.ts"
 import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as Log from "../layers/Log.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
+import * as RejectedRows from "../layers/RejectedRows.ts"
 import * as StarRocksSetup from "../layers/StarRocksSetup.ts"
 import type { Job } from "./Pipeline.ts"
 
@@ -58,9 +59,17 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
   }
   const ready = yield* PostgresSetup.apply(plan.source)
   const tables = yield* StarRocksSetup.apply(plan.target)
+  const { slot, source: address } = settings
+  const diverts = settings.rejectedRows.policy === "divert"
+  const leavesOut = diverts || (yield* RejectedRows.holdsRows(slot))
   const job: Job = {
     start: ready.start,
-    tables: tables.map((table) => ({ ...table, policies: settings.values, identity: settings.replicaIdentity })),
+    tables: tables.map((table) => ({
+      ...table,
+      policies: settings.values,
+      format: settings.loadFormat,
+      identity: settings.replicaIdentity
+    })),
     origin: {
       systemIdentifier: ready.systemIdentifier,
       timeline: ready.timeline,
@@ -72,11 +81,10 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: ready.walSenderTimeoutMs,
     truncatePolicy: settings.truncatePolicy,
-    rejectedRows: settings.rejectedRows.policy === "divert"
-      ? { address: settings.source, slot: settings.slot, ...settings.rejectedRows }
-      : undefined,
+    rejectedRows: diverts ? { address, slot, ...settings.rejectedRows } : undefined,
+    leftOut: leavesOut ? { address, slot } : undefined,
     // After a row that was left out StarRocks has older values than the one that follows it leaves out.
-    partialBytesMin: settings.rejectedRows.policy === "divert" ? Number.POSITIVE_INFINITY : settings.partialBytesMin,
+    partialBytesMin: diverts ? Number.POSITIVE_INFINITY : settings.partialBytesMin,
     schemaChangePolicy: settings.schemaChangePolicy
   }
   return job

@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Reload from "../domain/control/Reload.ts"
+import { PermanentError } from "../domain/errors/PermanentError.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
@@ -103,12 +104,13 @@ const look = Effect.fnUntraced(function*(settings: Settings, tables: Reload.Tabl
 const reloaded = Effect.fnUntraced(function*(settings: Settings, reload: Reload.OfTables) {
   const { lifecycle, live } = yield* JobControl.JobControl
   const wanted = reload.tables
-  const before = yield* SubscriptionRef.get(live)
-  if (shown(wanted.wanted) === shown(before.tables)) {
-    const same = { ...reload, tables: undefined }
-    yield* SubscriptionRef.update(live, (current) => JobControl.apply(current, same, [], Lsn.ZERO))
-    return Reload.done(reload, Reload.UNCHANGED)
-  }
+  const isSameList = shown(wanted.wanted) === shown((yield* SubscriptionRef.get(live)).tables)
+  const unchanged = SubscriptionRef.update(
+    live,
+    (current) => JobControl.apply(current, { ...reload, tables: undefined }, [], Lsn.ZERO)
+  ).pipe(Effect.as(Reload.done(reload, Reload.UNCHANGED)))
+  // What a pattern stands for may have changed meanwhile.
+  if (isSameList && wanted.wanted.every(({ wild }) => wild === undefined)) return yield* unchanged
   const { from, plan } = yield* look(settings, wanted).pipe(OwnSession.run(settings.source))
   const [problem] = [...plan.source.problems, ...plan.target.problems]
   if (problem !== undefined) return Reload.refused(`${SetupError.describe(problem)} ${SetupError.remedy(problem)}`)
@@ -118,6 +120,7 @@ const reloaded = Effect.fnUntraced(function*(settings: Settings, reload: Reload.
   const { begun } = yield* (yield* Progress).get
   const now = plan.source.facts.tables.map(({ name }) => name)
   const changes = begun === undefined ? Reload.UNCHANGED : Reload.changes(begun.tables, now)
+  if (isSameList && begun !== undefined && changes.added.length + changes.removed.length === 0) return yield* unchanged
   const begins = yield* Effect.forkChild(beginningWith(wanted), { startImmediately: true })
   // The flush limits may have been changed since the request came.
   yield* SubscriptionRef.update(live, (current) => JobControl.apply(current, reload, changes.added, from))
@@ -136,6 +139,14 @@ const changeTables = Effect.fnUntraced(function*(settings: Settings, { reload, r
   )
   if (answer !== undefined) yield* Deferred.succeed(reply, answer)
 })
+
+const slotKept = (slot: string, error: Failure): PermanentError =>
+  new PermanentError({
+    code: "PG_SLOT_KEPT",
+    message: `Replication slot '${slot}' was to be dropped and is not: ${error.message}`,
+    remediation: `Run: SELECT pg_drop_replication_slot('${slot}'); until then it keeps WAL.`,
+    context: { slot }
+  })
 
 /**
  * Runs the job until it is drained or stopped. Without a control plane (`isWatched` false) a failure that waits for a person
@@ -157,7 +168,9 @@ export const run = Effect.fn("Supervisor.run")(function*(settings: Settings, isW
   yield* Effect.raceFirst(job, reached(["stopped"])).pipe(Effect.ensuring(report({ _tag: "Ended" })))
   const { beginnings, dropSlot } = yield* SubscriptionRef.get(lifecycle)
   if (!dropSlot) return
-  const dropped = yield* SlotRemoval.drop(settings.slot, beginnings > 0)
+  const dropped = yield* SlotRemoval.drop(settings.slot, beginnings > 0).pipe(
+    Effect.mapError((error) => slotKept(settings.slot, error))
+  )
   yield* dropped
     ? log.info("the replication slot is dropped, as told; changes from here on are lost to it", { slot: settings.slot })
     : log.warn("the replication slot is kept: it is not there, or not a slot of dbmazz in this database", {

@@ -1,12 +1,13 @@
 /** Between the pipeline and those who steer and watch it: what it is told, and what it tells. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Batch } from "../domain/Batch.ts"
 import type { FlushLimits } from "../domain/config/Settings.ts"
-import type { Lsn } from "../domain/Lsn.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import { Pace } from "../domain/Pace.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Tally } from "../domain/Tally.ts"
@@ -15,6 +16,9 @@ import type { Retrying } from "../layers/LoadAttempts.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
 import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+
+/** How often a drain looks whether what it owes has come again: it costs nothing, and a drain need not be slower. */
+const RECEIVED_LOOK_EVERY = "20 millis"
 
 /** Returns at once, or when the job is not paused any more. */
 export const mayLoad: Effect.Effect<void, never, JobControl> = JobControl.use(({ lifecycle }) =>
@@ -42,7 +46,7 @@ export const limits: Effect.Effect<Effect.Effect<FlushLimits>, never, JobControl
 
 /** From now on, until the scope closes, a pipeline runs that can be looked at. */
 export const runs = (
-  start: Lsn,
+  start: Lsn.Lsn,
   session: ReplicationSession,
   tally: Tally
 ): Effect.Effect<void, never, Progress | Scope.Scope> => {
@@ -56,13 +60,30 @@ export const runs = (
   return Progress.use(({ update }) =>
     Effect.acquireRelease(
       update((state) => ({ ...state, position: start, stopped: [], observe })),
-      () => update((state) => ({ ...state, observe: undefined }))
+      () =>
+        Effect.flatMap(session.state, ({ bufferedBytes, whole }) =>
+          update((state) => {
+            const isSettled = bufferedBytes === 0 && tally.pending === 0 && state.stopped.length === 0
+            const owed = isSettled && whole >= state.owed ? Lsn.ZERO : Lsn.max(whole, state.owed)
+            return { ...state, observe: undefined, owed }
+          }))
     )
   )
 }
 
+/** Whether something was received and is to be received again, since the pipeline began anew before it was loaded. */
+export const isOwing = Progress.use(({ get }) => Effect.map(get, ({ owed }) => owed > Lsn.ZERO))
+
+/** Waits until everything that earlier runs had received has been received again. */
+export const receivedAgain = (session: ReplicationSession): Effect.Effect<void, never, Progress> =>
+  Effect.flatMap(Progress, ({ get }) =>
+    Effect.zipWith(get, session.state, ({ owed }, { whole }) => whole >= owed).pipe(
+      Effect.repeat({ schedule: Schedule.spaced(RECEIVED_LOOK_EVERY), until: (received) => received }),
+      Effect.asVoid
+    ))
+
 /** StarRocks has this batch, and `position` is durable. */
-export const acknowledged = Effect.fnUntraced(function*(batch: Batch, position: Lsn, tally: Tally) {
+export const acknowledged = Effect.fnUntraced(function*(batch: Batch, position: Lsn.Lsn, tally: Tally) {
   tally.acknowledged(batch.rowCount)
   yield* Metrics.batchAcknowledged(Metrics.acknowledged(batch, yield* Clock.currentTimeMillis))
   yield* Progress.use(({ update }) =>
@@ -108,7 +129,7 @@ export const onRetrying = Progress.useSync(({ update }) => (table: string, retry
 )
 
 /** Where the server's WAL ends, and whether anything of it that concerns us is still on its way. */
-export const serverAt = (walEnd: Lsn, nothingPending: boolean): Effect.Effect<void, never, Progress> =>
+export const serverAt = (walEnd: Lsn.Lsn, nothingPending: boolean): Effect.Effect<void, never, Progress> =>
   Progress.use(({ update }) =>
     Effect.flatMap(
       Clock.currentTimeMillis,

@@ -196,6 +196,30 @@ describe("Loads of tables with key-only old rows", () => {
     assert.deepInclude(load!.rows[0], { dbmazz_op_type: 2, dbmazz_is_deleted: true })
   })
 
+  it("T56 a number that PostgreSQL writes in two ways is one key where the column takes it for one", () => {
+    const numeric = (type: string) => ({
+      table: { ...mapping("n", ["id"], { id: type, a: "varchar(99)" }), identity: "keep" as const },
+      relation: Bytes.relation(1, "n", [{ name: "id", oid: 1700 }, { name: "a", oid: TEXT, key: false }], "public", "d")
+    })
+    const messages = [
+      Bytes.insert(1, ["8", "other"]),
+      Bytes.remove(1, ["7", null], "K"),
+      Bytes.insert(1, ["7.0", "again"]),
+      Bytes.update(1, ["8", null], ["8.00", "moved"], "K")
+    ]
+    const rows = (type: string) => {
+      const { relation, table } = numeric(type)
+      return loaded(messages, {}, table, relation).flatMap((load) =>
+        load.rows.map((row) => [row["id"], row["a"], row["dbmazz_is_deleted"]])
+      )
+    }
+    assert.deepStrictEqual(rows("bigint(20)"), [["7", "again", false], ["8", "moved", false]])
+    assert.deepStrictEqual(
+      rows("varchar(20)"),
+      [["7.0", "again", false], ["8", "other", true], ["8.00", "moved", false], ["7", undefined, true]]
+    )
+  })
+
   it("a row that is inserted and deleted in one batch keeps its values, marked", () => {
     const [load] = Result.getOrThrow(keep([Bytes.insert(1, ["1", "a", "b", null]), Bytes.remove(1, key(1), "K")]))
     assert.isFalse(load!.partialUpdate)

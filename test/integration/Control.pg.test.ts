@@ -103,6 +103,11 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
         yield* broken.job.until(({ status }) => status === "NOT_SERVING")
         yield* broken.client.Stop({ skip_slot_cleanup: false })
         assert.strictEqual(yield* broken.job.ended, "drained")
+
+        const lost = yield* started({ DATABASE_URL: "postgres://nobody@127.0.0.1:1/nowhere" })
+        yield* lost.job.until(({ status }) => status === "NOT_SERVING")
+        yield* lost.client.Stop({ skip_slot_cleanup: false })
+        assert.include(yield* lost.job.ended, `Replication slot '${lost.replica.slot}' was to be dropped and is not`)
       }))
 
     it.effect("a failed setup says why, waits, and goes on when it is mended and told to", () =>
@@ -262,7 +267,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
         )
       }))
 
-    it.effect("a table that no longer fits its pattern is not left out in silence", () =>
+    it.effect("a table that no longer fits its pattern is not left out in silence, and one that does now joins by a reload", () =>
       Effect.gen(function*() {
         const { client, job, replica } = yield* started({ TABLES: "items,ord_*" })
         const target = (name: string) =>
@@ -293,6 +298,19 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
         yield* run(replica.source, "alter table archived_a rename to ord_a")
         yield* until(Effect.map(client.Resume(), ({ success }) => success))
         yield* until(Effect.map(rowsIn(replica, "ord_a"), (rows) => rows === 2))
+
+        const sameList = { ...KEEP, tables: ["items", "ord_*"] }
+        const { beginnings } = yield* job.lifecycle
+        assert.strictEqual(
+          (yield* client.ReloadConfig(sameList)).message,
+          "Configuration reloaded: tables=[\"items\", \"ord_*\"]"
+        )
+        assert.strictEqual((yield* job.lifecycle).beginnings, beginnings)
+        yield* run(replica.source, "create table ord_c (id bigint primary key)")
+        yield* target("ord_c")
+        assert.include((yield* client.ReloadConfig(sameList)).message, "(added [\"public.ord_c\"]")
+        yield* run(replica.source, "insert into ord_c values (1)")
+        yield* until(Effect.map(rowsIn(replica, "ord_c"), (rows) => rows === 1))
       }))
 
     it.effect("a table that joins is not stopped by what it was before, and a job beside it goes on with its tables", () =>

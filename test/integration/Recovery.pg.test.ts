@@ -8,6 +8,8 @@ import * as Replica from "../support/Replica.ts"
 
 const WAL_SENDER_TIMEOUT_MS = 3_000
 const MIB = 1024 * 1024
+/** 60 MB in small loads take a busy machine more than a minute. */
+const AWAY_TEST_MS_MAX = 180_000
 
 const residentBytes = (pid: number): number =>
   Number(/VmRSS:\s+(\d+) kB/.exec(fs.readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024
@@ -60,7 +62,8 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s" }), { excludeTestServices:
           replica.endpoint.faults.off()
           yield* replica.caughtUp
           assert.strictEqual(yield* walSenderPid(replica), pid)
-        })
+        }),
+      AWAY_TEST_MS_MAX
     )
 
     it.effect("T77 a PostgreSQL that restarts under traffic is reconnected to, from the checkpoint", () =>

@@ -75,6 +75,33 @@ const storedCheckpoint = (job: PostgresSetup.Job) =>
 layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout: "7s" }), {
   excludeTestServices: true
 })("PostgresSetup", (it) => {
+  it.effect("a program that another one overtakes while it looks does not take the publication for a lost one", () =>
+    Effect.gen(function*() {
+      const job = jobOf(yield* freshShop)
+      yield* CheckpointStore.CheckpointStore.use(({ prepare }) => prepare).pipe(on(job.source))
+      let overtaken = false
+      const overtaking = Layer.effect(
+        PostgresSql.PostgresSql,
+        PostgresSql.PostgresSql.use(({ query }) =>
+          Effect.succeed({
+            query: (statement: string, parameters?: ReadonlyArray<unknown>) => {
+              if (overtaken || !statement.includes("pg_replication_slots s")) return query(statement, parameters)
+              overtaken = true
+              return Effect.andThen(Effect.orDie(setUp(job)), query(statement, parameters))
+            }
+          })
+        )
+      )
+      const { problems } = yield* PostgresSetup.inspect(job).pipe(
+        Effect.provide(CheckpointStore.layer.pipe(
+          Layer.provideMerge(overtaking),
+          Layer.provide(PostgresSql.layer(job.source, "dbmazz setup"))
+        ))
+      )
+      assert.isTrue(overtaken)
+      assert.deepStrictEqual(problems, [])
+    }))
+
   it.effect("a stranger's database is ready after one start: identity, publication, slot, checkpoint", () =>
     Effect.gen(function*() {
       const address = yield* freshShop

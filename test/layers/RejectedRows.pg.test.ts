@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
 import { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
@@ -92,6 +93,45 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("RejectedRows", (it
         "update dbmazz_rejected_rows set rejected_at = now() - interval '61 minutes' where lsn = '0/1'"
       )
       assert.strictEqual(yield* restarted(row(4n)), "new")
+    }))
+
+  it.effect("T21 T37 a change is told of the last row of its own key that was left out before it, and of no other", () =>
+    Effect.gen(function*() {
+      const address = yield* prepared
+      const put = yield* RejectedRows.make({ ...options(address), perHourMax: 99 })
+      const last = yield* RejectedRows.reader(options(address))
+      const at = (lsn: bigint, ordinal: number, changes: Partial<RejectedRow> = {}) =>
+        row(lsn, { position: { commitLsn: Lsn.Lsn.make(lsn), ordinal }, ...changes })
+      for (const [lsn, ordinal] of [[5n, 0], [0xffff_ffff_0000_0001n, 2], [7n, 1]] as const) {
+        yield* put(at(lsn, ordinal))
+      }
+      yield* put(at(8n, 0, { key: { id: "8", part: null } }))
+      yield* put(at(8n, 0, { source: { schema: "public", name: "other" } }))
+      const other = yield* RejectedRows.make({ ...options(address), slot: "another" })
+      yield* other(at(8n, 0))
+      const asked = [at(5n, 0), at(5n, 1), at(7n, 1), at(9n, 0), at(0xffff_ffff_0000_0001n, 3)]
+      const { source } = asked[0]!
+      assert.deepStrictEqual(yield* last(source, [...asked, at(9n, 0, { key: { id: "8", part: "" } })]), [
+        undefined,
+        5n,
+        5n,
+        7n,
+        0xffff_ffff_0000_0001n,
+        undefined
+      ])
+      assert.deepStrictEqual(yield* last(source, []), [])
+
+      const holds = (address: PgAddress, slot: string) =>
+        RejectedRows.holdsRows(slot).pipe(Effect.provide(PostgresSql.layer(address, "dbmazz test")))
+      assert.deepStrictEqual(yield* Effect.forEach(["s", "another", "none"], (slot) => holds(address, slot)), [
+        true,
+        true,
+        false
+      ])
+      const bare = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      assert.isFalse(yield* holds(bare, "s"))
+      yield* run(address, "create role stranger login password 'stranger'")
+      assert.isFalse(yield* holds({ ...address, user: "stranger", password: Redacted.make("stranger") }, "s"))
     }))
 
   it.effect("T73 values are kept only when that is asked for, and then whole, of 10 MB too", () =>

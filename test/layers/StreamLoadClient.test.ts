@@ -316,7 +316,7 @@ describe("a server that misbehaves", () => {
           turn.socket.on("close", () => clearInterval(timer))
         })
       )
-      const limits = { ...FAST, totalMs: 300 }
+      const limits = { ...FAST, silenceMs: 10_000, totalMs: 300 }
       const outcome = yield* load().pipe(client(dripping.url, { load: limits, question: limits }))
       assert.strictEqual(short(outcome), "Uncertain SR_REPLY_LOST")
       assert.include(why(outcome), "300 ms")

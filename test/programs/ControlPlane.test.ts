@@ -110,6 +110,9 @@ describe("dbmazz run where others can reach it", () => {
       assert.deepStrictEqual(JSON.parse(levels.text), { default: "info", modules: {} })
       const health = yield* GrpcFrames.send(client, RPCS[0] ?? "", GrpcFrames.frame(Buffer.alloc(0)), bearer)
       assert.strictEqual(health.grpcStatus, 0)
+      for (const [name, port] of [["gRPC", grpc], ["HTTP", http]]) {
+        assert.include(job.log(), `"${name} listens","host":"${HOST}","port":${port}`)
+      }
       assert.notInclude(job.log(), TOKEN)
       yield* job.kill("SIGTERM")
       assert.strictEqual(yield* job.exit, 0, job.log())

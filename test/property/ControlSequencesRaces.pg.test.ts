@@ -90,6 +90,35 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         assert.strictEqual(checkpoint, confirmed)
       }))
 
+    it.effect("a drain while replication begins anew loads what had been received before", () =>
+      Effect.gen(function*() {
+        const { client, job, replica } = yield* started
+        yield* job.replicating
+        yield* client.Pause()
+        // More than is read ahead of a pipeline that drains at once.
+        yield* run(
+          replica.source,
+          `do $$ begin for t in 0..14 loop
+             insert into items select t * 100 + n, repeat('x', 4000) from generate_series(1, 100) n; commit;
+           end loop; end $$`
+        )
+        yield* until(Effect.map(client.GetStatus(), (status) => status.pending_events === 1500n))
+        const holder = yield* connect(replica.source)
+        yield* Effect.promise(() => holder.query("begin; lock table other in access share mode"))
+        // Both sides were found in order, the pipeline has ended, and its successor waits to set the new table up.
+        yield* Effect.forkChild(client.ReloadConfig(BOTH))
+        yield* PostgresServer.until(
+          replica.source,
+          "exists (select from pg_locks where not granted and relation = 'other'::regclass)"
+        )
+        assert.isTrue((yield* client.DrainAndStop()).success)
+        yield* Effect.promise(() => holder.query("rollback"))
+        assert.strictEqual(yield* Effect.timeout(job.ended, AT_ONCE), "drained")
+        yield* Effect.timeout(replica.caughtUp, "1 second")
+        const { checkpoint, confirmed } = yield* replica.positions
+        assert.strictEqual(checkpoint, confirmed)
+      }))
+
     it.effect("a change of tables that waits for a lock in the catalogue stalls nothing: rows arrive meanwhile", () =>
       Effect.gen(function*() {
         const { client, job, replica } = yield* started

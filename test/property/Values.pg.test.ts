@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
+import * as LoadFormat from "../../src/domain/LoadFormat.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import * as DbmazzProcess from "../support/DbmazzProcess.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -128,9 +129,9 @@ const running = <A>(job: DbmazzProcess.DbmazzProcess, awaited: Effect.Effect<A>)
   )
 
 layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a job, on real servers", (it) => {
-  it.effect(
-    "T36 T40 T41 T42 T43 T44 T45 T71 every type: StarRocks' answer is PostgreSQL's value, in three time zones",
-    () =>
+  it.effect.each(LoadFormat.FORMATS)(
+    "T36 T40 T41 T42 T43 T44 T45 T71 every type in %s: StarRocks' answer is PostgreSQL's value, in three time zones",
+    (format) =>
       Effect.gen(function*() {
         const { endpoint, query, source } = yield* stage
         const tables = [["typed", ValueCases.TYPED], ["texts", ValueCases.TEXTS]] as const
@@ -146,7 +147,15 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a j
             "extra_float_digits = -15"
           ]
         ) yield* run(source, `alter database ${source.database} set ${setting}`)
-        const environment = { TABLES: "typed,texts", SLOT_NAME: "values_every", TZ: "Pacific/Apia" }
+        const environment = {
+          TABLES: "typed,texts",
+          SLOT_NAME: `values_every_${format}`,
+          TZ: "Pacific/Apia",
+          STREAM_LOAD_FORMAT: format,
+          // Small loads: one with the text \N goes as JSON lines, the others do not.
+          FLUSH_BYTES: "4096",
+          LOG_LEVEL: "info,StreamLoader=debug"
+        }
         const job = yield* DbmazzProcess.start(
           ["run"],
           DbmazzProcess.jobEnvironment(source, endpoint.sink, environment)
@@ -163,6 +172,10 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a j
           const answers = yield* query(`SELECT id, ${columns.join(", ")} FROM shop.${name} ORDER BY id`)
           assert.deepStrictEqual(yield* judge(source, name, cases, answers), [])
         }
+        const formats = job.log().match(/(?<="format":")\w+/g) ?? []
+        assert.isNotEmpty(formats)
+        const others = formats.filter((sent) => sent !== format)
+        assert.isAtMost(others.length, format === "csv" ? formats.length / 4 : 0)
         const verify = yield* DbmazzProcess.start(
           ["verify"],
           DbmazzProcess.jobEnvironment(source, endpoint.sink, environment)
@@ -172,66 +185,76 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a j
     120_000
   )
 
-  it.effect("T40 T41 T43 T71 policies: what a column cannot hold becomes what docs/type-mapping.md says", () =>
-    Effect.gen(function*() {
-      const { endpoint, query, source } = yield* stage
-      const columns: ReadonlyArray<readonly [type: string, target: string, value: string, expected: string | null]> = [
-        ["float8", "DOUBLE", "-Infinity", "-1.7976931348623157e+308"],
-        ["numeric", "DECIMAL(5,2)", "NaN", null],
-        ["numeric", "DECIMAL(5,2)", "123456", "999.99"],
-        ["numeric", "DECIMAL(5,2)", "-1.005", "-1.01"],
-        ["bigint", "INT", "-9000000000", "-2147483648"],
-        ["timestamptz", "DATETIME", "infinity", "9999-12-31 23:59:59.999999"],
-        ["date", "DATE", "0044-03-15 BC", "0001-01-01"],
-        ["text", "VARCHAR(6)", "a🦀🦀", "a🦀"],
-        ["bytea", "VARBINARY(2)", "\\x010203", "0102"],
-        ["jsonb", "JSON", "[1e400, 1]", `["1${"0".repeat(400)}",1]`],
-        ["text", "VARCHAR(1048576)", "🦀".repeat(300_000), "🦀".repeat(262_144)],
-        ["jsonb", "JSON", `{"d": "${"0123456789".repeat(1_048_576)}"}`, `{"d":"${"0123456789".repeat(1_048_576)}"}`],
-        ["jsonb", "JSON", "null", "\"null\""],
-        ["int[]", "JSON", "[0:1]={7,8}", "\"[0:1]={7,8}\""]
-      ]
-      yield* run(
-        source,
-        `create table t (id int primary key, ${columns.map(([type], index) => `c${index} ${type}`).join(", ")})`
-      )
-      yield* query(
-        `CREATE TABLE shop.t (id INT NOT NULL, ${
-          columns.map(([, target], index) => `c${index} ${target} NULL`).join(", ")
-        }) PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
-      )
-      const job = yield* DbmazzProcess.start(
-        ["run"],
-        DbmazzProcess.jobEnvironment(source, endpoint.sink, {
-          TABLES: "t",
-          SLOT_NAME: "values_policies",
-          VALUE_POLICY_NOT_FINITE: "clamp",
-          VALUE_POLICY_NUMERIC_OVERFLOW: "clamp",
-          VALUE_POLICY_NUMERIC_SCALE: "clamp",
-          VALUE_POLICY_DATE_RANGE: "clamp",
-          VALUE_POLICY_LENGTH: "clamp",
-          VALUE_POLICY_JSON_NUMBER: "string",
-          VALUE_POLICY_JSON_NULL: "string",
-          VALUE_POLICY_ARRAY_BOUNDS: "string"
-        })
-      )
-      yield* running(job, job.logged("\"replicating\""))
-      yield* run(
-        source,
-        `insert into t values (1, ${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
-        columns.map(([, , value]) => value)
-      )
-      yield* running(job, arrived(query, "t", 1))
-      const list = columns.map(([, target], index) =>
-        `${target.startsWith("VARBINARY") ? `hex(c${index})` : `c${index}`} AS c${index}`
-      )
-      const [answer] = yield* query(`SELECT ${list.join(", ")} FROM shop.t`)
-      for (const [index, [type, , , expected]] of columns.entries()) {
-        const got = answer?.[`c${index}`] ?? null
-        if (type !== "float8") assert.isTrue(got === expected, `column ${index}: ${got?.slice(0, 99)}`)
-        else assert.strictEqual(Number(got), Number(expected))
-      }
-    }).pipe(Effect.scoped))
+  it.effect.each(LoadFormat.FORMATS)(
+    "T40 T41 T43 T71 policies: what a column cannot hold becomes what docs/type-mapping.md says, in %s",
+    (format) =>
+      Effect.gen(function*() {
+        const { endpoint, query, source } = yield* stage
+        const columns: ReadonlyArray<readonly [type: string, target: string, value: string, expected: string | null]> =
+          [
+            ["float8", "DOUBLE", "-Infinity", "-1.7976931348623157e+308"],
+            ["numeric", "DECIMAL(5,2)", "NaN", null],
+            ["numeric", "DECIMAL(5,2)", "123456", "999.99"],
+            ["numeric", "DECIMAL(5,2)", "-1.005", "-1.01"],
+            ["bigint", "INT", "-9000000000", "-2147483648"],
+            ["timestamptz", "DATETIME", "infinity", "9999-12-31 23:59:59.999999"],
+            ["date", "DATE", "0044-03-15 BC", "0001-01-01"],
+            ["text", "VARCHAR(6)", "a🦀🦀", "a🦀"],
+            ["bytea", "VARBINARY(2)", "\\x010203", "0102"],
+            ["jsonb", "JSON", "[1e400, 1]", `["1${"0".repeat(400)}",1]`],
+            ["text", "VARCHAR(1048576)", "🦀".repeat(300_000), "🦀".repeat(262_144)],
+            [
+              "jsonb",
+              "JSON",
+              `{"d": "${"0123456789".repeat(1_048_576)}"}`,
+              `{"d":"${"0123456789".repeat(1_048_576)}"}`
+            ],
+            ["jsonb", "JSON", "null", "\"null\""],
+            ["int[]", "JSON", "[0:1]={7,8}", "\"[0:1]={7,8}\""]
+          ]
+        yield* run(
+          source,
+          `create table t (id int primary key, ${columns.map(([type], index) => `c${index} ${type}`).join(", ")})`
+        )
+        yield* query(
+          `CREATE TABLE shop.t (id INT NOT NULL, ${
+            columns.map(([, target], index) => `c${index} ${target} NULL`).join(", ")
+          }) PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
+        )
+        const job = yield* DbmazzProcess.start(
+          ["run"],
+          DbmazzProcess.jobEnvironment(source, endpoint.sink, {
+            TABLES: "t",
+            SLOT_NAME: `values_policies_${format}`,
+            STREAM_LOAD_FORMAT: format,
+            VALUE_POLICY_NOT_FINITE: "clamp",
+            VALUE_POLICY_NUMERIC_OVERFLOW: "clamp",
+            VALUE_POLICY_NUMERIC_SCALE: "clamp",
+            VALUE_POLICY_DATE_RANGE: "clamp",
+            VALUE_POLICY_LENGTH: "clamp",
+            VALUE_POLICY_JSON_NUMBER: "string",
+            VALUE_POLICY_JSON_NULL: "string",
+            VALUE_POLICY_ARRAY_BOUNDS: "string"
+          })
+        )
+        yield* running(job, job.logged("\"replicating\""))
+        yield* run(
+          source,
+          `insert into t values (1, ${columns.map((_, index) => `$${index + 1}`).join(", ")})`,
+          columns.map(([, , value]) => value)
+        )
+        yield* running(job, arrived(query, "t", 1))
+        const list = columns.map(([, target], index) =>
+          `${target.startsWith("VARBINARY") ? `hex(c${index})` : `c${index}`} AS c${index}`
+        )
+        const [answer] = yield* query(`SELECT ${list.join(", ")} FROM shop.t`)
+        for (const [index, [type, , , expected]] of columns.entries()) {
+          const got = answer?.[`c${index}`] ?? null
+          if (type !== "float8") assert.isTrue(got === expected, `column ${index}: ${got?.slice(0, 99)}`)
+          else assert.strictEqual(Number(got), Number(expected))
+        }
+      }).pipe(Effect.scoped)
+  )
 
   it.effect("T40 by default a value that has no form stops its table alone; the log says which, and never the value", () =>
     Effect.gen(function*() {

@@ -17,7 +17,7 @@ export const RATES = {
   "starrocks sql: lost before the statement": 0.2,
   "starrocks sql: lost after the statement": 0.3,
   "starrocks sql: begins late": 0.3,
-  "starrocks sql: refused": 0.1,
+  "starrocks sql: refused": 0.15,
   "starrocks sql: slow": 0.25,
   "http: refused": 0.04,
   "http: lost before the body": 0.04,
@@ -43,8 +43,8 @@ export const RATES = {
   "job: absent at its load": 0.06,
   "job: absent at its retry": 0.8,
   "job: absent at its truncation": 0.12,
-  "job: killed at its truncation": 0.15,
-  "job: killed while a load is not seen": 0.5,
+  "job: killed at its truncation": 0.1,
+  "job: killed while a load is not seen": 0.25,
   "job: stopped": 0.0015
 } as const
 export type FaultKind = keyof typeof RATES

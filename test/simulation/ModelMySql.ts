@@ -18,6 +18,8 @@ import type { VirtualTime } from "./VirtualTime.ts"
 const BEGINS_MS_MAX = 1_900
 /** A program that dies because of a statement has died after this, in ms. */
 const KILLED_MS_MAX = 2_000
+/** Share of statements that begin late whose connection is lost before. */
+const LOST_SHARE = 0.8
 /** The program waits so long for the answer to a question, in ms. */
 const ANSWER_MS_MAX = 60_000
 
@@ -74,7 +76,7 @@ export const service = (
     connected ||= !starRocks.refusesLogin
     if (!connected) return finish(Effect.fail(refused))
     if (!mayBegin()) return finish(Effect.fail(unreachable))
-    const from = sender()
+    const sent = { statement, sender: sender(), announced: new Map(incarnation.announced) }
     if (faults.happens("job: killed at its truncation")) {
       time.after(connections.int(0, KILLED_MS_MAX), () => http.onDeath(incarnation))
     }
@@ -82,26 +84,29 @@ export const service = (
       time.after(network.wait(), () => http.onLoss(incarnation))
     }
     const late = faults.happens("starrocks sql: begins late")
-    if (late && connections.chance(0.5)) incarnation.after(network.wait(), lost)
+    if (late && connections.chance(LOST_SHARE)) incarnation.after(network.wait(), lost)
     // What is on its way goes on, whoever waits for it.
-    time.after(late ? connections.int(0, BEGINS_MS_MAX) : Math.min(network.wait(), BEGINS_MS_MAX), () => {
-      if (toStarRocks.isCut) return
-      if (faults.happens("starrocks sql: lost before the statement")) {
-        return void incarnation.after(network.wait(), lost)
+    time.after(
+      late ? connections.int(BEGINS_MS_MAX / 4, BEGINS_MS_MAX) : Math.min(network.wait(), BEGINS_MS_MAX),
+      () => {
+        if (toStarRocks.isCut) return
+        if (faults.happens("starrocks sql: lost before the statement")) {
+          return void incarnation.after(network.wait(), lost)
+        }
+        const unheard = faults.happens("starrocks sql: lost after the statement")
+        if (unheard) incarnation.after(network.wait(), lost)
+        statements.run({ ...sent, unheard }, (rows) => {
+          if (unheard) return
+          time.after(
+            network.wait(),
+            () =>
+              toStarRocks.pass(() =>
+                incarnation.deliver(() => finish(rows instanceof SrSqlError ? Effect.fail(rows) : Effect.succeed(rows)))
+              )
+          )
+        })
       }
-      const unheard = faults.happens("starrocks sql: lost after the statement")
-      if (unheard) incarnation.after(network.wait(), lost)
-      statements.run({ statement, incarnation, sender: from, unheard }, (rows) => {
-        if (unheard) return
-        time.after(
-          network.wait(),
-          () =>
-            toStarRocks.pass(() =>
-              incarnation.deliver(() => finish(rows instanceof SrSqlError ? Effect.fail(rows) : Effect.succeed(rows)))
-            )
-        )
-      })
-    })
+    )
   }
 
   return {

@@ -158,6 +158,8 @@ export class ModelSql {
       return postgres.tables.filter(({ wanted }) => wanted).map(tableRow)
     }
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
+    // Nothing is diverted here.
+    if (statement.startsWith("select from dbmazz_rejected_rows")) return []
     if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
     if (statement.startsWith("select pg_has_role(c.relowner")) {
       return postgres.checkpointTable ? [{ owned: true, count: this.#checkpointColumns ? 4 : 0 }] : []

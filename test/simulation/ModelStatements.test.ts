@@ -9,7 +9,6 @@ import type { Row } from "../../src/layers/StarRocksSql.ts"
 import * as Mappings from "../support/Mappings.ts"
 import { Verdict } from "./Broken.ts"
 import type { FaultKind } from "./Faults.ts"
-import { Incarnation } from "./Incarnation.ts"
 import { ModelHttp } from "./ModelHttp.ts"
 import { ModelStarRocks } from "./ModelStarRocks.ts"
 import { ModelStatements } from "./ModelStatements.ts"
@@ -50,7 +49,6 @@ class Stage {
   readonly verdict = new Verdict()
   readonly #time = new VirtualTime()
   readonly starRocks = new ModelStarRocks(LABELS_MAX, this.verdict, new Trace(), this.#time)
-  readonly #incarnation = new Incarnation(1, SEED, this.#time, new Prng(SEED, "stage"))
   readonly #statements: ModelStatements
   #version = BEFORE
 
@@ -82,7 +80,7 @@ class Stage {
     for (const statement of statements) {
       assert.isTrue(this.#statements.knows(statement), statement)
       const sender = { session: 1, stopped: [] }
-      const sent = { statement, incarnation: this.#incarnation, sender, unheard: false }
+      const sent = { statement, sender, announced: new Map(), unheard: false }
       this.#statements.run(sent, (answer) => void answers.push(answer))
     }
     while (answers.length < statements.length && this.#time.next());

@@ -5,7 +5,6 @@ import type { Verdict } from "./Broken.ts"
 import type { FaultSource } from "./Faults.ts"
 import * as Replies from "./HttpReplies.ts"
 import type { Sender } from "./HttpRequest.ts"
-import type { Incarnation } from "./Incarnation.ts"
 import type { SinkRow } from "./Ledger.ts"
 import { type ModelHttp, PUBLISH_MS_MAX, SLOW_MS_MAX } from "./ModelHttp.ts"
 import type { Load, ModelStarRocks } from "./ModelStarRocks.ts"
@@ -18,8 +17,9 @@ import type { VirtualTime } from "./VirtualTime.ts"
 /** A statement that the server has received. */
 export interface Statement {
   readonly statement: string
-  readonly incarnation: Incarnation
   readonly sender: Sender
+  /** What the program had said that it would send, by target: the last commit of it. */
+  readonly announced: ReadonlyMap<string, bigint>
   /** Nobody will hear the answer. */
   readonly unheard: boolean
 }
@@ -127,7 +127,7 @@ export class ModelStatements {
   #truncate(table: SourceTables.Table, database: string, sent: Statement, reply: Reply): void {
     const { faults, prng, starRocks, time } = this.#world
     const partitions = starRocks.partitions(table)
-    const version = sent.incarnation.announced.get(`${database}.${table.name}`)
+    const version = sent.announced.get(`${database}.${table.name}`)
     const cancelled = sent.unheard && prng.chance(CANCELLED_SHARE)
     const refused = faults.happens("starrocks sql: refused")
     const ms = this.#lasts()

@@ -92,33 +92,41 @@ const ordinary = (seed: number): Plan => {
 
 /** Share of runs that are about truncations: many, in small batches, and few other faults that would hide theirs. */
 const FOCUS_SHARE = 0.15
-const FOCUSED_FAULTS: ReadonlySet<FaultKind> = new Set<FaultKind>([
+const FAULTS_AT_TRUNCATION: ReadonlyArray<FaultKind> = [
   "postgres: replication connection lost at a truncation",
   "starrocks sql: lost before the statement",
   "starrocks sql: lost after the statement",
   "starrocks sql: begins late",
   "starrocks sql: refused",
+  "backend: rollback lost",
   "starrocks sql: slow",
+  "job: absent at its truncation",
+  "job: killed at its truncation"
+]
+/** What a statement that reads rows can stumble over besides. */
+const FAULTS_OF_SIGHT: ReadonlyArray<FaultKind> = [
   "http: lost after the commit",
   "backend: publish timeout",
-  "job: absent at its truncation",
-  "job: killed at its truncation",
   "job: killed while a load is not seen"
-])
+]
 
-const focused = (plan: Plan, prng: Prng): Plan => ({
-  ...plan,
-  truncatePolicy: prng.pick(["soft-delete", "truncate"]),
-  workload: { ...plan.workload, pauseMsMax: prng.pick([20, 200]), columnsAdded: 0, truncations: prng.int(4, 10) },
-  flush: { ...plan.flush, rows: prng.int(1, 4), everyMs: prng.pick([1, 10]) },
-  slowness: prng.pick([0, 1]),
-  faults: {
-    ...plan.faults,
-    intensity: prng.pick([1, 2]),
-    often: new Set(["backend: publish timeout"]),
-    without: new Set(KINDS.filter((kind) => !FOCUSED_FAULTS.has(kind)))
+const focused = (plan: Plan, prng: Prng): Plan => {
+  const truncatePolicy = prng.pick<TruncatePolicy>(["soft-delete", "truncate"])
+  const kinds = new Set([...FAULTS_AT_TRUNCATION, ...truncatePolicy === "soft-delete" ? FAULTS_OF_SIGHT : []])
+  return {
+    ...plan,
+    truncatePolicy,
+    workload: { ...plan.workload, pauseMsMax: prng.pick([20, 200]), columnsAdded: 0, truncations: prng.int(4, 10) },
+    flush: { ...plan.flush, rows: prng.int(1, 4), everyMs: prng.pick([1, 10]) },
+    slowness: prng.pick([0, 1]),
+    faults: {
+      ...plan.faults,
+      intensity: prng.pick([1, 2]),
+      often: new Set(["backend: publish timeout"]),
+      without: new Set(KINDS.filter((kind) => !kinds.has(kind)))
+    }
   }
-})
+}
 
 export const fromSeed = (seed: number): Plan => {
   const focus = new Prng(seed, "focus")

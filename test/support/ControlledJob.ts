@@ -1,4 +1,5 @@
 /** A replication job in this process, under control, with a client of its operations. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -6,9 +7,11 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import * as RpcTest from "effect/rpc/RpcTest"
 import * as Scope from "effect/Scope"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Settings from "../../src/domain/config/Settings.ts"
 import { type HealthCheckResponse, Operations } from "../../src/domain/control/Operations.ts"
 import * as Handlers from "../../src/layers/control/Handlers.ts"
+import { JobControl } from "../../src/layers/JobControl.ts"
 import * as JobLayers from "../../src/programs/JobLayers.ts"
 import * as Supervisor from "../../src/streams/Supervisor.ts"
 import * as PostgresServer from "./PostgresServer.ts"
@@ -33,6 +36,7 @@ export const start = Effect.fnUntraced(function*(environment: Readonly<Record<st
   return {
     settings,
     client,
+    lifecycle: SubscriptionRef.get(Context.get(shared, JobControl).lifecycle),
     /** Waits for an answer of `Check`. */
     until,
     replicating: until(({ stage, status }) => stage === "STAGE_CDC" && status === "SERVING"),

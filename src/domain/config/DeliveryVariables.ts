@@ -1,4 +1,5 @@
 /** How it is delivered: batches, memory, retries. */
+import * as LoadFormat from "../LoadFormat.ts"
 import * as Omission from "../rows/Omission.ts"
 import * as SchemaChangePolicy from "../schema/SchemaChangePolicy.ts"
 import * as TruncatePolicy from "../TruncatePolicy.ts"
@@ -48,6 +49,16 @@ export const DELIVERY_VARIABLES = {
     unit: "bytes",
     fallback: String(64 * MIB),
     example: String(256 * MIB)
+  },
+  streamLoadFormat: {
+    names: ["STREAM_LOAD_FORMAT"],
+    path: "stream_load.format",
+    type: choice(...LoadFormat.FORMATS),
+    meaning:
+      "how rows are sent: json (JSON lines), or csv, which is shorter; StarRocks 3.0 or later reads it. A load with a " +
+      "value that CSV cannot say is sent as JSON lines",
+    fallback: LoadFormat.DEFAULT,
+    example: "csv"
   },
   partialBytesMin: {
     names: ["PARTIAL_UPDATE_MIN_BYTES"],

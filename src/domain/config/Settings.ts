@@ -2,6 +2,7 @@
 import type * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Identifier from "../Identifier.ts"
+import type { LoadFormat } from "../LoadFormat.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { ReplicaIdentity } from "../postgres/ReplicaIdentity.ts"
 import type { RejectedRowSettings } from "../RejectedRowPolicy.ts"
@@ -77,6 +78,7 @@ export interface Settings {
   readonly flush: FlushLimits
   /** Bytes read from the slot and not yet acknowledged by StarRocks at which reading pauses. */
   readonly bufferBytesMax: number
+  readonly loadFormat: LoadFormat
   /** Bytes of unchanged values from which a row is updated in part. */
   readonly partialBytesMin: number
   readonly retry: RetryLimits
@@ -209,6 +211,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
   const bufferBytesMax = readBuffer(reader, flush)
+  const loadFormat = reader.choice("streamLoadFormat")
   const partialBytesMin = reader.integer("partialBytesMin")
   const retry = readRetry(reader)
   const values = readValues(reader)
@@ -237,6 +240,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     autoCreate,
     flush,
     bufferBytesMax,
+    loadFormat,
     partialBytesMin,
     retry,
     values,

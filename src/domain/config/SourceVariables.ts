@@ -49,7 +49,8 @@ export const SOURCE_VARIABLES = {
       bytesMax: NAME_BYTES_MAX,
       rule: "may hold only lower-case letters, digits and _ (at most 63)"
     },
-    meaning: "replication slot, also the key of the checkpoint; created when missing, never dropped",
+    meaning:
+      "replication slot, also the key of the checkpoint; created when missing, dropped only by a stop that says so",
     fallback: "dbmazz_slot",
     example: "dbmazz_slot"
   },

@@ -159,6 +159,10 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
       "since the moment that the message names may be missing.",
     whatToDo: "Mend it, `dbmazz resume`, and write the rows of that time again; `dbmazz verify` names what differs."
   },
+  PG_SLOT_KEPT: {
+    meaning: "A stop was to drop the replication slot and could not: it is still there and keeps WAL.",
+    whatToDo: "Run what the message says once PostgreSQL can be reached and nobody reads from the slot."
+  },
   PG_REFUSED: {
     meaning: "PostgreSQL refused something for a reason that dbmazz does not know, several times in a row.",
     whatToDo: "Read the message; report it."

@@ -19,6 +19,7 @@ export const PermanentCode = Schema.Literals([
   "SR_RETRIES_EXHAUSTED",
   "PG_TABLE_UNPUBLISHED",
   "PG_PUBLICATION_CHANGED",
+  "PG_SLOT_KEPT",
   "PG_REFUSED"
 ])
 export type PermanentCode = typeof PermanentCode.Type

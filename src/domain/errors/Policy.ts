@@ -51,6 +51,7 @@ const REACH: Readonly<Record<PermanentCode, "table" | "pipeline">> = {
   SR_RETRIES_EXHAUSTED: "table",
   PG_TABLE_UNPUBLISHED: "table",
   PG_PUBLICATION_CHANGED: "pipeline",
+  PG_SLOT_KEPT: "pipeline",
   PG_REFUSED: "pipeline"
 }
 

@@ -4,11 +4,10 @@
  */
 import * as Lsn from "../Lsn.ts"
 import { DecodeError } from "./DecodeError.ts"
-import { readLsn, readTimestamp } from "./Envelope.ts"
+import { COMMIT as TAG_COMMIT, readLsn, readTimestamp } from "./Envelope.ts"
 import type { Message, OldTupleKind, RelationColumn } from "./Message.ts"
 
 const TAG_BEGIN = 0x42
-const TAG_COMMIT = 0x43
 const TAG_ORIGIN = 0x4f
 const TAG_RELATION = 0x52
 const TAG_TYPE = 0x59

@@ -36,6 +36,9 @@ export const readTimestamp = (bytes: Uint8Array, at: number): bigint =>
 /** The WAL position of an XLogData frame's change. */
 export const walStart = (frame: WalFrame): Lsn.Lsn => readLsn(frame.bytes, frame.start + 1)
 
+/** The tag of a pgoutput message that ends a transaction; the frame it is in stands at the end of its commit. */
+export const COMMIT = 0x43
+
 /** The server's position in a keepalive: every transaction that committed before it has been sent. */
 export const keepaliveEnd = (frame: WalFrame): Lsn.Lsn => readLsn(frame.bytes, frame.start + 1)
 

@@ -81,6 +81,8 @@ const TEXTS: ReadonlyArray<readonly [state: RegExp, phase: Phase, text: RegExp, 
   [/^55000$/, "replicating", /can no longer|cannot read from|invalidated/i, "SlotUnusable"],
   [/^58P01$/, "replicating", /WAL segment .* removed/i, "SlotUnusable"],
   [/^42501$/, "connecting", /wal ?sender|replication role/i, "Forbidden"],
+  // The catalogue was read while somebody dropped what it names.
+  [/^XX000$/, "connected", /could not open relation with OID|cache lookup failed/i, "Again"],
   // A pooler in front of the server cannot carry replication; it says so with the code of a broken connection.
   [/^08P01$/, "connecting", /unsupported startup parameter/i, "Login"]
 ]

@@ -2,6 +2,7 @@
 import * as AuditColumns from "../AuditColumns.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Label from "../Label.ts"
+import type { LoadFormat } from "../LoadFormat.ts"
 
 /** Prefix of the JSON member that carries the hex digits of a binary column. */
 const HEX_MEMBER_PREFIX = "dbmazz_hex_"
@@ -22,6 +23,10 @@ export interface Column {
 }
 
 export interface ColumnSet {
+  /** How its rows are sent. */
+  readonly format: LoadFormat
+  /** Of a set that is sent as CSV: the same columns, for rows that CSV cannot say. */
+  readonly inJson?: ColumnSet
   /** Value of the `columns` header; undefined when every JSON member is a column by its own name. */
   readonly header: string | undefined
   /** What the load does not name keeps its value in StarRocks. */
@@ -30,7 +35,7 @@ export interface ColumnSet {
   readonly omits: ReadonlySet<number>
   /** Whether the server is sure to take the header. */
   readonly isSendable: boolean
-  /** Names the set in a label; undefined when the load names every column of the target. */
+  /** Names format and set in a label; undefined when JSON lines name every column of the target. */
   readonly tag: string | undefined
 }
 
@@ -48,20 +53,43 @@ const headerOf = (columns: ReadonlyArray<Column>): string => {
 /** Whether the header of these columns may be sent where there is another way. */
 const isShort = (header: string): boolean => Buffer.byteLength(header) <= HEADER_BYTES_MAX
 
+/**
+ * The set as CSV. Its fields are known by the header alone, so one that is too long to be sent leaves the rows JSON lines, which
+ * know theirs without it.
+ */
+const inFormat = (format: LoadFormat, header: string, set: ColumnSet): ColumnSet =>
+  format === "json" || !isShort(header)
+    ? set
+    : { ...set, format, inJson: set, header, tag: Label.columnsTag(`csv ${header}`) }
+
 /** All source columns. `covers`: they, and the audit columns, are everything that the target can be given. */
-export const whole = (columns: ReadonlyArray<Column>, covers: boolean): ColumnSet => {
+export const whole = (columns: ReadonlyArray<Column>, covers: boolean, format: LoadFormat): ColumnSet => {
   const header = headerOf(columns)
   const omits: ReadonlySet<number> = new Set()
   if (covers || !isShort(header)) {
     const named = columns.some(({ hex }) => hex) ? header : undefined
-    return { header: named, partial: false, omits, isSendable: true, tag: undefined }
+    return inFormat(format, header, {
+      format: "json",
+      header: named,
+      partial: false,
+      omits,
+      isSendable: true,
+      tag: undefined
+    })
   }
-  return { header, partial: true, omits, isSendable: true, tag: Label.columnsTag(header) }
+  const tag = Label.columnsTag(header)
+  return inFormat(format, header, { format: "json", header, partial: true, omits, isSendable: true, tag })
 }
 
 /** The source columns without these. */
-export const without = (columns: ReadonlyArray<Column>, omitted: ReadonlyArray<number>): ColumnSet => {
+export const without = (
+  columns: ReadonlyArray<Column>,
+  omitted: ReadonlyArray<number>,
+  format: LoadFormat
+): ColumnSet => {
   const omits = new Set(omitted)
   const header = headerOf(columns.filter(({ index }) => !omits.has(index)))
-  return { header, partial: true, omits, isSendable: isShort(header), tag: Label.columnsTag(header) }
+  const tag = Label.columnsTag(header)
+  const isSendable = isShort(header)
+  return inFormat(format, header, { format: "json", header, partial: true, omits, isSendable, tag })
 }

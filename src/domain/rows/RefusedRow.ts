@@ -4,9 +4,9 @@ import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as RejectedRow from "../RejectedRow.ts"
-import type { ValueProblem } from "../RowEncoder.ts"
 import { familyOf } from "../StarRocksType.ts"
 import type { FinalRow } from "./Merge.ts"
+import type { ValueProblem } from "./RowWriter.ts"
 
 /** The widest text that every supported version holds. */
 const LONGEST_TEXT = "VARCHAR(1048576)"
@@ -20,12 +20,23 @@ const placeOf = ({ change, deleted }: FinalRow) => {
   return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
 }
 
-/** Its values: the old ones of a row that is deleted. */
-export const texts = ({ change, deleted }: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "values"> => {
-  const { bytes, newTuple, oldTuple, route } = change
+/** Its key and its change. */
+export const nameOf = ({ change, deleted }: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "position"> => {
+  const { bytes, newTuple, oldTuple, ordinal, route, transaction } = change
   const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
   return {
     key: route.encoder.keyTexts(bytes, tuple, other),
+    position: { commitLsn: transaction.commitLsn, ordinal }
+  }
+}
+
+/** Its name and its values: the old ones of a row that is deleted. */
+export const texts = (row: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "position" | "values"> => {
+  const { change, deleted } = row
+  const { bytes, newTuple, oldTuple, route } = change
+  const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
+  return {
+    ...nameOf(row),
     values: () =>
       change.weight > RejectedRow.VALUES_BYTES_MAX ? undefined : route.encoder.valueTexts(bytes, tuple, other)
   }

@@ -16,6 +16,7 @@ interface KeyRule extends ValueRule.ValueRule {
 const SAFE_DIGITS_MAX = 15
 /** StarRocks takes keys of 128 bytes; a longer one grows the writer. */
 const KEY_BYTES_INITIAL = 256
+const FRACTION = /\..*/
 const CHAR_0 = 0x30
 const CHAR_MINUS = 0x2d
 
@@ -31,12 +32,15 @@ export class RowKeys {
   readonly indexes: ReadonlyArray<number>
   readonly #rules: ReadonlyArray<KeyRule | undefined>
   readonly #isInteger: boolean
+  /** Of each part, whether its column takes 7 and 7.0 for one key. */
+  readonly #dropsFraction: ReadonlyArray<boolean>
 
   /** The places of the key's columns, in the order of the mapping's key, and their rules. */
   constructor(indexes: ReadonlyArray<number>, rules: ReadonlyArray<KeyRule | undefined>) {
     this.indexes = indexes
     this.#rules = rules
     this.#isInteger = indexes.length === 1 && rules[0]?.literal === "digits"
+    this.#dropsFraction = rules.map((rule) => rule?.literal === "decimal" && rule.scale === 0)
   }
 
   /** Whether the column at this place is part of the key. */
@@ -56,9 +60,10 @@ export class RowKeys {
       }
       const length = int32(bytes, at + 1)
       if (this.#isInteger && length <= SAFE_DIGITS_MAX) return smallInteger(bytes, at + 5, at + 5 + length)
-      const text = bytes.toString("latin1", at + 5, at + 5 + length)
+      const sent = bytes.toString("latin1", at + 5, at + 5 + length)
+      const text = this.#dropsFraction[part] === true ? sent.replace(FRACTION, "") : sent
       // The length in front keeps ('a', 'bc') and ('ab', 'c') apart.
-      joined = this.indexes.length === 1 ? text : `${joined}${length}:${text}`
+      joined = this.indexes.length === 1 ? text : `${joined}${text.length}:${text}`
     }
     return joined
   }

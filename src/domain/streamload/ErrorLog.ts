@@ -10,8 +10,13 @@ export interface Reason {
   readonly column?: string
 }
 
-/** Texts of known reasons, matched at the end of a reason: what stands before may be any value. */
+/** Texts of known reasons, matched where no value can stand: mostly at the end of a reason. */
 const KNOWN: ReadonlyArray<readonly [pattern: RegExp, text: (groups: ReadonlyArray<string>) => string]> = [
+  // Of a field of CSV. It goes first: the value that stands at its end may read like any of the others.
+  [
+    /^The field \(name = (.+?), pos = \d+\) is out of range\. Type: ([\w(), ]+?), Value length: (\d+), Value: /,
+    ([column, type, bytes]) => `a value of ${bytes} bytes is out of range for '${column}', whose type is ${type}`
+  ],
   [
     /\(length=(\d+)\) is too long\. The max length of '([^']+)' is (\d+)\W*$/,
     ([bytes, column, max]) => `a string of ${bytes} bytes is too long, the max length of '${column}' is ${max}`

@@ -1,5 +1,7 @@
 /** Where a load goes: its path and headers, and where a redirect may lead. */
 import type { LoadRequest } from "../Load.ts"
+import * as LoadFormat from "../LoadFormat.ts"
+import * as CsvForm from "../values/CsvForm.ts"
 
 /** Value of the `timeout` header in seconds: the server's default, said aloud because a job depends on it. */
 export const LOAD_TIMEOUT_SECONDS = 600
@@ -19,6 +21,18 @@ const headerText = (text: string): string => {
   return bytes
 }
 
+/** What says how to read the body. CSV's rows end with a newline, which is StarRocks' default. */
+const FORMAT_HEADERS: Readonly<Record<LoadFormat.LoadFormat, Readonly<Record<string, string>>>> = {
+  json: { "Content-Type": "application/json", format: "json", ignore_json_size: "true" },
+  csv: {
+    "Content-Type": "text/csv",
+    format: "csv",
+    column_separator: CsvForm.SEPARATOR,
+    enclose: CsvForm.ENCLOSE,
+    escape: CsvForm.ESCAPE
+  }
+}
+
 /**
  * The headers of a load. `strict_mode` and `max_filter_ratio` make any row that does not fit fail the whole load, so
  * that no row becomes NULL or vanishes in silence.
@@ -26,14 +40,12 @@ const headerText = (text: string): string => {
 export const loadHeaders = (request: LoadRequest, authorization: string): Readonly<Record<string, string>> => ({
   Authorization: authorization,
   Expect: "100-continue",
-  "Content-Type": "application/json",
   "Content-Length": String(request.body.byteLength),
   label: request.label,
-  format: "json",
   strict_mode: "true",
   max_filter_ratio: "0",
-  ignore_json_size: "true",
   timeout: String(LOAD_TIMEOUT_SECONDS),
+  ...FORMAT_HEADERS[request.format ?? LoadFormat.DEFAULT],
   ...(request.partialUpdate === true ? { partial_update: "true" } : {}),
   ...(request.columns === undefined ? {} : { columns: headerText(request.columns) })
 })

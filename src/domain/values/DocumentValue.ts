@@ -2,9 +2,11 @@
 import { ByteWriter } from "../ByteWriter.ts"
 import * as ArrayText from "./ArrayText.ts"
 import * as JsonText from "./JsonText.ts"
-import { refuse, writeAscii } from "./Refusal.ts"
+import { refuse } from "./Refusal.ts"
 import * as ValuePolicy from "./ValuePolicy.ts"
 import type { ValueRule } from "./ValueRule.ts"
+
+const NULL = Buffer.from(JsonText.NULL_TEXT, "latin1")
 
 export const writeJson = (
   writer: ByteWriter,
@@ -14,12 +16,15 @@ export const writeJson = (
   end: number
 ): string | undefined => {
   if (JsonText.isNull(bytes, start, end)) {
-    return rule.policies.jsonNull === "string"
-      ? writeAscii(writer, JsonText.NULL_TEXT, true)
-      : refuse(writer, rule, "jsonNull")
+    if (rule.policies.jsonNull !== "string") return refuse(writer, rule, "jsonNull")
+    writeJsonString(writer, rule, NULL, 0, NULL.length)
+    return undefined
   }
+  const from = writer.length
   const problem = JsonText.write(writer, bytes, start, end, rule.policies.jsonNumber)
-  return problem === undefined ? undefined : ValuePolicy.describe(problem)
+  if (problem !== undefined) return ValuePolicy.describe(problem)
+  rule.form.document(writer, from)
+  return undefined
 }
 
 export const writeArray = (
@@ -40,8 +45,11 @@ export const writeArray = (
   }
   const elements = rule.elements!
   if (!isText) {
+    const from = writer.length
     const problem = ArrayText.write(writer, elements, bytes, start, end, { jsonNull, jsonNumber })
-    return problem === undefined ? undefined : ValuePolicy.describe(problem)
+    if (problem !== undefined) return ValuePolicy.describe(problem)
+    rule.form.document(writer, from)
+    return undefined
   }
   const text = new ByteWriter(end - start)
   const problem = ArrayText.write(text, elements, bytes, start, end, { jsonNull, jsonNumber: "keep" })
@@ -59,6 +67,20 @@ const writeWhole = (
   end: number
 ): string | undefined => {
   if (end - start > rule.bytesMax) return refuse(writer, rule, "length")
-  writer.jsonString(bytes, start, end)
+  if (rule.family === "string") return rule.form.text(writer, bytes, start, end)
+  writeJsonString(writer, rule, bytes, start, end)
   return undefined
+}
+
+/** Text as a document: a JSON string in every format. */
+const writeJsonString = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): void => {
+  const from = writer.length
+  writer.jsonString(bytes, start, end)
+  rule.form.document(writer, from)
 }

@@ -1,7 +1,7 @@
 /** Writes numbers, and amounts of money, where their column may be too narrow for them. */
 import type { ByteWriter } from "../ByteWriter.ts"
 import * as NumberText from "./NumberText.ts"
-import { refuse, writeAscii, writeNull, writeQuoted } from "./Refusal.ts"
+import { refuse, writeAscii, writeNull } from "./Refusal.ts"
 import * as SingleText from "./SingleText.ts"
 import type { ValueRule } from "./ValueRule.ts"
 
@@ -25,7 +25,7 @@ export const writeInteger = (
     const [least, greatest] = rule.bounds
     if (value < least || value > greatest) {
       if (rule.policies.numericOverflow !== "clamp") return refuse(writer, rule, "numericOverflow")
-      return writeAscii(writer, String(value < 0n ? least : greatest), false)
+      return writeAscii(writer, rule, String(value < 0n ? least : greatest), false)
     }
   }
   writer.copy(bytes, start, end)
@@ -40,10 +40,10 @@ export const writeFloat = (
   end: number
 ): string | undefined => {
   if (!NumberText.isFinite(bytes, start)) return writeNotFinite(writer, rule, bytes, start)
-  if (rule.single) return writeAscii(writer, SingleText.exact(bytes.toString("latin1", start, end)), false)
+  if (rule.single) return writeAscii(writer, rule, SingleText.exact(bytes.toString("latin1", start, end)), false)
   // Without a point it would be read as an integer, which has no -0.
   if (end - start === 2 && bytes[start] === CHAR_MINUS && bytes[start + 1] === CHAR_0) {
-    return writeAscii(writer, NEGATIVE_ZERO, false)
+    return writeAscii(writer, rule, NEGATIVE_ZERO, false)
   }
   writer.copy(bytes, start, end)
   return undefined
@@ -64,10 +64,10 @@ export const writeDecimal = (
   if (rounds || point - unsigned > rule.digits) {
     const value = NumberText.fit(bytes.toString("latin1", start, end), rule.scale, rule.bounds)
     if (value.overflows && rule.policies.numericOverflow !== "clamp") return refuse(writer, rule, "numericOverflow")
-    return writeAscii(writer, value.text, true)
+    return writeAscii(writer, rule, value.text, true)
   }
   // An integer column would be given "7.0" otherwise.
-  writeQuoted(writer, bytes, start, rule.scale === 0 ? point : end)
+  rule.form.plain(writer, bytes, start, rule.scale === 0 ? point : end)
   return undefined
 }
 
@@ -81,9 +81,9 @@ const writeNotFinite = (
   if (bytes[start] === CHAR_N) return writeNull(writer, rule, "notFinite")
   const negative = bytes[start] === CHAR_MINUS
   if (rule.literal === "number") {
-    return writeAscii(writer, `${negative ? "-" : ""}${rule.single ? FLOAT_MAX : DOUBLE_MAX}`, false)
+    return writeAscii(writer, rule, `${negative ? "-" : ""}${rule.single ? FLOAT_MAX : DOUBLE_MAX}`, false)
   }
-  return writeAscii(writer, NumberText.extreme(negative, rule.scale, rule.bounds), true)
+  return writeAscii(writer, rule, NumberText.extreme(negative, rule.scale, rule.bounds), true)
 }
 
 export const writeMoney = (
@@ -101,6 +101,6 @@ export const writeMoney = (
   const text = Buffer.from(amount, "latin1")
   if (rule.family === "decimal") return writeDecimal(writer, rule, text, 0, text.length)
   if (text.length > rule.bytesMax) return refuse(writer, rule, "length")
-  writeQuoted(writer, text, 0, text.length)
+  rule.form.plain(writer, text, 0, text.length)
   return undefined
 }

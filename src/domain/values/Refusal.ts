@@ -1,22 +1,12 @@
-/** What is written, or said, of a value that its column cannot hold; and text that needs no escapes. */
+/** What is written, or said, of a value that its column cannot hold. */
 import type { ByteWriter } from "../ByteWriter.ts"
 import * as ValuePolicy from "./ValuePolicy.ts"
 import type { ValueRule } from "./ValueRule.ts"
 
-const NULL = Buffer.from("null", "latin1")
-const QUOTE = 0x22
-
-/** Text that holds nothing to escape, such as digits and signs, as a JSON string. */
-export const writeQuoted = (writer: ByteWriter, bytes: Uint8Array, start: number, end: number): void => {
-  writer.byte(QUOTE)
-  writer.copy(bytes, start, end)
-  writer.byte(QUOTE)
-}
-
-/** Such text as it is, or as a JSON string. */
-export const writeAscii = (writer: ByteWriter, text: string, quoted: boolean): undefined => {
+/** A number or a date that needs no escapes: as text of the form, or as it is. */
+export const writeAscii = (writer: ByteWriter, rule: ValueRule, text: string, isText: boolean): undefined => {
   const bytes = Buffer.from(text, "latin1")
-  if (quoted) writeQuoted(writer, bytes, 0, bytes.length)
+  if (isText) rule.form.plain(writer, bytes, 0, bytes.length)
   else writer.copy(bytes, 0, bytes.length)
 }
 
@@ -30,7 +20,7 @@ export const writeNull = (
     const { description, variable } = ValuePolicy.CLASSES[valueClass]
     return `it is ${description}; ${variable} asks for NULL, which the column cannot hold either`
   }
-  writer.copy(NULL, 0, NULL.length)
+  writer.copy(rule.form.nothing, 0, rule.form.nothing.length)
   return undefined
 }
 

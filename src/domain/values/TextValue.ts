@@ -1,7 +1,7 @@
 /** Writes text, dates and binary data, and what becomes of them where their column cannot hold them. */
 import type { ByteWriter } from "../ByteWriter.ts"
 import * as DateText from "./DateText.ts"
-import { refuse, writeAscii, writeQuoted } from "./Refusal.ts"
+import { refuse, writeAscii } from "./Refusal.ts"
 import type { ValueRule } from "./ValueRule.ts"
 
 const CHAR_X = 0x78
@@ -19,8 +19,7 @@ export const writeText = (
   end: number
 ): string | undefined => {
   if (end - start > rule.bytesMax) return writeTooLong(writer, rule, bytes, start)
-  writer.jsonString(bytes, start, end)
-  return undefined
+  return rule.form.text(writer, bytes, start, end)
 }
 
 const writeTooLong = (
@@ -32,8 +31,7 @@ const writeTooLong = (
   if (rule.policies.length !== "clamp" || !rule.isProse) return refuse(writer, rule, "length")
   let cut = start + rule.bytesMax
   while (cut > start && (bytes[cut]! & UTF8_KIND_MASK) === UTF8_CONTINUATION) cut--
-  writer.jsonString(bytes, start, cut)
-  return undefined
+  return rule.form.text(writer, bytes, start, cut)
 }
 
 export const writeDate = (
@@ -44,7 +42,7 @@ export const writeDate = (
   end: number
 ): string | undefined => {
   if (!DateText.isCommonEra(bytes, start, end)) return writeOutOfRange(writer, rule, bytes, start, end)
-  writeQuoted(writer, bytes, start, end)
+  rule.form.plain(writer, bytes, start, end)
   return undefined
 }
 
@@ -59,7 +57,7 @@ export const writeInstant = (
   const isUtc = DateText.isUtc(bytes, bare)
   if (!isUtc && !DateText.isOutside(bytes, end)) return "its time zone is not UTC"
   if (!isUtc || !DateText.isCommonEra(bytes, start, bare)) return writeOutOfRange(writer, rule, bytes, start, end)
-  writeQuoted(writer, bytes, start, bare)
+  rule.form.plain(writer, bytes, start, bare)
   return undefined
 }
 
@@ -71,7 +69,7 @@ const writeOutOfRange = (
   end: number
 ): string | undefined => {
   if (rule.policies.dateRange !== "clamp") return refuse(writer, rule, "dateRange")
-  return writeAscii(writer, DateText.nearest(bytes, start, end, rule.family === "date"), true)
+  return writeAscii(writer, rule, DateText.nearest(bytes, start, end, rule.family === "date"), true)
 }
 
 export const writeHex = (
@@ -85,9 +83,9 @@ export const writeHex = (
   const digits = start + HEX_PREFIX_BYTES
   if (end - digits > rule.bytesMax * HEX_DIGITS_PER_BYTE) {
     if (rule.policies.length !== "clamp") return refuse(writer, rule, "length")
-    writeQuoted(writer, bytes, digits, digits + rule.bytesMax * HEX_DIGITS_PER_BYTE)
+    rule.form.plain(writer, bytes, digits, digits + rule.bytesMax * HEX_DIGITS_PER_BYTE)
     return undefined
   }
-  writeQuoted(writer, bytes, digits, end)
+  rule.form.plain(writer, bytes, digits, end)
   return undefined
 }

@@ -5,8 +5,10 @@ import { boundsOf, bytesMaxOf, familyOf, scaleOf, type StarRocksFamily } from ".
 import type { TargetColumn } from "../Table.ts"
 import { type Literal, literalFor } from "../TypeMapping.ts"
 import { writeArray, writeJson } from "./DocumentValue.ts"
+import { JSON_FORM } from "./JsonForm.ts"
 import { writeDecimal, writeFloat, writeInteger, writeMoney } from "./NumberValue.ts"
 import { writeDate, writeHex, writeInstant, writeText } from "./TextValue.ts"
+import type { ValueForm } from "./ValueForm.ts"
 import * as ValuePolicy from "./ValuePolicy.ts"
 
 export interface ValueRule {
@@ -28,6 +30,8 @@ export interface ValueRule {
   /** Of an array. */
   readonly elements: PgType.ArrayElements | undefined
   readonly policies: ValuePolicy.Policies
+  /** How the format marks the value. */
+  readonly form: ValueForm
 }
 
 const TRUE = Buffer.from("true", "latin1")
@@ -47,7 +51,8 @@ const PROSE_OIDS: ReadonlySet<number> = new Set([
 export const compile = (
   type: PgType.PgType,
   target: TargetColumn,
-  policies: ValuePolicy.Policies = ValuePolicy.DEFAULTS
+  policies: ValuePolicy.Policies = ValuePolicy.DEFAULTS,
+  form: ValueForm = JSON_FORM
 ): ValueRule | undefined => {
   const family = familyOf(target.type)
   const literal = family === undefined ? undefined : literalFor(type.kind, family)
@@ -66,7 +71,8 @@ export const compile = (
     single: family === "float",
     nullable: target.nullable,
     elements: type.elements,
-    policies
+    policies,
+    form
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import { type Server, status } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as Operations from "../../domain/control/Operations.ts"
@@ -21,6 +22,9 @@ const KNOWN: ReadonlySet<string> = new Set(["", ...GrpcProto.OWN_SERVICES])
 /** Names in texts are cut: they may be as long as a message. In characters. */
 const NAME_LENGTH_MAX = 100
 
+/** What is wrong with loads is no change of the lifecycle, and becomes serious with time: so it is looked at as well. */
+const LOOK_EVERY = "1 second"
+
 type Status = NonNullable<HealthCheckResponse["status"]>
 const inForm = (status: Status): { readonly status: Status } => ({ status })
 
@@ -30,7 +34,7 @@ const unknownService = (name: string) =>
     message: `there is no service '${name.slice(0, NAME_LENGTH_MAX)}'; known are '${[...KNOWN].join("', '")}'`
   })
 
-/** Adds the service. Watchers get the status at once, and again whenever the job's lifecycle has changed it. */
+/** Adds the service. Watchers get the status at once, and each change of it: at once after one of the lifecycle, else within a second. */
 export const serve = Effect.fnUntraced(function*(
   server: Server,
   calls: GrpcCalls.Calls,
@@ -38,7 +42,10 @@ export const serve = Effect.fnUntraced(function*(
 ) {
   const { lifecycle } = yield* JobControl
   const current = Effect.map(check, (health) => health.status)
-  const statuses = SubscriptionRef.changes(lifecycle).pipe(
+  const statuses = Stream.merge(
+    SubscriptionRef.changes(lifecycle),
+    Stream.fromSchedule(Schedule.spaced(LOOK_EVERY))
+  ).pipe(
     // Only the last change counts for a watcher that is slow.
     Stream.buffer({ capacity: 1, strategy: "sliding" }),
     Stream.mapEffect(() => current),

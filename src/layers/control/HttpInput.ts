@@ -11,7 +11,7 @@ export class BadRequest extends Data.TaggedError("BadRequest")<{ readonly messag
 /** A 64-bit number: a JSON number that is exact, or decimal digits in a string. */
 export const Uint64 = Schema.Union([
   Schema.Int.check(Schema.isGreaterThanOrEqualTo(0)),
-  Schema.String.check(Schema.isPattern(/^[0-9]{1,19}$/))
+  Schema.String.check(Schema.isPattern(/^[0-9]{1,20}$/))
 ]).pipe(Schema.decodeTo(
   Schema.BigInt,
   SchemaTransformation.transform({ decode: (given) => BigInt(given), encode: (value) => value.toString() })

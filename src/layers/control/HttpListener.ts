@@ -120,6 +120,16 @@ export const serve = <A, E, R>(control: ControlSettings, app: Layer.Layer<A, E, 
     }).pipe(
       Layer.catch((error) => Layer.effect(HttpServer.HttpServer, Effect.fail(cannotListen(control, error.cause))))
     )
+    const listens = Layer.effectDiscard(Effect.suspend(() => {
+      const bound = server.address()
+      return log.info("HTTP listens", {
+        host: control.host,
+        port: typeof bound === "object" && bound !== null ? bound.port : control.httpPort,
+        tls: control.tls !== undefined,
+        clientCertificates: control.tls?.ca !== undefined,
+        token: control.token !== undefined
+      })
+    }))
     // Later than the listening: whatever the system then says, such as being out of file descriptors, ends nothing.
     const heard = Layer.effectDiscard(
       Effect.sync(() =>
@@ -131,7 +141,7 @@ export const serve = <A, E, R>(control: ControlSettings, app: Layer.Layer<A, E, 
       )
     )
     return Layer.effectDiscard(boundRelease(server, connections)).pipe(
-      Layer.provideMerge(Layer.merge(app, heard)),
+      Layer.provideMerge(Layer.mergeAll(app, heard, listens)),
       Layer.provideMerge(listener)
     )
   }))

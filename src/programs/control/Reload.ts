@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { RELOAD_MS_MAX } from "../../domain/control/Operations.ts"
+import * as Identifier from "../../domain/Identifier.ts"
 import * as Answer from "./Answer.ts"
 import * as Connection from "./Connection.ts"
 import { UsageError } from "./UsageError.ts"
@@ -23,10 +24,12 @@ const positive = (name: string, metavar: string, description: string) =>
     Flag.optional
   )
 
+const QUOTED = /"(?:[^"]|"")*"/g
+
 /** An empty list would mean "no change" to the server, which nobody means who writes it. */
 const tableList = (text: string): Option.Option<ReadonlyArray<string>> => {
-  const names = text.split(",").map((name) => name.trim())
-  return names.every((name) => name !== "") ? Option.some(names) : Option.none()
+  const hasGap = text.replaceAll(QUOTED, "quoted").split(",").some((name) => name.trim() === "")
+  return hasGap ? Option.none() : Option.some(Identifier.splitList(text))
 }
 
 export const command = Command.make(

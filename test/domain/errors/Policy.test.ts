@@ -17,6 +17,7 @@ const ofPipeline = new Set<PermanentCode>([
   "WAL_RELATION_UNKNOWN",
   "WAL_ORDER_BROKEN",
   "PG_PUBLICATION_CHANGED",
+  "PG_SLOT_KEPT",
   "PG_REFUSED"
 ])
 

@@ -30,6 +30,13 @@ describe("Refusal", () => {
     }
   })
 
+  it("a table that is dropped while the catalogue is read is looked for again", () => {
+    for (const text of ["could not open relation with OID 18279", "cache lookup failed for relation 18279"]) {
+      assert.strictEqual(Refusal.ofSqlState("XX000", "connected", text), "Again")
+    }
+    assert.strictEqual(Refusal.ofSqlState("XX000", "connected", "unexpected state"), "Unknown")
+  })
+
   it("T09 a slot in use is told from a table in use", () => {
     assert.strictEqual(Refusal.ofSqlState("55006", "replicating", "is active for PID 7"), "SlotBusy")
     assert.strictEqual(Refusal.ofSqlState("55006", "connected", "is being accessed by other users"), "Again")

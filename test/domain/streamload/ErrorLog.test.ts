@@ -24,6 +24,11 @@ describe("ErrorLog: an operator must learn the column and the reason, and nobody
         "d"
       ],
       [
+        `The field (name = n, pos = 3) is out of range. Type: DECIMAL64(10, 2), Value length: 44, Value: ${SECRET}(length=7) is too long. The max length of 'x' is 1`,
+        "a value of 44 bytes is out of range for 'n', whose type is DECIMAL64(10, 2)",
+        "n"
+      ],
+      [
         "Value length is beyond the capacity. column=b, capacity=8",
         "a value is longer than the capacity of 'b', 8",
         "b"

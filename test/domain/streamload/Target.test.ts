@@ -39,6 +39,13 @@ describe("the request", () => {
     assert.isFalse("partial_update" in headers)
   })
 
+  it("CSV says how its fields are marked; the headers of JSON do not reach it", () => {
+    const headers = Target.loadHeaders({ ...request, format: "csv", columns: "`id`" }, "Basic x")
+    assert.deepInclude(headers, { format: "csv", column_separator: ",", enclose: "\"", escape: "^", columns: "`id`" })
+    assert.deepInclude(headers, { strict_mode: "true", max_filter_ratio: "0" })
+    assert.isFalse("ignore_json_size" in headers)
+  })
+
   it("T67 a partial load says so", () => {
     assert.strictEqual(Target.loadHeaders({ ...request, partialUpdate: true }, "Basic x")["partial_update"], "true")
     assert.isFalse("partial_update" in Target.loadHeaders({ ...request, partialUpdate: false }, "Basic x"))

@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as grpc from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import { service as published } from "grpc-health-check"
+import { HealthCheckResponse } from "../../../src/domain/control/Operations.ts"
 import type { HealthClient } from "../../../src/layers/control/proto/grpc/health/v1/Health.ts"
-import { ask, connect, drain, start, until } from "../../support/GrpcStage.ts"
+import { ask, connect, drain, OPEN, start, until } from "../../support/GrpcStage.ts"
 
 const KNOWN = [
   "",
@@ -60,7 +61,7 @@ describe("grpc.health.v1: a load balancer sends its clients to a job that does n
       yield* until(() => seen.length === 1)
       yield* job.command({ _tag: "Pause" })
       // The change was looked at.
-      yield* until(() => checks.taken === 2)
+      yield* until(() => checks.taken >= 2)
       yield* job.report(broken)
       yield* until(() => seen.length === 2)
       yield* job.report({ _tag: "Replicating" })
@@ -69,6 +70,27 @@ describe("grpc.health.v1: a load balancer sends its clients to a job that does n
       yield* job.report({ _tag: "Ended" })
       yield* until(() => seen.length === 4)
       assert.deepStrictEqual(seen, ["SERVING", "NOT_SERVING", "SERVING", "NOT_SERVING"])
+      watch.cancel()
+    }))
+
+  it.live("Watch tells what is no change of the lifecycle too: loads that are retried for too long", () =>
+    Effect.gen(function*() {
+      let status: "SERVING" | "NOT_SERVING" = "SERVING"
+      const { port } = yield* start(OPEN, {
+        Check: () =>
+          Effect.sync(() =>
+            new HealthCheckResponse({ status, stage: "STAGE_CDC", stage_detail: "Replicating", error_detail: "" })
+          )
+      })
+      const { probe } = yield* connect(port)
+      const seen: Array<string> = []
+      const watch = probe.Watch({ service: "" })
+      watch.on("data", (answer: { readonly status: string }) => seen.push(answer.status))
+      watch.on("error", () => undefined)
+      yield* until(() => seen.length === 1)
+      status = "NOT_SERVING"
+      yield* until(() => seen.length === 2)
+      assert.deepStrictEqual(seen, ["SERVING", "NOT_SERVING"])
       watch.cancel()
     }))
 

@@ -19,10 +19,10 @@ const COMMANDS: ReadonlyArray<readonly [ReadonlyArray<string>, ControlServer.Ope
     flush_interval_ms: "0",
     tables: []
   }],
-  [["reload", "--flush-interval", "250", "--tables", "orders, sales.items"], "ReloadConfig", {
+  [["reload", "--flush-interval", "250", "--tables", "orders, sales.\"a,b\""], "ReloadConfig", {
     flush_size: "0",
     flush_interval_ms: "250",
-    tables: ["orders", "sales.items"]
+    tables: ["orders", "sales.\"a,b\""]
   }]
 ]
 
