@@ -77,12 +77,14 @@ export const questions = (
  * written, and not yet a later version of it: a replay then shows each version as it was.
  */
 const isKnown = ({ key, reason, row }: Question, { from }: TableMapping, versions: KeyLookup.Versions): boolean => {
-  const version = versions.get(key.id)
-  if (version === undefined) return false
-  const own = Lsn.toBigint(row.change.transaction.commitLsn)
+  const stored = versions.get(key.id)
+  if (stored === undefined) return false
+  // Positions are unsigned, the column is not.
+  const version = stored === null ? null : Lsn.fromBigint(stored)
+  const own = row.change.transaction.commitLsn
   switch (reason) {
     case "chosen":
-      return version !== null && version <= own && (from === undefined || version >= Lsn.toBigint(from))
+      return version !== null && version <= own && (from === undefined || version >= from)
     case "needed":
       return true
     case "ahead":
