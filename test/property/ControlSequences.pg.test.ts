@@ -15,26 +15,30 @@ const RESUME: Lifecycle.Command = { _tag: "Resume" }
 const yes = (message: string): Lifecycle.Answer => ({ success: true, message })
 const no = (message: string): Lifecycle.Answer => ({ success: false, message })
 
-layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds" })("Control sequences", (it) => {
-  it.effect("the judge takes every order that explains the answers, and no other", () =>
-    Effect.sync(() => {
-      const running = new Set(["running"] as const)
-      const paused = { command: PAUSE, answer: yes("CDC paused successfully") }
-      const resumed = { command: RESUME, answer: yes("CDC resumed successfully") }
-      assert.deepStrictEqual([...ControlSequences.afterAll(running, [resumed, paused], false)], ["running"])
-      const already = { command: RESUME, answer: no("CDC is already running") }
-      assert.deepStrictEqual([...ControlSequences.afterAll(running, [paused, already], false)], ["paused"])
-      assert.strictEqual(ControlSequences.afterAll(running, [paused, paused], false).size, 0)
-      assert.strictEqual(ControlSequences.afterAll(running, [resumed], false).size, 0)
-      assert.deepStrictEqual([...ControlSequences.afterAll(running, [resumed], true)], ["running"])
-    }))
+// Each reload looks at the tables on a session of its own, and those of a burst end after it.
+layer(PostgresServer.layer({ max_connections: "300" }), { excludeTestServices: true, timeout: "60 seconds" })(
+  "Control sequences",
+  (it) => {
+    it.effect("the judge takes every order that explains the answers, and no other", () =>
+      Effect.sync(() => {
+        const running = new Set(["running"] as const)
+        const paused = { command: PAUSE, answer: yes("CDC paused successfully") }
+        const resumed = { command: RESUME, answer: yes("CDC resumed successfully") }
+        assert.deepStrictEqual([...ControlSequences.afterAll(running, [resumed, paused], false)], ["running"])
+        const already = { command: RESUME, answer: no("CDC is already running") }
+        assert.deepStrictEqual([...ControlSequences.afterAll(running, [paused, already], false)], ["paused"])
+        assert.strictEqual(ControlSequences.afterAll(running, [paused, paused], false).size, 0)
+        assert.strictEqual(ControlSequences.afterAll(running, [resumed], false).size, 0)
+        assert.deepStrictEqual([...ControlSequences.afterAll(running, [resumed], true)], ["running"])
+      }))
 
-  it.effect(
-    "whatever a job is told, in whatever order and trouble, its states are the model's and the sink equals the source",
-    () =>
-      Effect.gen(function*() {
-        for (let index = 0; index < SEQUENCES; index++) yield* Run.run(SEED + index)
-      }),
-    Math.max(1, SEQUENCES) * SEQUENCE_MS_MAX
-  )
-})
+    it.effect(
+      "whatever a job is told, in whatever order and trouble, its states are the model's and the sink equals the source",
+      () =>
+        Effect.gen(function*() {
+          for (let index = 0; index < SEQUENCES; index++) yield* Run.run(SEED + index)
+        }),
+      Math.max(1, SEQUENCES) * SEQUENCE_MS_MAX
+    )
+  }
+)

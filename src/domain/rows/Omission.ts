@@ -77,14 +77,15 @@ export const questions = (
  * written in the shape that it has now, and not yet a later version of it: a replay then shows each version as it was.
  */
 const isKnown = ({ key, reason, row }: Question, { from }: TableMapping, versions: KeyLookup.Versions): boolean => {
-  const version = versions.get(key.id)
-  if (version === undefined) return false
-  const { route: { since }, transaction } = row.change
-  const own = Lsn.toBigint(transaction.commitLsn)
+  const stored = versions.get(key.id)
+  if (stored === undefined) return false
+  // Positions are unsigned, the column is not.
+  const version = stored === null ? null : Lsn.fromBigint(stored)
+  const { route: { since }, transaction: { commitLsn: own } } = row.change
   switch (reason) {
     case "chosen":
-      return version !== null && version <= own && (from === undefined || version >= Lsn.toBigint(from)) &&
-        (since === undefined || version > Lsn.toBigint(since))
+      return version !== null && version <= own && (from === undefined || version >= from) &&
+        (since === undefined || version > since)
     case "needed":
       return true
     case "ahead":
