@@ -39,6 +39,8 @@ const BODY_BYTES_KEPT_MAX = 16 * 1024 * 1024
 
 export interface LoadsOptions {
   readonly origin: Origin
+  /** Where the run begins. */
+  readonly start: Lsn.Lsn
   /** Size at which a load is split. */
   readonly bytesMax: number
   /** Tables of the job: when all of them have stopped, there is nothing left to do. */
@@ -175,6 +177,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const syncedAt = AuditColumns.formatSyncedAt(startedMs)
       const loadOptions: LoadOptions = {
         origin: options.origin,
+        start: options.start,
         syncedAt,
         bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
         partialBytesMin: options.partialBytesMin

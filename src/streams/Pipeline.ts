@@ -68,6 +68,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
 
   const loads = yield* Loads.make({
     origin: job.origin,
+    start,
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import { Batch } from "../../src/domain/Batch.ts"
 import { PermanentCode, PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import { LoadTooLarge } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { StoppedTable } from "../../src/domain/StoppedTable.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as Loads from "../../src/streams/Loads.ts"
@@ -19,6 +20,7 @@ const RELATIONS = NAMES.map((name, index) => Bytes.relation(index + 1, name, COL
 
 const OPTIONS: Loads.LoadsOptions = {
   origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
+  start: Lsn.ZERO,
   bytesMax: 1 << 20,
   tableCount: TABLES.length,
   truncate: () => Effect.void,
