@@ -310,8 +310,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "goes on with a table that has stopped",
     file: "streams/Loads.ts",
-    search: "stopped.has(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(",
-    replace: "sendShare(share, loadOptions).pipe("
+    search: "stopped.has(share.mapping) || reshapes.isAside(share.mapping) ?",
+    replace: "reshapes.isAside(share.mapping) ?"
   },
   {
     name: "takes a refused password for a success",
@@ -366,6 +366,15 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     file: "streams/Replication.ts",
     search: `const wasWell = stage === "cdc" && nowMs`,
     replace: "const wasWell = nowMs"
+  },
+  {
+    name: "loads rows of a new shape before their table is changed",
+    file: "layers/SchemaEvolution.ts",
+    search: "        if (next === undefined) return compile(task)\n",
+    replace:
+      "        const names = task.columns.map(({ name }) => [name, { name, type: \"string\", nullable: true }] as const)\n" +
+      "        task.mapping = { ...mapping, targetColumns: new Map([...names, ...mapping.targetColumns]) }\n" +
+      "        if (next === undefined || next.kind === \"add\") return compile(task)\n"
   },
   ...TRUNCATION_MUTANTS
 ]

@@ -112,27 +112,26 @@ export const TRUNCATION_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "merges rows from before and after a truncation into one load",
     file: BATCH,
-    search: "(truncations.length === 0 || truncations[truncations.length - 1]!.after < segments.length)",
-    replace: "(truncations.length === 0 || truncations.length > 0)"
+    search: "(operations.length === 0 || operations[operations.length - 1]!.after < segments.length)",
+    replace: "(operations.length === 0 || operations.length > 0)"
   },
   {
     name: "does not count a truncation as something to confirm",
     file: BATCH,
-    search: "    if (change._tag === \"Truncate\") {\n",
-    replace: "    if (change._tag === \"Truncate\") {\n      this.rowCount -= 1\n      this.rowsBehind -= 1\n"
+    search: "    this.rowCount += 1\n    this.rowsBehind += 1\n    if (change._tag === \"Truncate\") return\n",
+    replace: "    if (change._tag === \"Truncate\") return\n    this.rowCount += 1\n    this.rowsBehind += 1\n"
   },
   {
     name: "truncates after the rows that follow",
     file: "streams/Loads.ts",
-    search: "truncations[truncated]?.after === index",
-    replace: "(truncations[truncated]?.after ?? index) < index || truncations[truncated]?.after === segments.length"
+    search: "operations[operated]?.after === index",
+    replace: "(operations[operated]?.after ?? index) < index || operations[operated]?.after === segments.length"
   },
   {
     name: "truncates a table at most once a batch",
     file: "streams/Loads.ts",
-    search: "        yield* options.truncate(truncations[truncated]!.truncation, loadOptions.syncedAt)",
-    replace: "        if (truncated > 0) continue\n" +
-      "        yield* options.truncate(truncations[truncated]!.truncation, loadOptions.syncedAt)"
+    search: "        if (!(yield* operate(",
+    replace: "        if (operated > 0) continue\n        if (!(yield* operate("
   },
   {
     name: "leaves the truncations of a transaction with the same number",

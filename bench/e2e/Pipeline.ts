@@ -48,7 +48,8 @@ const program = Effect.gen(function*() {
     publication: settings.publication,
     loadBytesMax: settings.flush.bytes,
     walSenderTimeoutMs: 60_000,
-    truncatePolicy: settings.truncatePolicy
+    truncatePolicy: settings.truncatePolicy,
+    schemaChangePolicy: settings.schemaChangePolicy
   }
   yield* Effect.raceFirst(
     Pipeline.run(job, stop),

@@ -8,6 +8,7 @@ import { ByteWriter } from "../../src/domain/ByteWriter.ts"
 import type { RowChange } from "../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
 import * as LoadFormat from "../../src/domain/LoadFormat.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../../src/domain/TableLoads.ts"
 import * as Bytes from "../../test/support/PgoutputBytes.ts"
@@ -37,6 +38,7 @@ const MAPPING: TableMapping = {
 }
 const OPTIONS: LoadOptions = {
   origin: { systemIdentifier: "7", timeline: 1, database: "bench", slot: "s", run: "r" },
+  start: Lsn.ZERO,
   syncedAt: "2026-01-02 03:04:05",
   bytesMax: 16 * 1024 * 1024
 }

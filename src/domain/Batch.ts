@@ -1,5 +1,5 @@
 /** What is loaded together: a stretch of changes, cut by rows, bytes or time, and split by target table as it grows. */
-import type { Change, RowChange, TableStop, Truncation } from "./Change.ts"
+import type { Change, Reshape, RowChange, TableStop, Truncation } from "./Change.ts"
 import type { FlushLimits } from "./config/Settings.ts"
 import * as Identifier from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
@@ -9,8 +9,8 @@ import type { TableMapping } from "./Table.ts"
 export interface TableShare {
   readonly mapping: TableMapping
   readonly segments: Array<Array<RowChange>>
-  /** Each with the number of segments that come before it, in order. */
-  readonly truncations: Array<{ readonly after: number; readonly truncation: Truncation }>
+  /** What is done to the table as a whole, each with the number of segments that come before it, in order. */
+  readonly operations: Array<{ readonly after: number; readonly change: Truncation | Reshape }>
 }
 
 /** Mutable while it grows, handed on once and then only read. */
@@ -44,17 +44,18 @@ export class Batch {
       this.stops.push(change)
       return
     }
+    if (change._tag === "Truncate" || change._tag === "Reshape") {
+      const { operations, segments } = this.#shareOf(change.mapping)
+      operations.push({ after: segments.length, change })
+      if (change._tag === "Reshape") return
+    }
     this.rowCount += 1
     this.rowsBehind += 1
-    if (change._tag === "Truncate") {
-      const emptied = this.#shareOf(change.mapping)
-      emptied.truncations.push({ after: emptied.segments.length, truncation: change })
-      return
-    }
-    const { segments, truncations } = this.#shareOf(change.route.mapping)
+    if (change._tag === "Truncate") return
+    const { operations, segments } = this.#shareOf(change.route.mapping)
     const segment = segments[segments.length - 1]
     const continued = segment !== undefined && segment[0]!.route === change.route &&
-      (truncations.length === 0 || truncations[truncations.length - 1]!.after < segments.length)
+      (operations.length === 0 || operations[operations.length - 1]!.after < segments.length)
     if (continued) segment.push(change)
     else segments.push([change])
   }
@@ -68,7 +69,7 @@ export class Batch {
     const key = Identifier.show(mapping.target)
     let share = this.tables.get(key)
     if (share === undefined) {
-      share = { mapping, segments: [], truncations: [] }
+      share = { mapping, segments: [], operations: [] }
       this.tables.set(key, share)
     }
     this.#lastShare = share

@@ -1,13 +1,20 @@
 /** What the decoded WAL is made of, in commit order: row changes of mapped tables, and positions that may be confirmed. */
 import type { PermanentError } from "./errors/PermanentError.ts"
 import type { Lsn } from "./Lsn.ts"
+import type { Relation } from "./pgoutput/Message.ts"
 import type { RowEncoder } from "./RowEncoder.ts"
+import type { PendingRoute } from "./schema/PendingRoute.ts"
 import type { TableMapping } from "./Table.ts"
 
 /** A table's rows with the shape its last Relation message announced. */
 export interface TableRoute {
   readonly mapping: TableMapping
   readonly encoder: RowEncoder
+  /**
+   * The commit of the transaction that brought this shape: what StarRocks shows of rows up to it was written in another one, and
+   * a column that has its name by now may have been another. Undefined: the shape of the session's first rows.
+   */
+  readonly since: Lsn | undefined
 }
 
 /** The transaction a row belongs to: shared by its rows, not copied. */
@@ -55,6 +62,23 @@ export interface Truncation {
 }
 
 /**
+ * From here on the table's rows have another shape, which the target may not have: whoever loads them must change the target
+ * and settle `route` before the first of them. `before` is the shape until here; undefined: the first one of the session.
+ */
+export interface Reshape {
+  readonly _tag: "Reshape"
+  readonly mapping: TableMapping
+  readonly relation: Relation
+  readonly before: Relation | undefined
+  readonly route: PendingRoute
+  /** Undefined: announced outside of one. */
+  readonly transaction: Transaction | undefined
+  /** Changes of the table in the transaction before it. */
+  readonly ordinal: number
+  readonly weight: number
+}
+
+/**
  * A position up to which every change has been given: the end of a commit, or a keepalive of a server that had nothing
  * more to send. May be confirmed once everything before it is durable.
  */
@@ -77,4 +101,4 @@ export interface TableStop {
   readonly weight: number
 }
 
-export type Change = RowChange | Truncation | Boundary | TableStop
+export type Change = RowChange | Truncation | Reshape | Boundary | TableStop

@@ -13,6 +13,10 @@ import * as Envelope from "./pgoutput/Envelope.ts"
 import type { Delete, Insert, Message, Relation, Update } from "./pgoutput/Message.ts"
 import { PartialPartitions } from "./pgoutput/PartialPartitions.ts"
 import * as RowEncoder from "./RowEncoder.ts"
+import { PendingRoute } from "./schema/PendingRoute.ts"
+import type { SchemaChangePolicy } from "./schema/SchemaChangePolicy.ts"
+import * as ShapeChange from "./schema/ShapeChange.ts"
+import * as ShapeError from "./schema/ShapeError.ts"
 import type { TableMapping } from "./Table.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
 
@@ -22,6 +26,8 @@ interface KnownRelation {
   route: TableRoute | undefined
   /** The mapping that its rows will have, once they are those of its part in the job. */
   readonly later?: TableMapping
+  /** Its old rows may be keys only. */
+  readonly keysByIdentity: boolean
   transaction: Transaction | undefined
   rowsInTransaction: number
 }
@@ -48,9 +54,16 @@ const sameShape = (a: Relation, b: Relation): boolean =>
 const sameIdentity = (a: Relation, b: Relation): boolean =>
   a.columns.every((column, index) => column.key === b.columns[index]?.key)
 
+/** One that lacks a column of the key does not fit its target: that is told of it. */
+const holdsKey = (relation: Relation, mapping: TableMapping): boolean =>
+  mapping.key.every((name) => relation.columns.some((column) => column.name === name))
+
 export class ChangeDecoder {
   readonly #mappings: ReadonlyMap<string, TableMapping>
   readonly #truncatePolicy: TruncatePolicy
+  readonly #schemaChangePolicy: SchemaChangePolicy
+  /** Tables whose targets are being changed by what was given: the mapping does not know their columns any more. */
+  readonly #reshaped = new Set<TableMapping>()
   readonly #relations = new Map<number, KnownRelation>()
   #transaction: Transaction | undefined = undefined
   #changes: Array<Change> = []
@@ -64,9 +77,17 @@ export class ChangeDecoder {
   /** Source tables whose rows are left out since something of theirs could not be carried over. */
   readonly #stopped = new Set<string>()
 
-  /** With the policy `fail` a truncation is a `Stop` of its table, with every other one a change. */
-  constructor(mappings: ReadonlyArray<TableMapping>, truncatePolicy: TruncatePolicy = "fail") {
+  /**
+   * With the policy `fail` a truncation is a `Stop` of its table, with every other one a change; so is a shape that does not
+   * fit its target with the policy `stop`.
+   */
+  constructor(
+    mappings: ReadonlyArray<TableMapping>,
+    truncatePolicy: TruncatePolicy = "fail",
+    schemaChangePolicy: SchemaChangePolicy = "stop"
+  ) {
     this.#truncatePolicy = truncatePolicy
+    this.#schemaChangePolicy = schemaChangePolicy
     this.#mappings = new Map(mappings.map((mapping) => [Identifier.show(mapping.source), mapping]))
   }
 
@@ -175,8 +196,10 @@ export class ChangeDecoder {
       return
     }
     const bytes = frame.bytes
+    const columns = known.relation.columns.length
     if (
-      (newTuple >= 0 && !route.encoder.fits(bytes, newTuple)) || (oldTuple >= 0 && !route.encoder.fits(bytes, oldTuple))
+      (newTuple >= 0 && Decoder.tupleColumns(bytes, newTuple) !== columns) ||
+      (oldTuple >= 0 && Decoder.tupleColumns(bytes, oldTuple) !== columns)
     ) {
       const problem = "the row has another number of columns than its relation"
       return this.#fail(
@@ -184,7 +207,7 @@ export class ChangeDecoder {
       )
     }
     const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
-    if (keyOnly && !route.encoder.keysByIdentity) {
+    if (keyOnly && !known.keysByIdentity) {
       return this.#stop(route.mapping, notFull(known.relation, message._tag, frame), weight)
     }
     // Of a table with full old rows: which columns of this one are NULL and which were left out cannot be told.
@@ -224,7 +247,12 @@ export class ChangeDecoder {
     if (mapping !== undefined && before !== mapping && this.#routed(mapping)) {
       this.#stop(mapping, renamed(mapping, relation), 0)
     }
-    const base = { relation, transaction: known?.transaction, rowsInTransaction: known?.rowsInTransaction ?? 0 }
+    const base = {
+      relation,
+      keysByIdentity: mapping !== undefined && RowEncoder.keysByIdentity(relation, mapping),
+      transaction: known?.transaction,
+      rowsInTransaction: known?.rowsInTransaction ?? 0
+    }
     if (mapping === undefined || this.#stopped.has(Identifier.show(mapping.source))) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return
@@ -233,16 +261,35 @@ export class ChangeDecoder {
       this.#relations.set(relation.relationId, { ...base, route: undefined, later: mapping })
       return
     }
-    const encoder = RowEncoder.compile(relation, mapping)
-    if (Result.isFailure(encoder)) {
-      this.#relations.set(relation.relationId, { ...base, route: undefined })
-      return this.#stop(mapping, shapeChanged(mapping, encoder.failure), 0)
-    }
-    if (mapping.identity === "keep" && !encoder.success.keysByIdentity) {
+    if (mapping.identity === "keep" && !base.keysByIdentity && holdsKey(relation, mapping)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.#stop(mapping, keyOutsideIdentity(mapping), 0)
     }
-    this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
+    const policy = this.#schemaChangePolicy
+    if (this.#reshaped.has(mapping) || !ShapeChange.isSettled(relation, known?.relation, mapping, policy)) {
+      const route = new PendingRoute(mapping, this.#transaction?.commitLsn)
+      this.#reshaped.add(mapping)
+      this.#relations.set(relation.relationId, { ...base, route })
+      this.#changes.push({
+        _tag: "Reshape",
+        mapping,
+        relation,
+        before: known?.relation,
+        route,
+        transaction: this.#transaction,
+        ordinal: base.transaction === this.#transaction ? base.rowsInTransaction : 0,
+        weight: this.#weigh(0)
+      })
+      return
+    }
+    const isNew = known !== undefined && !sameShape(known.relation, relation)
+    const since = isNew ? this.#transaction?.commitLsn : known?.route?.since
+    const encoder = RowEncoder.compile(relation, mapping)
+    if (Result.isFailure(encoder)) {
+      this.#relations.set(relation.relationId, { ...base, route: undefined })
+      return this.#stop(mapping, ShapeError.make(relation, mapping, encoder.failure), 0)
+    }
+    this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success, since } })
   }
 
   /** Whether the transaction is older than the table's part in the job: its rows, and what became of it, are not wanted. */
@@ -371,17 +418,5 @@ const keyOutsideIdentity = (mapping: TableMapping): PermanentError => {
       `Run: ALTER TABLE ${table} REPLICA IDENTITY DEFAULT (or FULL); then reload the table: changes that were ` +
       `made meanwhile do not name their row.`,
     context: { table }
-  })
-}
-
-const shapeChanged = (mapping: TableMapping, problems: ReadonlyArray<RowEncoder.ShapeProblem>): PermanentError => {
-  const table = Identifier.show(mapping.source)
-  return new PermanentError({
-    code: "SCHEMA_CHANGED",
-    message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
-      problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
-    remediation: `Run in StarRocks, with the column's type: ALTER TABLE ${Identifier.quoteSrTable(mapping.target)} ` +
-      `ADD COLUMN …; or add the column to COLUMNS_EXCLUDE and start again. Replication then goes on where it stopped.`,
-    context: { table, columns: problems.map((each) => each.column).join(", ") }
   })
 }

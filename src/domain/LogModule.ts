@@ -19,6 +19,7 @@ export const MODULES = [
   "ReplicationWatch",
   "Run",
   "Runtime",
+  "SchemaEvolution",
   "Setup",
   "SlotCreation",
   "SlotHealth",

@@ -8,14 +8,14 @@ import * as Result from "effect/Result"
 import * as AuditColumns from "./AuditColumns.ts"
 import * as ColumnLists from "./ColumnLists.ts"
 import type { LoadFormat } from "./LoadFormat.ts"
-import { tupleColumns, VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
+import { VALUE_TEXT, VALUE_UNCHANGED } from "./pgoutput/Decoder.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as PgType from "./PgType.ts"
 import * as ColumnSet from "./rows/ColumnSet.ts"
 import { RowKeys } from "./rows/RowKeys.ts"
 import { type ColumnRule, columnRule, RowWriter } from "./rows/RowWriter.ts"
 import { after, TEXT_OFFSET, valueAt } from "./rows/Tuple.ts"
-import type { TableMapping } from "./Table.ts"
+import type { TableMapping, TargetColumn } from "./Table.ts"
 import { CSV_FORM } from "./values/CsvForm.ts"
 import { JSON_FORM } from "./values/JsonForm.ts"
 import * as ValueRule from "./values/ValueRule.ts"
@@ -35,18 +35,13 @@ interface Layout {
   readonly keyIndexes: ReadonlyArray<number>
   /** Whether an old row that is only a key holds the column. */
   readonly identity: ReadonlyArray<boolean>
-  /** Old rows may be keys only. */
-  readonly keepsIdentity: boolean
   /** The columns are everything that the target can be given. */
   readonly covers: boolean
 }
 
 export class RowEncoder {
-  readonly columnCount: number
   /** All source columns: those of a row that lacks nothing. */
   readonly whole: ColumnSet.ColumnSet
-  /** A key-only old row is accepted, and tells which row it is. */
-  readonly keysByIdentity: boolean
   /** Places of the columns that a key-only old row lacks. */
   readonly beyondIdentity: ReadonlyArray<number>
   readonly #rules: ReadonlyArray<ColumnRule | undefined>
@@ -57,16 +52,14 @@ export class RowEncoder {
   readonly #json: RowWriter
   readonly #csv: RowWriter | undefined
 
-  constructor({ covers, csvRules, identity, keepsIdentity, keyIndexes, rules }: Layout) {
+  constructor({ covers, csvRules, identity, keyIndexes, rules }: Layout) {
     this.#rules = rules
     this.#json = new RowWriter(JSON_FORM, rules)
     this.#csv = csvRules === undefined ? undefined : new RowWriter(CSV_FORM, csvRules)
     this.keys = new RowKeys(keyIndexes, keyIndexes.map((index) => rules[index]))
     this.#identity = identity
-    this.columnCount = rules.length
     this.#columns = rules.flatMap((rule, index) => rule === undefined ? [] : [columnOf(rule, index)])
     this.whole = ColumnSet.whole(this.#columns, covers, this.#format)
-    this.keysByIdentity = keepsIdentity && keyIndexes.every((index) => identity[index])
     this.beyondIdentity = this.#columns.flatMap(({ index }) => identity[index] ? [] : [index])
   }
 
@@ -105,11 +98,6 @@ export class RowEncoder {
       at = after(bytes, at)
     }
     return places
-  }
-
-  /** True when the tuple has as many columns as the relation. */
-  fits(bytes: Uint8Array, tuple: number): boolean {
-    return tupleColumns(bytes, tuple) === this.columnCount
   }
 
   /** The key of the tuple as people write it, `id=42`: for errors, which must say which row. */
@@ -151,6 +139,20 @@ const covers = ({ targetColumns }: TableMapping, rules: ReadonlyArray<ColumnRule
   return [...targetColumns.values()].every(({ generated, name }) => generated === true || given.has(name))
 }
 
+/** Whether an old row that is only a key is accepted, and tells which row it is. */
+export const keysByIdentity = (relation: Relation, { identity, key }: TableMapping): boolean =>
+  identity === "keep" && key.every((name) => relation.columns.some((column) => column.name === name && column.key))
+
+/** Columns of the target that rows of the relation leave to StarRocks. */
+const leftOut = (relation: Relation, { selection, targetColumns }: TableMapping): ReadonlyArray<TargetColumn> => {
+  const written = new Set(
+    relation.columns.map(({ name }) => name).filter((name) => ColumnLists.keeps(selection, name))
+  )
+  return [...targetColumns.values()].filter(({ generated, name }) =>
+    !written.has(name) && generated !== true && !AuditColumns.NAMES.includes(name)
+  )
+}
+
 /** Compiles the encoder of a relation's rows for its target; fails with every column that cannot be written. */
 export const compile = (
   relation: Relation,
@@ -189,6 +191,10 @@ export const compile = (
   mapping.key.forEach((name, part) => {
     if (keyIndexes[part]! < 0) problems.push({ column: name, problem: "the key's column is not in the published row" })
   })
+  for (const { default: fallback, name, nullable } of leftOut(relation, mapping)) {
+    if (nullable || fallback !== undefined || mapping.key.includes(name)) continue
+    problems.push({ column: name, problem: "it is NOT NULL in the target, and the rows do not have it any more" })
+  }
   if (problems.length > 0) return Result.fail(problems)
   return Result.succeed(
     new RowEncoder({
@@ -196,7 +202,6 @@ export const compile = (
       csvRules: mapping.format === "csv" ? csvRules : undefined,
       keyIndexes,
       identity: relation.columns.map(({ key }) => key),
-      keepsIdentity: mapping.identity === "keep",
       covers: covers(mapping, rules)
     })
   )

@@ -9,6 +9,9 @@ import * as GeneratedTargets from "./GeneratedTargets.ts"
 import * as Identifier from "./Identifier.ts"
 import * as PgType from "./PgType.ts"
 import { PARTITIONED_TABLE } from "./postgres/SourceFacts.ts"
+import type { SchemaChangePolicy } from "./schema/SchemaChangePolicy.ts"
+import * as ShapeChange from "./schema/ShapeChange.ts"
+import * as Widening from "./schema/Widening.ts"
 import { familyOf, type StarRocksFamily } from "./StarRocksType.ts"
 import type * as Table from "./Table.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "./Table.ts"
@@ -32,6 +35,8 @@ export interface Facts {
   readonly databaseExists: boolean
   /** The job's target tables that exist, by name. */
   readonly tables: ReadonlyMap<string, TableFacts>
+  /** Of these, those that a schema change is at work on; undefined: none. */
+  readonly changing?: ReadonlySet<string>
 }
 
 /** What is to be done, in the order it is done. */
@@ -39,6 +44,7 @@ export type Step =
   | { readonly _tag: "CreateDatabase"; readonly database: string }
   | CreateTable
   | AddAuditColumns
+  | AddColumns
 
 export interface CreateTable {
   readonly _tag: "CreateTable"
@@ -51,6 +57,14 @@ export interface AddAuditColumns {
   readonly _tag: "AddAuditColumns"
   readonly table: Identifier.QualifiedName
   readonly columns: ReadonlyArray<string>
+}
+
+/** Columns that the source has and the target lacks. What does not succeed is done before the first row that needs it. */
+export interface AddColumns {
+  readonly _tag: "AddColumns"
+  readonly table: Identifier.QualifiedName
+  readonly source: SourceTable
+  readonly columns: ReadonlyArray<SourceColumn>
 }
 
 export interface Plan {
@@ -78,6 +92,7 @@ const AUDIT_FAMILIES: ReadonlyMap<string, ReadonlyArray<StarRocksFamily>> = new 
 export const sql = (step: Step): string => {
   if (step._tag === "CreateDatabase") return `CREATE DATABASE IF NOT EXISTS ${Identifier.quoteSr(step.database)}`
   if (step._tag === "CreateTable") return TargetTable.sql(step.definition)
+  if (step._tag === "AddColumns") return ShapeChange.add(step.table, step.columns).sql
   const added = AuditColumns.COLUMNS.filter((column) => step.columns.includes(column.name))
   const clauses = added.map((column) => `ADD COLUMN ${Identifier.quoteSr(column.name)} ${column.ddl}`)
   return `ALTER TABLE ${Identifier.quoteSrTable(step.table)} ${clauses.join(", ")}`
@@ -114,24 +129,35 @@ const sourceProblem = (source: SourceTable, column: SourceColumn): SetupReason |
 }
 
 /** Whether a source column's values fit the target; names must agree to the letter, as JSON members do. */
-const pairProblem = (source: SourceColumn, target: TableFacts): SetupReason | undefined => {
+const pairProblem = (
+  table: string,
+  source: SourceColumn,
+  target: TableFacts,
+  policy: SchemaChangePolicy
+): SetupReason | undefined => {
   if (source.generated || isReserved(source.name)) return undefined
-  const table = Identifier.show(target.name)
+  const where = Identifier.show(target.name)
   const column = target.columns.find((candidate) => candidate.name === source.name)
   if (GeneratedTargets.isLeftOut(source, target)) return undefined
   if (column === undefined) {
     const other = target.columns.find((candidate) => candidate.name.toLowerCase() === source.name.toLowerCase())
-    if (other !== undefined) return { _tag: "SrColumnCase", table, column: source.name, found: other.name }
+    if (other !== undefined) return { _tag: "SrColumnCase", table: where, column: source.name, found: other.name }
+    if (policy !== "stop") {
+      const why = ShapeChange.additionProblem(source.name, target.columns.map(({ name }) => name))
+      return why === undefined ? undefined : { _tag: "PgNameUnsupported", table, name: source.name, why }
+    }
     const type = TypeMapping.suggest(source.typeOid, source.typmod)
-    return { _tag: "SrColumnMissing", table, column: source.name, type }
+    return { _tag: "SrColumnMissing", table: where, column: source.name, type }
   }
+  const isValue = !target.key.includes(column.name)
+  if (policy === "evolve" && isValue && Widening.fit(source, column, false)._tag === "Widen") return undefined
   const family = familyOf(column.type)
   return family === undefined || TypeMapping.literalFor(PgType.kindOf(source.typeOid), family) === undefined
-    ? { _tag: "SrColumnTypeUnsupported", table, column: column.name, type: column.type }
+    ? { _tag: "SrColumnTypeUnsupported", table: where, column: column.name, type: column.type }
     : undefined
 }
 
-/** Target columns that no row of ours fills well: NOT NULL without a source, or an audit column of another type. */
+/** Target columns that no row of ours fills well: NOT NULL without a source or a default, or an audit column of another type. */
 const targetProblem = (source: SourceTable, table: TableFacts, column: ColumnFacts): SetupReason | undefined => {
   const where = { table: Identifier.show(table.name), column: column.name, type: column.type }
   const audit = AUDIT_FAMILIES.get(column.name)
@@ -140,7 +166,8 @@ const targetProblem = (source: SourceTable, table: TableFacts, column: ColumnFac
     return family !== undefined && audit.includes(family) ? undefined : { _tag: "SrColumnTypeUnsupported", ...where }
   }
   const sent = source.columns.some((candidate) => candidate.name === column.name && !candidate.generated)
-  return sent || column.nullable || column.generated ? undefined : { _tag: "SrColumnRequired", ...where }
+  const isLeft = column.nullable || column.generated || column.default !== undefined
+  return sent || isLeft ? undefined : { _tag: "SrColumnRequired", ...where }
 }
 
 const sentColumns = (source: SourceTable): ReadonlyArray<SourceColumn> =>
@@ -196,7 +223,11 @@ const creationProblems = (source: SourceTable, definition: TargetTable.Definitio
 
 const isReason = (reason: SetupReason | undefined): reason is SetupReason => reason !== undefined
 
-const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<SetupReason> => {
+const tableProblems = (
+  source: SourceTable,
+  target: TableFacts,
+  policy: SchemaChangePolicy
+): ReadonlyArray<SetupReason> => {
   const table = Identifier.show(target.name)
   if (target.model !== PRIMARY_KEY_MODEL) return [{ _tag: "SrTableNotPrimaryKey", table, model: target.model }]
   const key: SetupReason | undefined = sameSet(source.primaryKey, target.key) ? undefined : {
@@ -208,18 +239,15 @@ const tableProblems = (source: SourceTable, target: TableFacts): ReadonlyArray<S
   const keyColumns = target.columns.filter((column) => target.key.includes(column.name))
   return [
     key ?? keyProblem(source, target.name, keyColumns),
-    ...source.columns.map((column) => pairProblem(column, target)),
+    ...source.columns.map((column) => pairProblem(Identifier.show(source.name), column, target, policy)),
     ...target.columns.map((column) => targetProblem(source, target, column))
   ].filter(isReason)
 }
 
 /** The mapping as it will be after the step: a column still to be added is listed with the type it will get. */
-const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
+const mappingOf = (source: SourceTable, target: TableFacts, isChanging: boolean): TableMapping => {
   const columns = new Map<string, Table.TargetColumn>(
-    target.columns.map(({ generated, name, nullable, type }) => [
-      name,
-      generated ? { name, nullable, type, generated } : { name, nullable, type }
-    ])
+    target.columns.map(({ generated, ...column }) => [column.name, generated ? { ...column, generated } : column])
   )
   for (const { ddl, name } of AuditColumns.COLUMNS) {
     if (!columns.has(name)) columns.set(name, { name, type: ddl.split(" ", 1)[0]!.toLowerCase(), nullable: true })
@@ -230,6 +258,8 @@ const mappingOf = (source: SourceTable, target: TableFacts): TableMapping => {
     key: source.primaryKey,
     targetColumns: columns,
     types: new Map(source.columns.map((column) => [column.declaredOid ?? column.typeOid, column.typeOid])),
+    sourceColumns: new Map(source.columns.map((column) => [column.name, column])),
+    ...(isChanging ? { isChanging } : {}),
     selection: GeneratedTargets.selection(source, target),
     ...(source.kind === PARTITIONED_TABLE ? { partitioned: true } : {})
   }
@@ -245,11 +275,25 @@ const sharedTargets = (sources: ReadonlyArray<SourceTable>, database: string): R
       example: group.slice(1).map((source) => TargetNames.example(source.name)).join(",")
     }))
 
+/** The columns that are to be added now: none while the table is being changed, perhaps by our own statement. */
+const missingColumns = (source: SourceTable, target: TableFacts, isChanging: boolean): ReadonlyArray<SourceColumn> =>
+  isChanging
+    ? []
+    : sentColumns(source).filter((column) =>
+      !GeneratedTargets.isLeftOut(column, target) && !target.columns.some(({ name }) => name === column.name)
+    )
+
 /**
  * Derives everything that is wrong and everything that is to be done. With `create`, a database and tables that are missing
- * are created; those tables then have to be looked at again.
+ * are created; those tables then have to be looked at again. With a policy other than `stop` columns that are missing are
+ * added; a mapping lists only those that are there.
  */
-export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts, create?: TargetTable.Layout): Plan => {
+export const plan = (
+  sources: ReadonlyArray<SourceTable>,
+  facts: Facts,
+  create?: TargetTable.Layout,
+  policy: SchemaChangePolicy = "stop"
+): Plan => {
   const problems = [...sharedTargets(sources, facts.database)]
   const steps: Array<Step> = []
   const mappings: Array<TableMapping> = []
@@ -275,11 +319,14 @@ export const plan = (sources: ReadonlyArray<SourceTable>, facts: Facts, create?:
       steps.push({ _tag: "CreateTable", table: definition.table, source, definition })
       continue
     }
-    problems.push(...tableProblems(source, target))
+    problems.push(...tableProblems(source, target, policy))
     if (problems.length > before) continue
+    const isChanging = facts.changing?.has(target.name.name) === true
+    const missing = missingColumns(source, target, isChanging)
+    if (missing.length > 0) steps.push({ _tag: "AddColumns", table: target.name, source, columns: missing })
     const columns = AuditColumns.NAMES.filter((name) => !target.columns.some((column) => column.name === name))
     if (columns.length > 0) steps.push({ _tag: "AddAuditColumns", table: target.name, columns })
-    mappings.push(mappingOf(source, target))
+    mappings.push(mappingOf(source, target, isChanging))
   }
   return { problems, steps, mappings }
 }

@@ -21,6 +21,15 @@ export interface SourceColumn {
   readonly generated: boolean
   /** GENERATED ALWAYS AS (…), published or not; undefined: an ordinary column. */
   readonly computed?: "stored" | "virtual"
+  /** `attnum`: stays when the column is renamed, and never comes again. */
+  readonly attnum?: number
+  /**
+   * `attmissingval` as text: what the rows show that were there when the column was added; of a timestamptz its moment in UTC
+   * without a zone. Null or undefined: NULL, or nobody knows.
+   */
+  readonly missing?: string | null
+  /** It has a default or is an identity column: rows that were there when it was added may have been given values. */
+  readonly filled?: boolean
 }
 
 /** A PostgreSQL table with its key from `pg_index`, in index order. */
@@ -58,6 +67,8 @@ export interface TargetColumn {
   readonly nullable: boolean
   /** Computed by StarRocks from other columns. */
   readonly generated?: boolean
+  /** `COLUMN_DEFAULT`: what rows get that are loaded without the column; undefined: NULL. */
+  readonly default?: string
 }
 
 /** A StarRocks table with its model and key from `information_schema.tables_config`. */
@@ -84,6 +95,10 @@ export interface TableMapping {
   readonly targetColumns: ReadonlyMap<string, TargetColumn>
   /** Of source columns whose declared type is not a built-in one: the built-in type whose values they have, by OIDs. */
   readonly types?: ReadonlyMap<number, number>
+  /** The source's columns by name, as the setup has found them; undefined: unknown. */
+  readonly sourceColumns?: ReadonlyMap<string, SourceColumn>
+  /** A schema change of the target was running when its columns were read: they may be others by now. */
+  readonly isChanging?: boolean
   /** What becomes of values that a target column cannot hold; undefined: they stop the table. */
   readonly policies?: Policies
   /** How rows are sent; undefined: as JSON lines. */

@@ -38,6 +38,8 @@ export interface LoadOptions {
   readonly bytesMax: number
   /** A row leaves unchanged values out that are together this large, if StarRocks has them; undefined: a few kB. */
   readonly partialBytesMin?: number | undefined
+  /** Where the run has begun: rows that were loaded before are not trusted to have what an update leaves out. */
+  readonly start: Lsn.Lsn
 }
 
 const NOTHING_KNOWN: KeyLookup.Versions = new Map()
@@ -95,7 +97,7 @@ export class TableLoads {
     const { hasGaps, rows } = this.#merged
     const { encoder, mapping } = this.#route
     this.#groups = hasGaps
-      ? Omission.groups(rows, encoder, mapping, this.questions, versions)
+      ? Omission.groups(rows, encoder, mapping, this.#options.start, this.questions, versions)
       : [{ columns: encoder.whole, rows }]
   }
 

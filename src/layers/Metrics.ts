@@ -34,6 +34,7 @@ const loadBytes = counter(METRICS.loadBytes)
 const loadDuration = histogram(METRICS.loadDuration)
 const retries = counter(METRICS.retries)
 const rejectedRows = counter(METRICS.rejectedRows)
+const schemaChanges = counter(METRICS.schemaChanges)
 const eventsProcessed = counter(METRICS.eventsProcessed)
 const eventLoopDelay = gauge(METRICS.eventLoopDelay)
 const residentMemory = gauge(METRICS.residentMemory)
@@ -139,6 +140,9 @@ export const retrying = (reason: string): Effect.Effect<void> =>
 /** A row was diverted that was not before. `table` is the target. */
 export const rowRejected = (table: string): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(rejectedRows, { table }), 1)
+/** StarRocks has carried an ALTER TABLE out; `table` is the target. */
+export const schemaChanged = (table: string): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(schemaChanges, { table }), 1)
 
 /** What a look at the job shows; booleans become 1 and 0, and what is undefined is not shown. */
 export type Sample = { readonly [Name in Sampled]: number | boolean | undefined }

@@ -47,6 +47,21 @@ const related = (tables: ReadonlyArray<TableFacts>): ReadonlyArray<Identifier.Qu
   ).values()
 ]
 
+/**
+ * Tables and publications are read by two statements, and a column that is dropped between them looks as if a column list hid it.
+ * So many looks are enough, unless one does.
+ */
+const LOOKS_MAX = 3
+
+/** Whether the publication lacks a column that it should have without a list of its own. */
+const isTorn = (tables: ReadonlyArray<TableFacts>, publication: PublicationFacts | undefined): boolean =>
+  tables.some(({ columns, name }) => {
+    const table = Identifier.show(name)
+    const published = publication?.tables.get(table)
+    return published !== undefined && publication?.columnLists?.has(table) !== true &&
+      columns.some((column) => column.computed === undefined && !published.includes(column.name))
+  })
+
 /** Reads them; patterns are looked up anew each time, so a table that came later is among them. */
 export const read = Effect.fnUntraced(function*(
   { lists = TableLists.NONE, publication: name = "", replicaIdentity: policy = "full", tables: entries }: Selected
@@ -59,8 +74,13 @@ export const read = Effect.fnUntraced(function*(
     return { names: [], tables: [], problems: [problem], unmatched: [], publication: undefined, otherPublications: [] }
   }
   const resolved = TableLists.resolve(entries, lists.tablesExclude, found)
-  const keyed = (yield* TableCatalogue.readTables(resolved.tables)).map((table) => SourceKey.choose(table, policy))
-  const { others, own } = yield* PublicationCatalogue.read(name, related(keyed))
+  const look = Effect.gen(function*() {
+    const tables = (yield* TableCatalogue.readTables(resolved.tables)).map((table) => SourceKey.choose(table, policy))
+    return { keyed: tables, ...(yield* PublicationCatalogue.read(name, related(tables))) }
+  })
+  let seen = yield* look
+  for (let looks = 1; looks < LOOKS_MAX && isTorn(seen.keyed, seen.own); looks++) seen = yield* look
+  const { keyed, others, own } = seen
   const serverVersion = yield* PostgresCatalog.readVersion
   const selected = ColumnLists.apply(lists, keyed)
   const idle = TargetNames.idle(lists.targetTables, selected.tables)

@@ -27,12 +27,16 @@ const list = (names: ReadonlyArray<string>): string => names.map(Identifier.lite
 const whereTables = (database: string, names: ReadonlyArray<string>): string =>
   `TABLE_SCHEMA = ${Identifier.literalSr(database)} AND TABLE_NAME IN (${list(names)})`
 
-const columnOf = (row: Named): ColumnFacts => ({
-  name: text(row, "COLUMN_NAME"),
-  type: text(row, "COLUMN_TYPE"),
-  nullable: text(row, "IS_NULLABLE").toUpperCase() === "YES",
-  generated: text(row, "GENERATION_EXPRESSION") !== ""
-})
+const columnOf = (row: Named): ColumnFacts => {
+  const fallback = row.get("COLUMN_DEFAULT") ?? undefined
+  return {
+    name: text(row, "COLUMN_NAME"),
+    type: text(row, "COLUMN_TYPE"),
+    nullable: text(row, "IS_NULLABLE").toUpperCase() === "YES",
+    generated: text(row, "GENERATION_EXPRESSION") !== "",
+    ...(fallback === undefined ? {} : { default: fallback })
+  }
+}
 
 /** Names of a `PRIMARY_KEY` text, such as `` `id`, `day` ``. */
 const keyNames = (primaryKey: string): ReadonlyArray<string> =>
@@ -77,6 +81,22 @@ export const readColumnNames = Effect.fnUntraced(function*(table: Identifier.Qua
   )
   return rows.map((row) => text(row, "COLUMN_NAME"))
 })
+
+/** The tables that a schema change is at work on; none when the server does not tell. */
+export const readChangingTables = Effect.fnUntraced(function*(database: string) {
+  const jobs = yield* read(`SHOW ALTER TABLE COLUMN FROM ${Identifier.quoteSr(database)}`).pipe(
+    Effect.catchTag(
+      "SrSqlError",
+      (error) => Effect.as(log.debug("StarRocks does not show schema changes", () => ({ code: error.code })), [])
+    )
+  )
+  const running = jobs.filter((job) => isRunning({ state: text(job, "STATE").toUpperCase() }))
+  return new Set(running.map((job) => text(job, "TABLENAME")))
+})
+
+/** Whether the job is not over. */
+export const isRunning = ({ state }: Pick<SchemaChange, "state">): boolean =>
+  state !== "FINISHED" && state !== "CANCELLED"
 
 /** A schema change job: `PENDING`, `WAITING_TXN`, `RUNNING`, `FINISHED` or `CANCELLED`. */
 export interface SchemaChange {

@@ -14,7 +14,7 @@ import { StarRocksSql } from "./StarRocksSql.ts"
 
 type Failure = StarRocksFailure.Failure
 
-type Step = Exclude<Plan.Step, Plan.AddAuditColumns>
+type Step = Exclude<Plan.Step, Plan.AddAuditColumns | Plan.AddColumns>
 
 /** Between two looks at the catalogue, in ms: a front end that follows lags behind its leader by less than a second. */
 const POLL_EVERY_MS = 200

@@ -3,13 +3,14 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { AutoCreate } from "../domain/config/Settings.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
-import type * as SrSqlError from "../domain/errors/SrSqlError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
+import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import type { SourceTable, TableMapping } from "../domain/Table.ts"
 import { targetName } from "../domain/TargetNames.ts"
 import * as Log from "./Log.ts"
+import * as SchemaJob from "./SchemaJob.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
 import * as StarRocksCreation from "./StarRocksCreation.ts"
 import * as StarRocksFailure from "./StarRocksFailure.ts"
@@ -20,24 +21,11 @@ const log = Log.module("StarRocksSetup")
 
 type Failure = StarRocksFailure.Failure
 
-/** Between two looks at a schema change, in ms: with fast schema evolution it is over in less, otherwise in minutes. */
-const POLL_EVERY_MS = 500
-
 /** How long a schema change is awaited, in ms. It waits for transactions that were open, at most for their timeout. */
 const SCHEMA_CHANGE_MS_MAX = 660_000
 
-const DUPLICATE_COLUMN = 1060
-const TABLE_STATE_NOT_NORMAL = 5014
-
-/** One schema change a table at a time: another one is under way. */
-const isBusy = (error: SrSqlError.SrSqlError): boolean =>
-  error.code === TABLE_STATE_NOT_NORMAL ||
-  /state is not normal|schema change (?:job )?.*(?:running|in progress|not finished)|is doing schema change/i
-    .test(error.message)
-
-/** Somebody added the columns between our look and our statement. */
-const isDuplicate = (error: SrSqlError.SrSqlError): boolean =>
-  error.code === DUPLICATE_COLUMN || /duplicate column|already exists/i.test(error.message)
+/** How long the setup waits for columns that it adds, in ms: longer, and the other tables would stand still for one. */
+const ADDED_MS_MAX = 2_000
 
 const unfinished = (step: Plan.AddAuditColumns, why: string): TransientError => {
   const table = Identifier.show(step.table)
@@ -52,22 +40,34 @@ const unfinished = (step: Plan.AddAuditColumns, why: string): TransientError => 
 /**
  * Connects both ways, reads the catalogue and says what is wrong and what is to be done. Changes nothing. An address
  * that does not answer is a `TransientError`, everything a person must mend is in the plan. With `autoCreate`, what is
- * missing is planned to be created; that needs a node that is alive, else it is a `TransientError`, too.
+ * missing is planned to be created; that needs a node that is alive, else it is a `TransientError`, too. Without a policy
+ * columns that are missing are a problem.
  */
 export const inspect: (
   sources: ReadonlyArray<SourceTable>,
   database: string,
-  autoCreate?: AutoCreate
+  autoCreate?: AutoCreate,
+  policy?: SchemaChangePolicy
 ) => Effect.Effect<Plan.Plan, Failure, StarRocksSql | StreamLoadClient> = Effect.fn("StarRocksSetup.inspect")(
-  function*(sources: ReadonlyArray<SourceTable>, database: string, autoCreate?: AutoCreate) {
+  function*(
+    sources: ReadonlyArray<SourceTable>,
+    database: string,
+    autoCreate?: AutoCreate,
+    policy: SchemaChangePolicy = "stop"
+  ) {
     const { query } = yield* StarRocksSql
     yield* query("SELECT 1").pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
     yield* (yield* StreamLoadClient).probe
     yield* StarRocksCatalog.warnOfDeadBackEnds
     const names = [...new Set(sources.map(targetName))]
     const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+    const evolves = policy !== "stop" && facts.databaseExists
+    const changing = evolves
+      ? yield* StarRocksCatalog.readChangingTables(database).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+      : new Set<string>()
     const isToCreate = autoCreate !== undefined && Plan.isIncomplete(sources, facts)
-    return Plan.plan(sources, facts, isToCreate ? yield* StarRocksCreation.layout(autoCreate.buckets) : undefined)
+    const layout = isToCreate ? yield* StarRocksCreation.layout(autoCreate.buckets) : undefined
+    return Plan.plan(sources, { ...facts, changing }, layout, policy)
   }
 )
 
@@ -81,12 +81,12 @@ const startChange = Effect.fnUntraced(function*(step: Plan.AddAuditColumns, dead
       Effect.catchTag("SrSqlError", (error) => Effect.succeed(error))
     )
     if (refusal === undefined) return true
-    if (isDuplicate(refusal)) return false
-    if (!isBusy(refusal)) {
+    if (SchemaJob.isDuplicate(refusal)) return false
+    if (!SchemaJob.isBusy(refusal)) {
       return yield* SetupError.make({ _tag: "SrAuditColumnsFailed", table, error: refusal.message })
     }
     if ((yield* Clock.currentTimeMillis) >= deadline) return yield* unfinished(step, refusal.message)
-    yield* Effect.sleep(POLL_EVERY_MS)
+    yield* Effect.sleep(SchemaJob.POLL_EVERY_MS)
   }
 })
 
@@ -119,7 +119,7 @@ const awaitChange = Effect.fnUntraced(function*(
     if ((yield* Clock.currentTimeMillis) >= deadline) {
       return yield* unfinished(step, `the schema change is ${job?.state ?? "not listed"}`)
     }
-    yield* Effect.sleep(POLL_EVERY_MS)
+    yield* Effect.sleep(SchemaJob.POLL_EVERY_MS)
   }
 })
 
@@ -131,6 +131,58 @@ const addAuditColumns = Effect.fnUntraced(function*(step: Plan.AddAuditColumns) 
   const added = yield* startChange(step, deadline)
   yield* awaitChange(step, before?.id, added, deadline)
 })
+
+/** Starts what is over in a moment with fast schema evolution; what takes longer, or fails, is left to the pipeline. */
+const addColumns = Effect.fnUntraced(function*(step: Plan.AddColumns) {
+  const { query } = yield* StarRocksSql
+  const deadline = (yield* Clock.currentTimeMillis) + ADDED_MS_MAX
+  yield* query(Plan.sql(step)).pipe(
+    Effect.catchTag(
+      "SrSqlError",
+      (error) =>
+        log.warn("columns could not be added now; it is tried again before the first row that needs them", {
+          table: Identifier.show(step.table),
+          code: String(error.code),
+          reason: error.message
+        })
+    )
+  )
+  while (true) {
+    const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(
+      Effect.mapError(StarRocksFailure.ofCatalogue)
+    )
+    if (step.columns.every(({ name }) => columns.includes(name))) return
+    if ((yield* Clock.currentTimeMillis) >= deadline) return
+    yield* Effect.sleep(SchemaJob.POLL_EVERY_MS)
+  }
+})
+
+/** The mappings of tables whose columns were added, with those that are there by now. */
+const withAdded = Effect.fnUntraced(
+  function*(mappings: ReadonlyArray<TableMapping>, steps: ReadonlyArray<Plan.AddColumns>) {
+    const [first] = steps
+    if (first === undefined) return mappings
+    const names = steps.map(({ table }) => table.name)
+    const facts = yield* StarRocksCatalog.readFacts(first.table.schema, names).pipe(
+      Effect.mapError(StarRocksFailure.ofCatalogue)
+    )
+    const found = new Map(
+      Plan.plan(steps.map(({ source }) => source), facts, undefined, "evolve").mappings.map(
+        (mapping) => [Identifier.show(mapping.target), mapping]
+      )
+    )
+    const missing = new Set(
+      steps.filter(({ columns, table }) =>
+        columns.some(({ name }) => found.get(Identifier.show(table))?.targetColumns.has(name) !== true)
+      ).map(({ table }) => Identifier.show(table))
+    )
+    return mappings.map((mapping) => {
+      const target = Identifier.show(mapping.target)
+      const now = found.get(target) ?? mapping
+      return missing.has(target) ? { ...now, isChanging: true } : now
+    })
+  }
+)
 
 const refuse = Effect.fnUntraced(function*(plan: Plan.Plan) {
   const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
@@ -151,11 +203,13 @@ export const apply: (
     yield* refuse(plan)
     for (const step of plan.steps) {
       yield* log.info("setting up StarRocks", { step: Plan.sql(step) })
-      yield* step._tag === "AddAuditColumns" ? addAuditColumns(step) : StarRocksCreation.take(step)
+      if (step._tag === "AddAuditColumns") yield* addAuditColumns(step)
+      else yield* step._tag === "AddColumns" ? addColumns(step) : StarRocksCreation.take(step)
     }
+    const mappings = yield* withAdded(plan.mappings, plan.steps.filter((step) => step._tag === "AddColumns"))
     const created = plan.steps.filter((step) => step._tag === "CreateTable")
-    if (created.length === 0) return plan.mappings
+    if (created.length === 0) return mappings
     const found = yield* StarRocksCreation.lookAgain(created)
-    return [...plan.mappings, ...(yield* apply(found))]
+    return [...mappings, ...(yield* apply(found))]
   }
 )

@@ -14,6 +14,15 @@ import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
 
+/** What is below a type that the database has defined itself. */
+export const Below = Schema.Struct({
+  /** Of a domain, or of a domain over a domain, the type that is none. */
+  baseOid: Schema.Int,
+  typmod: Schema.Int,
+  /** Of an array the type below its elements' domains; 0: no array, or one whose elements are not parted by commas. */
+  elementOid: Schema.Int
+})
+
 const Column = Schema.Struct({
   name: Schema.String,
   typeOid: Schema.Int,
@@ -22,14 +31,11 @@ const Column = Schema.Struct({
   notNull: Schema.Boolean,
   /** `attgenerated`. */
   generation: Schema.String,
-  /** What is below a type that the database has defined itself; only of such a type. */
-  below: Schema.optionalKey(Schema.NullOr(Schema.Struct({
-    /** Of a domain, or of a domain over a domain, the type that is none. */
-    baseOid: Schema.Int,
-    typmod: Schema.Int,
-    /** Of an array the type below its elements' domains; 0: no array, or one whose elements are not parted by commas. */
-    elementOid: Schema.Int
-  })))
+  attnum: Schema.optionalKey(Schema.Int),
+  missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  filled: Schema.optionalKey(Schema.Boolean),
+  /** Only of a type that the database has defined itself. */
+  below: Schema.optionalKey(Schema.NullOr(Below))
 })
 
 const Name = Schema.Struct({ schema: Schema.String, name: Schema.String })
@@ -87,6 +93,37 @@ const baseType = (oid: string, typmod: string): string =>
        from chain join pg_type t on t.oid = chain.oid and t.typtype = 'd')
    select chain.oid, chain.typmod from chain order by depth desc limit 1`
 
+/** What joins the type below the type of this expression, and the members of `Below` of it. */
+export const belowOf = (oid: string, typmod: string): string =>
+  `cross join lateral (${baseType(oid, typmod)}) as base (oid, typmod)
+    join pg_type bt on bt.oid = base.oid
+    left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
+    left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null`
+export const BELOW =
+  "'baseOid', base.oid::bigint, 'typmod', base.typmod, 'elementOid', coalesce(element.oid, 0)::bigint"
+
+/** The built-in type whose values a type has: its own, arrays of its elements', or text. */
+export const resolve = (below: typeof Below.Type): Pick<SourceColumn, "typeOid" | "typmod"> => {
+  const arrays = below.elementOid === 0
+    ? undefined
+    : PgType.arrayOf(below.elementOid) ?? PgType.arrayOf(PgType.TEXT_OID)
+  return { typeOid: PgType.isBuiltIn(below.baseOid) ? below.baseOid : arrays ?? PgType.TEXT_OID, typmod: below.typmod }
+}
+
+/**
+ * The value that rows show which were there when the column was added, if PostgreSQL has kept one. Moments are written
+ * in a form that no setting of the session changes; those that the form does not hold are left out.
+ */
+const MISSING = `case when a.atthasmissing then case
+    when a.atttypid in (1082, 1114, 1184) then
+      (select case when not isfinite(m.t) or extract(year from m.t) not between 1 and 9999 then null
+                   when a.atttypid = 1082 then to_char(m.t, 'YYYY-MM-DD')
+                   else to_char(m.t, 'YYYY-MM-DD HH24:MI:SS.US') end
+         from (select case when a.atttypid = 1184
+                        then (a.attmissingval::text::text[])[1]::timestamptz at time zone 'UTC'
+                        else (a.attmissingval::text::text[])[1]::timestamp end) as m (t))
+    else (a.attmissingval::text::text[])[1] end end`
+
 /** `attgenerated`, by what the server writes there. */
 const COMPUTED: ReadonlyMap<string, "stored" | "virtual"> = new Map([["s", "stored"], ["v", "virtual"]])
 
@@ -111,16 +148,15 @@ const ANCESTORS = `case when c.relispartition then
                 where a.oid <> c.oid)
             else '[]' end as ancestors`
 
-/** The column with the built-in type whose values it has: its own, arrays of its elements', or text. */
 const columnOf = ({ below, generation, ...rest }: typeof Column.Type): SourceColumn => {
   const computed = COMPUTED.get(generation)
-  const column = { ...rest, generated: computed !== undefined, ...(computed === undefined ? {} : { computed }) }
-  if (below === undefined || below === null) return { ...column, declaredOid: column.typeOid }
-  const arrays = below.elementOid === 0
-    ? undefined
-    : PgType.arrayOf(below.elementOid) ?? PgType.arrayOf(PgType.TEXT_OID)
-  const typeOid = PgType.isBuiltIn(below.baseOid) ? below.baseOid : arrays ?? PgType.TEXT_OID
-  return { ...column, declaredOid: column.typeOid, typeOid, typmod: below.typmod }
+  return {
+    ...rest,
+    generated: computed !== undefined,
+    ...(computed === undefined ? {} : { computed }),
+    declaredOid: rest.typeOid,
+    ...(below === undefined || below === null ? {} : resolve(below))
+  }
 }
 
 /** Reads the tables that exist among these, with columns, keys and partitions. */
@@ -140,17 +176,13 @@ export const readTables = Effect.fnUntraced(function*(
                       'typmod', a.atttypmod,
                       'notNull', a.attnotnull,
                       'generation', a.attgenerated,
-                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(
-                        'baseOid', base.oid::bigint,
-                        'typmod', base.typmod,
-                        'elementOid', coalesce(element.oid, 0)::bigint
-                      ) end
+                      'attnum', a.attnum,
+                      'missing', ${MISSING},
+                      'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> ''),
+                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a
-              cross join lateral (${baseType("a.atttypid", "a.atttypmod")}) as base (oid, typmod)
-               join pg_type bt on bt.oid = base.oid
-               left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
-               left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null
+              ${belowOf("a.atttypid", "a.atttypmod")}
               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
             coalesce((select ${INDEX_COLUMNS} from pg_index i where i.indrelid = c.oid and i.indisprimary), '[]')
               as "primaryKey",

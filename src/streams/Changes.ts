@@ -6,6 +6,7 @@ import type { Change } from "../domain/Change.ts"
 import { ChangeDecoder } from "../domain/ChangeDecoder.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
+import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import type { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
@@ -22,12 +23,13 @@ export const decode = (
   tables: ReadonlyArray<TableMapping>,
   release: (bytes: number) => Effect.Effect<void>,
   tally: Tally,
-  truncatePolicy: TruncatePolicy
+  truncatePolicy: TruncatePolicy,
+  schemaChangePolicy: SchemaChangePolicy
 ) =>
 <E, R>(frames: Stream.Stream<WalFrame, E, R>): Stream.Stream<Change, E | PermanentError, R> =>
   frames.pipe(
     Stream.mapAccumArrayEffect(
-      () => new ChangeDecoder(tables, truncatePolicy),
+      () => new ChangeDecoder(tables, truncatePolicy, schemaChangePolicy),
       (decoder, chunk): Effect.Effect<readonly [ChangeDecoder, ReadonlyArray<Change>], PermanentError> => {
         const decoded = decoder.decode(chunk)
         if (Result.isFailure(decoded)) return Effect.fail(decoded.failure)

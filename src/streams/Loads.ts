@@ -2,9 +2,11 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
 import * as AuditColumns from "../domain/AuditColumns.ts"
 import type { Batch, TableShare } from "../domain/Batch.ts"
 import { ByteWriter } from "../domain/ByteWriter.ts"
+import type { Reshape, Truncation } from "../domain/Change.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
@@ -16,8 +18,10 @@ import type { TableMapping } from "../domain/Table.ts"
 import { type LoadOptions, TableLoads } from "../domain/TableLoads.ts"
 import type { Resolve } from "../layers/KnownKeys.ts"
 import * as Log from "../layers/Log.ts"
+import type { SchemaEvolution } from "../layers/SchemaEvolution.ts"
 import { StreamLoader } from "../layers/StreamLoader.ts"
 import type { Truncate } from "../layers/TargetTruncate.ts"
+import * as Reshapes from "./Reshapes.ts"
 
 const log = Log.module("Loads")
 
@@ -35,12 +39,16 @@ const BODY_BYTES_KEPT_MAX = 16 * 1024 * 1024
 
 export interface LoadsOptions {
   readonly origin: Origin
+  /** Where the run begins. */
+  readonly start: Lsn.Lsn
   /** Size at which a load is split. */
   readonly bytesMax: number
   /** Tables of the job: when all of them have stopped, there is nothing left to do. */
   readonly tableCount: number
   /** Carries a truncation out, between the loads before it and after it. */
   readonly truncate: Truncate
+  /** Changes a table's columns before the first rows that need it. */
+  readonly schema: SchemaEvolution
   /** Keeps a row that StarRocks cannot hold, durably, so that the load may go on without it; undefined: its table stops. */
   readonly divert?: ((row: RejectedRow.RejectedRow) => Effect.Effect<void, Failure>) | undefined
   /** Finds out which rows StarRocks has, where that decides what is sent of them. */
@@ -53,9 +61,9 @@ export interface LoadsOptions {
 
 /** The commits of its first and its last row: a batch that ends within a transaction has no boundary to tell. */
 const commits = (batch: Batch): { readonly firstCommit?: string; readonly lastCommit?: string } => {
-  const lsns = [...batch.tables.values()].flatMap(({ segments, truncations }) =>
-    [segments[0]?.[0], segments.at(-1)?.at(-1), truncations[0]?.truncation, truncations.at(-1)?.truncation]
-      .flatMap((change) => change?.transaction.commitLsn ?? [])
+  const lsns = [...batch.tables.values()].flatMap(({ operations, segments }) =>
+    [segments[0]?.[0], segments.at(-1)?.at(-1), operations[0]?.change, operations.at(-1)?.change]
+      .flatMap((change) => change?.transaction?.commitLsn ?? [])
   )
   if (lsns.length === 0) return {}
   const first = lsns.reduce((least, lsn) => lsn < least ? lsn : least)
@@ -65,7 +73,7 @@ const commits = (batch: Batch): { readonly firstCommit?: string; readonly lastCo
 /** A batch that went through. */
 export interface Loaded {
   readonly batch: Batch
-  /** Whether StarRocks has every row up to the batch's boundary: false once a table has stopped. */
+  /** Whether StarRocks has every row up to the batch's boundary: false once a table has stopped or was put aside. */
   readonly complete: boolean
 }
 
@@ -80,13 +88,19 @@ export interface Loads {
   readonly load: (batch: Batch) => Effect.Effect<Loaded, Failure>
   /** Stops a table for a reason that its rows do not show. Fails when no table is left. */
   readonly stop: (table: Stoppable, error: PermanentError) => Effect.Effect<void, PermanentError>
-  /** Fails with what stopped the first table, when one has stopped. */
-  readonly verdict: Effect.Effect<void, PermanentError>
+  /** Fails with what stopped the first table, when one has stopped, and when rows of another were left out. */
+  readonly verdict: Effect.Effect<void, Failure>
+  /** Fails when a table whose rows were left out can go on: the run has to begin anew. Never succeeds. */
+  readonly over: Effect.Effect<never, Failure>
 }
 
 type Stoppable = Pick<TableMapping, "source">
 
-export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.fn.Return<Loads, never, StreamLoader> {
+export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.fn.Return<
+  Loads,
+  never,
+  StreamLoader | Scope.Scope
+> {
   const loader = yield* StreamLoader
   // Bodies are written into buffers that are used again, one for each table in flight.
   const writers: Array<ByteWriter> = []
@@ -109,12 +123,21 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     if (row !== undefined) yield* options.divert(row)
   })
 
-  const sendShare = Effect.fnUntraced(function*({ segments, truncations }: TableShare, loadOptions: LoadOptions) {
+  const reshapes = yield* Reshapes.make(options.schema.evolve, stop)
+
+  /** False: the table's rows from here on are left out. */
+  const operate = Effect.fnUntraced(function*(change: Truncation | Reshape, syncedAt: string) {
+    if (change._tag === "Reshape") return yield* reshapes.carryOut(change)
+    yield* options.truncate({ ...change, mapping: options.schema.current(change.mapping) }, syncedAt)
+    return true
+  })
+
+  const sendShare = Effect.fnUntraced(function*({ operations, segments }: TableShare, loadOptions: LoadOptions) {
     const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
-    let truncated = 0
+    let operated = 0
     for (let index = 0; index <= segments.length; index++) {
-      for (; truncations[truncated]?.after === index; truncated++) {
-        yield* options.truncate(truncations[truncated]!.truncation, loadOptions.syncedAt)
+      for (; operations[operated]?.after === index; operated++) {
+        if (!(yield* operate(operations[operated]!.change, loadOptions.syncedAt))) return void writers.push(writer)
       }
       const segment = segments[index]
       if (segment === undefined) break
@@ -139,7 +162,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
   })
 
   const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<void, Failure> =>
-    stopped.has(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(
+    stopped.has(share.mapping) || reshapes.isAside(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(
       Effect.catchTag(
         "PermanentError",
         (error) => Policy.isOfTable(error.code) ? stop(share.mapping, error) : Effect.fail(error)
@@ -154,6 +177,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const syncedAt = AuditColumns.formatSyncedAt(startedMs)
       const loadOptions: LoadOptions = {
         origin: options.origin,
+        start: options.start,
         syncedAt,
         bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
         partialBytesMin: options.partialBytesMin
@@ -172,11 +196,12 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       }))
       // Rows before the stop are in this batch's shares, or in an earlier batch.
       yield* Effect.forEach(batch.stops, ({ error, mapping }) => stop(mapping, error), { discard: true })
-      return { batch, complete: stopped.size === 0 }
+      return { batch, complete: stopped.size === 0 && reshapes.count() === 0 }
     }),
-    verdict: Effect.suspend(() => {
+    verdict: Effect.suspend((): Effect.Effect<void, Failure> => {
       const error = stopped.first()
-      return error === undefined ? Effect.void : Effect.fail(error)
-    })
+      return error === undefined ? reshapes.verdict : Effect.fail(error)
+    }),
+    over: reshapes.over
   }
 })

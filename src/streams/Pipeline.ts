@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Origin } from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import { Tally } from "../domain/Tally.ts"
 import type { TruncatePolicy } from "../domain/TruncatePolicy.ts"
@@ -15,6 +16,7 @@ import { JobControl } from "../layers/JobControl.ts"
 import * as KnownKeys from "../layers/KnownKeys.ts"
 import * as RejectedRows from "../layers/RejectedRows.ts"
 import { ReplicationSource } from "../layers/ReplicationSource.ts"
+import * as SchemaEvolution from "../layers/SchemaEvolution.ts"
 import * as TargetTruncate from "../layers/TargetTruncate.ts"
 import * as Batches from "./Batches.ts"
 import * as Changes from "./Changes.ts"
@@ -36,6 +38,7 @@ export interface Job {
   readonly loadBytesMax: number
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
+  readonly schemaChangePolicy: SchemaChangePolicy
   /** Undefined: a row that StarRocks cannot hold stops its table. */
   readonly rejectedRows?: RejectedRows.Options | undefined
   /** Where rows are that earlier runs have left out, and this one may; undefined: there are none. */
@@ -65,9 +68,11 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
 
   const loads = yield* Loads.make({
     origin: job.origin,
+    start,
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
+    schema: yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy),
     resolve: yield* KnownKeys.make(
       job.origin,
       job.leftOut === undefined ? undefined : yield* RejectedRows.reader(job.leftOut)
@@ -97,13 +102,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     yield* Told.acknowledged(loaded.batch, position, tally)
   })
   yield* Wal.frames(session).pipe(
-    Changes.decode(tables, session.release, tally, truncatePolicy),
+    Changes.decode(tables, session.release, tally, truncatePolicy, job.schemaChangePolicy),
     Batches.groupedWithin(yield* Told.limits),
     Stream.buffer({ capacity: BATCHES_AHEAD }),
     Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),
     Stream.runForEach(finish),
     // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
-    Effect.raceFirst(Effect.raceAllFirst([session.lost, Watches.store(tally), publication.watch]))
+    Effect.raceFirst(Effect.raceAllFirst([session.lost, Watches.store(tally), publication.watch, loads.over]))
   )
   const confirmed = yield* session.flushConfirmations
   // Without its walsender the slot can still be told, so that it does not keep WAL for nobody.

@@ -33,8 +33,8 @@ export interface Known {
 export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, known: Known = {}) {
   const source = yield* PostgresSetup.inspect({ ...settings, ...known })
   const [problem] = source.problems
-  const { autoCreate, sink } = settings
-  const target = yield* StarRocksSetup.inspect(source.facts.tables, sink.database, autoCreate).pipe(
+  const { autoCreate, schemaChangePolicy, sink } = settings
+  const target = yield* StarRocksSetup.inspect(source.facts.tables, sink.database, autoCreate, schemaChangePolicy).pipe(
     // A source that needs a person is told at once, not when the sink is back.
     Effect.mapError((error) =>
       error._tag === "TransientError" && problem !== undefined ? SetupError.make(problem) : error
@@ -84,7 +84,8 @@ export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan
     rejectedRows: diverts ? { address, slot, ...settings.rejectedRows } : undefined,
     leftOut: leavesOut ? { address, slot } : undefined,
     // After a row that was left out StarRocks has older values than the one that follows it leaves out.
-    partialBytesMin: diverts ? Number.POSITIVE_INFINITY : settings.partialBytesMin
+    partialBytesMin: diverts ? Number.POSITIVE_INFINITY : settings.partialBytesMin,
+    schemaChangePolicy: settings.schemaChangePolicy
   }
   return job
 })

@@ -80,6 +80,24 @@ layer(ContractServer.layer, live)("schema changes", (it) => {
       assert.deepStrictEqual(rows.map((row) => [Object.keys(row), row["a"]]), [[["id", "name", "ts", "a"], 7]])
     }))
 
+  it.effect("several columns with defaults are added by one statement, and rows that were there have them", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table(tColumns)
+      yield* server.load({ table, rows: [{ id: 1 }] })
+      const row = yield* altered(
+        server,
+        table,
+        "ADD COLUMN a DECIMAL(6,2) NULL DEFAULT '12.50', ADD COLUMN b DATETIME NULL DEFAULT '2024-02-29 01:02:03.000004', " +
+          "ADD COLUMN c BOOLEAN NULL DEFAULT 'true', ADD COLUMN e VARCHAR(9) NULL DEFAULT 'it''s'"
+      )
+      assert.deepStrictEqual([row["State"], row["Msg"]], ["FINISHED", ""])
+      yield* server.load({ table, rows: [{ id: 2 }], headers: { columns: "id" } })
+      const rows = yield* server.sql(`SELECT id, a, b, c, e FROM ${table} ORDER BY id`)
+      const values = ["12.50", "2024-02-29 01:02:03.000004", "1", "it's"]
+      assert.deepStrictEqual(rows.map((each) => Object.values(each).map(String)), [["1", ...values], ["2", ...values]])
+    }))
+
   it.effect("a partial update that was planned before a column came leaves that column's values alone", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

@@ -65,6 +65,13 @@ const ofLarge = (name: string, prng: Prng): Source => {
   }
 }
 
+/** Types whose defaults StarRocks has: rows that are there get no other ones. */
+const DEFAULTED = /^(bool|smallint|int|bigint|real|double|float|numeric|decimal|text|varchar|char|date|timestamp)/
+
+/** Whether rows that are there when the column is added have its default in StarRocks without being sent again. */
+export const hasDefault = ({ type }: Column): boolean =>
+  DEFAULTED.test(type) && !type.startsWith("interval") && !type.endsWith("]")
+
 /** One column; `created`: its target is created by the product, which chooses the type. */
 export const make = (prng: Prng, place: number, created: boolean, large: boolean): Source => {
   const name = `${NAMES[prng.int(0, NAMES.length - 1)]}${place}`

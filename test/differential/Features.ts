@@ -8,7 +8,7 @@ export interface Features {
 }
 
 /** On once the product carries it over. */
-export const DEFAULT: Features = { ddl: false, partitions: false }
+export const DEFAULT: Features = { ddl: true, partitions: true }
 
 const NAMES = Object.keys(DEFAULT)
 

@@ -190,7 +190,8 @@ class Generator {
     const source = Columns.make(prng, target.sources.length + target.added, true, prng.chance(0.2))
     target.columns = [...target.columns, source]
     const value = source.next(prng)
-    const fallback = prng.chance(0.5) && !value.startsWith("(") && !value.includes("select") ? value : undefined
+    const isCarried = Columns.hasDefault(source.column) && !value.includes("select")
+    const fallback = prng.chance(0.5) && isCarried ? value : undefined
     return [{ op: "add column", table, column: source.column, fallback }]
   }
 

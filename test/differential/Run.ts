@@ -144,8 +144,8 @@ const carryOut = Effect.fnUntraced(function*(plan: Plan, world: World, connectio
     }
   }
   job ??= yield* Job.start(settings)
-  const [insert, touch] = Statements.last(plan, name)
-  yield* execute(connections.admin, insert)
+  const [inserts, touch] = Statements.last(plan, name)
+  yield* execute(connections.admin, inserts)
   // What every commit so far has waited for; a checkpoint behind it comes with the next row at the latest.
   const { rows } = yield* execute(connections.admin, "select pg_current_wal_flush_lsn()::text as lsn")
   const end = Result.getOrThrow(Lsn.fromText((rows as ReadonlyArray<{ readonly lsn: string }>)[0]!.lsn))

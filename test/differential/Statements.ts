@@ -127,16 +127,20 @@ const sql = (plan: Plan, schema: string, operation: Operation): string => {
 /** The number of a key that no plan touches. */
 const KEY_OF_LAST = 10_000
 
-/** A row after all of the plan, and a change of it that changes nothing. */
-export const last = (plan: Plan, schema: string): readonly [insert: string, touch: string] => {
+/**
+ * A row of every table after all of the plan, since columns are announced with rows, and a change of the first one that changes
+ * nothing.
+ */
+export const last = (plan: Plan, schema: string): readonly [inserts: string, touch: string] => {
+  const inserts = plan.tables.map((table) =>
+    `insert into ${source(schema, table.name)} (${keyNames(table)}) values (${keyText(table, KEY_OF_LAST).join(", ")})`
+  )
   const table = plan.tables[0]!
-  const name = source(schema, table.name)
-  const key = keyText(table, KEY_OF_LAST).join(", ")
   const [first] = Keys.kind(table.key)
   const column = Identifier.quotePg(first!.name)
   return [
-    `insert into ${name} (${keyNames(table)}) values (${key})`,
-    `update ${name} set ${column} = ${column} where ${isKey(table, KEY_OF_LAST)}`
+    inserts.join("; "),
+    `update ${source(schema, table.name)} set ${column} = ${column} where ${isKey(table, KEY_OF_LAST)}`
   ]
 }
 

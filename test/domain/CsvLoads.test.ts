@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import { ByteWriter } from "../../src/domain/ByteWriter.ts"
 import { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import type { LoadFormat } from "../../src/domain/LoadFormat.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
 import { mapping } from "../support/Mappings.ts"
@@ -24,7 +25,12 @@ const begin = (
   relation = RELATION
 ): TableLoads => {
   const changes = decodeAll([{ ...table, format }], [relation, Bytes.begin(100n), ...messages])
-  return new TableLoads(rowsOf(changes), new ByteWriter(16), { origin: ORIGIN, syncedAt: SYNCED_AT, bytesMax })
+  return new TableLoads(rowsOf(changes), new ByteWriter(16), {
+    origin: ORIGIN,
+    start: Lsn.ZERO,
+    syncedAt: SYNCED_AT,
+    bytesMax
+  })
 }
 
 const nextOf = (loads: TableLoads) => {

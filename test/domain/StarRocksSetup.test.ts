@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import * as ColumnLists from "../../src/domain/ColumnLists.ts"
 import * as SetupError from "../../src/domain/errors/SetupError.ts"
+import type { SchemaChangePolicy } from "../../src/domain/schema/SchemaChangePolicy.ts"
 import * as Setup from "../../src/domain/StarRocksSetup.ts"
 import type { SourceColumn, SourceTable } from "../../src/domain/Table.ts"
 
@@ -63,12 +64,13 @@ const target = (
 const ID = targetColumn("id", "bigint(20)", false)
 const NAME = targetColumn("name")
 
-const plan = (tables: ReadonlyArray<Setup.TableFacts>, sources = [orders()]) =>
-  Setup.plan(sources, {
-    database: "shop",
-    databaseExists: true,
-    tables: new Map(tables.map((table) => [table.name.name, table]))
-  })
+const plan = (tables: ReadonlyArray<Setup.TableFacts>, sources = [orders()], policy?: SchemaChangePolicy) =>
+  Setup.plan(
+    sources,
+    { database: "shop", databaseExists: true, tables: new Map(tables.map((table) => [table.name.name, table])) },
+    undefined,
+    policy
+  )
 
 describe("a pair of tables that fits", () => {
   it("is mapped, and nothing is changed when nothing is missing", () => {
@@ -233,6 +235,15 @@ describe("what would lose or refuse rows later is said before replication starts
     ])
   })
 
+  it("a column that is missing is added, with a policy that allows it", () => {
+    const tables = [target([ID, ...AUDIT])]
+    assert.deepStrictEqual(plan(tables, [orders()], "add").steps.map(Setup.sql), [
+      "ALTER TABLE `shop`.`orders` ADD COLUMN `name` VARCHAR(1048576) NULL"
+    ])
+    const [problem] = plan([target([ID, targetColumn("Name"), ...AUDIT])], [orders()], "add").problems
+    assert.strictEqual(problem?._tag, "SrColumnCase")
+  })
+
   it("T47 a column that differs only by case from the source's: StarRocks takes no second one", () => {
     const found = only([target([ID, targetColumn("Name"), ...AUDIT])])
     assert.deepStrictEqual(found, { _tag: "SrColumnCase", table: "shop.orders", column: "name", found: "Name" })
@@ -243,8 +254,8 @@ describe("what would lose or refuse rows later is said before replication starts
     const sent = sourceColumn("doubled", { computed: "stored" })
     const source = orders({ columns: [...orders().columns, sent] })
     const mapped = (column: ReadonlyArray<Setup.ColumnFacts>) => {
-      const { mappings, problems } = plan([target([ID, NAME, ...column, ...AUDIT])], [source])
-      assert.deepStrictEqual(problems, [])
+      const { mappings, problems, steps } = plan([target([ID, NAME, ...column, ...AUDIT])], [source], "evolve")
+      assert.deepStrictEqual([problems, steps], [[], []])
       return ColumnLists.keeps(mappings[0]?.selection, "doubled")
     }
     assert.isTrue(mapped([targetColumn("doubled")]))

@@ -128,7 +128,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
 
     it.effect("a stopped table is told with its age, and taken up again when it is mended and told to", () =>
       Effect.gen(function*() {
-        const { client, job, replica } = yield* started()
+        const { client, job, replica } = yield* started({ SCHEMA_CHANGE_POLICY: "stop" })
         yield* job.replicating
         yield* run(replica.source, "create table other (id bigint primary key)")
         yield* replica.query(
@@ -239,7 +239,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "2s" }), { excludeTestServices:
 
     it.effect("a drain that leaves rows behind does not end well: of a stopped table, and of a connection that is lost", () =>
       Effect.gen(function*() {
-        const { client, job, replica } = yield* started()
+        const { client, job, replica } = yield* started({ SCHEMA_CHANGE_POLICY: "stop" })
         yield* job.replicating
         yield* run(replica.source, "alter table items add column more int")
         yield* run(replica.source, "insert into items values (1, 'x', 2)")

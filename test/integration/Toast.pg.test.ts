@@ -79,6 +79,7 @@ const replicate = Effect.fnUntraced(function*(identity: "full" | "keep") {
     loadBytesMax: 16 * MB,
     walSenderTimeoutMs: 60_000,
     truncatePolicy: "fail",
+    schemaChangePolicy: "stop",
     publication: "toast_pub"
   }
   const fiber = yield* Effect.gen(function*() {

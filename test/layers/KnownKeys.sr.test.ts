@@ -6,6 +6,7 @@ import { Batch } from "../../src/domain/Batch.ts"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
 import type { Origin } from "../../src/domain/Label.ts"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import * as KnownKeys from "../../src/layers/KnownKeys.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
@@ -92,9 +93,11 @@ const world = <A, E>(
       )
       const loads = yield* Loads.make({
         origin: ORIGIN,
+        start: Lsn.ZERO,
         bytesMax: 1 << 24,
         tableCount: 99,
         truncate: () => Effect.void,
+        schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
         resolve,
         onStopped: (stopped) => Effect.sync(() => void warnings.push(stopped.at(-1)?.error.code ?? ""))
       }).pipe(Effect.provideService(StreamLoader, seen))

@@ -50,6 +50,7 @@ const everything = Effect.gen(function*() {
   yield* Metrics.loadFinished(LOAD)
   yield* Metrics.retrying("SR_BUSY")
   yield* Metrics.rowRejected("shop.a")
+  yield* Metrics.schemaChanged("shop.orders")
   yield* Metrics.observe(SAMPLE)
 })
 

@@ -161,4 +161,25 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("The lists against 
       assert.deepStrictEqual(plan.facts.tables, [])
       assert.include(plan.problems.map(SetupError.describe).join(), `match more than ${TableLists.MATCHED_MAX} tables`)
     }))
+
+  it.effect("T54 a column that is dropped between two looks at the catalogue is not taken for one that a list hides", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const job = jobOf(address, "orders")
+      yield* setUp(job)
+      yield* PostgresServer.run(address, "alter table orders add column gone int")
+      let drops = 0
+      const between = Layer.effect(
+        PostgresSql.PostgresSql,
+        Effect.map(PostgresSql.PostgresSql, ({ query }) => ({
+          query: (statement: string, parameters?: ReadonlyArray<unknown>) =>
+            statement.includes("pg_publication_tables") && drops++ === 0
+              ? Effect.andThen(query("alter table orders drop column gone"), query(statement, parameters))
+              : query(statement, parameters)
+        }))
+      ).pipe(Layer.provide(PostgresSql.layer(address, "dbmazz setup")))
+      const plan = yield* Effect.provide(PostgresSetup.inspect(job), Layer.provideMerge(CheckpointStore.layer, between))
+      assert.isAbove(drops, 1)
+      assert.deepStrictEqual(plan.problems.map(SetupError.describe), [])
+    }))
 })

@@ -180,7 +180,9 @@ describe("what stops the setup", () => {
         yield* query(create("fine"))
         yield* query(create("versions", undefined, "DUPLICATE KEY (id)"))
         yield* query(create("wide", "id BIGINT NOT NULL, name STRING NOT NULL, doc JSON", "PRIMARY KEY (id, name)"))
-        yield* query(create("narrow", "id BIGINT NOT NULL, name INT, region STRING NOT NULL DEFAULT 'eu'"))
+        yield* query(
+          create("narrow", "id BIGINT NOT NULL, name INT, region STRING NOT NULL, zone STRING NOT NULL DEFAULT 'eu'")
+        )
         const before = yield* catalogue
         const plan = yield* inspect(
           ...["fine", "versions", "wide", "narrow", "missing"].map((name) => source(name)),

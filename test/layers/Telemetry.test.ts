@@ -8,6 +8,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { Batch } from "../../src/domain/Batch.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import { SPANS_PER_SECOND_MAX } from "../../src/layers/BatchSpans.ts"
 import * as Metrics from "../../src/layers/Metrics.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
@@ -57,10 +58,12 @@ const loadBatches = (count: number) =>
     yield* Effect.gen(function*() {
       const loads = yield* Loads.make({
         origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
+        start: Lsn.ZERO,
         bytesMax: 1 << 20,
         tableCount: TABLES.length,
         truncate: () => Effect.void,
         resolve: () => Effect.void,
+        schema: { evolve: () => Effect.void, current: (mapping) => mapping },
         onStopped: () => Effect.void
       })
       for (let id = 1; id <= count; id++) yield* loads.load(batch(id))

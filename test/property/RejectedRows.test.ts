@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { ByteWriter } from "../../src/domain/ByteWriter.ts"
 import { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import * as LoadFormat from "../../src/domain/LoadFormat.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type * as RejectedRow from "../../src/domain/RejectedRow.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
 import { mapping } from "../support/Mappings.ts"
@@ -68,6 +69,7 @@ const load = (
 ) => {
   const loads = new TableLoads(history(operations, format), new ByteWriter(16), {
     origin: ORIGIN,
+    start: Lsn.ZERO,
     syncedAt: SYNCED_AT,
     bytesMax
   })

@@ -59,7 +59,10 @@ export const service = (
     const failure = lost ? unreachable : connected ? undefined : refused
     incarnation.after(network.wait(), () =>
       finish(
-        failure === undefined ? Effect.sync(() => ModelCatalogue.answer(statement, world)) : Effect.fail(failure)
+        failure !== undefined ? Effect.fail(failure) : Effect.suspend(() => {
+          const rows = ModelCatalogue.answer(statement, world)
+          return rows instanceof SrSqlError ? Effect.fail(rows) : Effect.succeed(rows)
+        })
       ))
   }
 

@@ -92,6 +92,23 @@ export class ModelStarRocks {
     this.ledger?.sinkAltered()
   }
 
+  /** The program adds columns that a source table has got; false when one of them is there. */
+  addColumnsOf(name: string, columns: ReadonlyArray<string>): boolean {
+    const table = this.tables.find((each) => each.name === name)
+    if (table === undefined || table.columns.some((column) => columns.includes(column.name))) return false
+    let wider = table
+    for (let added = 0; added < columns.length; added++) wider = SourceTables.widened(wider)
+    this.#verdict.expect(
+      columns.every((column) => wider.columns.some((each) => each.name === column)),
+      "the model is used as it was meant to be",
+      () => `columns ${columns.join(", ")} are added to ${name}`
+    )
+    this.tables = this.tables.map((each) => each === table ? wider : each)
+    this.#trace.add(`sink table ${name} gets ${columns.join(", ")}`)
+    this.ledger?.sinkAltered()
+    return true
+  }
+
   /** Begins a load; the one that holds the label when it is taken. */
   begin(
     database: string,

@@ -3,8 +3,11 @@ import type { Models } from "./Models.ts"
 import type { Job, Orchestrator } from "./Orchestrator.ts"
 import { Prng } from "./Prng.ts"
 
-/** How long a person takes to see that a column is missing, in ms; the last one does not look before the faults end. */
-const REPAIR_MS = [0, 500, 5_000, Number.POSITIVE_INFINITY] as const
+/**
+ * How long a person takes to see that a column is missing, in ms: the program adds it itself when a row needs it, so most do not
+ * look before the faults end.
+ */
+const REPAIR_MS = [0, 5_000, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as const
 /** How long a person takes to see that a table has stopped, in ms at most. */
 const RESTART_MS_MAX = 5_000
 

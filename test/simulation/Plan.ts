@@ -31,7 +31,7 @@ const BUFFER_BYTES_MIN = 192 * KIB
 /** Share of runs with values so large that the buffer's limit is met. */
 const WIDE_SHARE = 0.04
 /** Shares of runs whose workload adds columns, and truncates tables: tables that stop hide what else may go wrong. */
-const COLUMN_SHARE = 0.15
+const COLUMN_SHARE = 0.4
 const TRUNCATE_SHARE = 0.35
 /** Truncations of a run whose policy carries them over. */
 const TRUNCATIONS_MAX = 6

@@ -5,6 +5,7 @@ import * as Fiber from "effect/Fiber"
 import { Batch } from "../../src/domain/Batch.ts"
 import { PermanentCode, PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import { LoadTooLarge } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type { StoppedTable } from "../../src/domain/StoppedTable.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as Loads from "../../src/streams/Loads.ts"
@@ -19,10 +20,12 @@ const RELATIONS = NAMES.map((name, index) => Bytes.relation(index + 1, name, COL
 
 const OPTIONS: Loads.LoadsOptions = {
   origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
+  start: Lsn.ZERO,
   bytesMax: 1 << 20,
   tableCount: TABLES.length,
   truncate: () => Effect.void,
   resolve: () => Effect.void,
+  schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
   onStopped: () => Effect.void
 }
 

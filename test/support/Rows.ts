@@ -6,6 +6,7 @@ import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
 import type { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import type { Origin } from "../../src/domain/Label.ts"
 import type { LoadRequest } from "../../src/domain/Load.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import type * as KeyLookup from "../../src/domain/rows/KeyLookup.ts"
 import type * as Omission from "../../src/domain/rows/Omission.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
@@ -45,6 +46,7 @@ export interface ReadLoad extends Omit<LoadRequest, "body"> {
 export interface LoadsOf {
   readonly bytesMax?: number
   readonly partialBytesMin?: number
+  readonly start?: Lsn.Lsn
   readonly answer?: (questions: ReadonlyArray<Omission.Question>) => KeyLookup.Versions
 }
 
@@ -53,8 +55,10 @@ export const loadsOf = (
   changes: ReadonlyArray<RowChange>,
   options: number | LoadsOf = {}
 ): Result.Result<ReadonlyArray<ReadLoad>, PermanentError> => {
-  const { answer, bytesMax = 1 << 26, partialBytesMin } = typeof options === "number" ? { bytesMax: options } : options
-  const limits = { origin: ORIGIN, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
+  const { answer, bytesMax = 1 << 26, partialBytesMin, start = Lsn.ZERO }: LoadsOf = typeof options === "number"
+    ? { bytesMax: options }
+    : options
+  const limits = { origin: ORIGIN, start, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
   const loads = new TableLoads(changes, new ByteWriter(16), limits)
   if (answer !== undefined) loads.answer(answer(loads.questions))
   const read: Array<ReadLoad> = []

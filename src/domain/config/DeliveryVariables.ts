@@ -1,6 +1,7 @@
 /** How it is delivered: batches, memory, retries. */
 import * as LoadFormat from "../LoadFormat.ts"
 import * as Omission from "../rows/Omission.ts"
+import * as SchemaChangePolicy from "../schema/SchemaChangePolicy.ts"
 import * as TruncatePolicy from "../TruncatePolicy.ts"
 import { choice, integer, type Variable } from "./Variable.ts"
 
@@ -79,6 +80,16 @@ export const DELIVERY_VARIABLES = {
       "the StarRocks table; ignore keeps the rows; fail stops the table",
     fallback: TruncatePolicy.DEFAULT,
     example: "truncate"
+  },
+  schemaChangePolicy: {
+    names: ["SCHEMA_CHANGE_POLICY"],
+    path: "schema_change_policy",
+    type: choice(...SchemaChangePolicy.POLICIES),
+    meaning:
+      "when the columns of a source table change: evolve adds columns to the StarRocks table and widens those that " +
+      "are too narrow, where StarRocks allows it; add only adds; stop stops the table",
+    fallback: SchemaChangePolicy.DEFAULT,
+    example: "add"
   },
   retryBaseMs: {
     names: ["RETRY_BASE_MS"],

@@ -6,6 +6,7 @@ import type { LoadFormat } from "../LoadFormat.ts"
 import * as LogLevel from "../LogLevel.ts"
 import type { ReplicaIdentity } from "../postgres/ReplicaIdentity.ts"
 import type { RejectedRowSettings } from "../RejectedRowPolicy.ts"
+import type { SchemaChangePolicy } from "../schema/SchemaChangePolicy.ts"
 import type { Lists } from "../TableLists.ts"
 import type { TruncatePolicy } from "../TruncatePolicy.ts"
 import type { Policies } from "../values/ValuePolicy.ts"
@@ -70,6 +71,7 @@ export interface Settings {
   readonly lists: Lists
   readonly replicaIdentity: ReplicaIdentity
   readonly truncatePolicy: TruncatePolicy
+  readonly schemaChangePolicy: SchemaChangePolicy
   readonly sink: SrAddress
   /** Undefined: a missing target table is an error. */
   readonly autoCreate: AutoCreate | undefined
@@ -204,6 +206,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
   }
   const replicaIdentity = reader.choice("replicaIdentity")
   const truncatePolicy = reader.choice("truncatePolicy")
+  const schemaChangePolicy = reader.choice("schemaChangePolicy")
   const sink = readSink(reader)
   const autoCreate = readAutoCreate(reader)
   const flush = readFlush(reader)
@@ -232,6 +235,7 @@ export const decode = (input: Input): Result.Result<Settings, ReadonlyArray<stri
     lists,
     replicaIdentity,
     truncatePolicy,
+    schemaChangePolicy,
     sink,
     autoCreate,
     flush,

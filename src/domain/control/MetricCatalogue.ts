@@ -117,6 +117,13 @@ export const METRICS = {
     labels: ["reason"],
     meaning: "Times something was to be tried again, by the error code of docs/errors.md."
   },
+  schemaChanges: {
+    name: "dbmazz_schema_changes_total",
+    type: "counter",
+    labels: ["table"],
+    meaning:
+      "ALTER TABLE statements that StarRocks has carried out because a source table has other columns, by target table."
+  },
   lagBytes: {
     name: "dbmazz_replication_lag_bytes",
     type: "gauge",

@@ -102,8 +102,8 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
     whatToDo: "Keep the slot and report it."
   },
   SCHEMA_CHANGED: {
-    meaning: "The source table's columns no longer fit the StarRocks table.",
-    whatToDo: "Run the ALTER TABLE that the message names, then start again."
+    meaning: "The source table's columns no longer fit the StarRocks table, and it could or may not be changed.",
+    whatToDo: "Run the ALTER TABLE that the remedy names, then start again."
   },
   REPLICA_IDENTITY_NOT_FULL: {
     meaning: "An UPDATE or DELETE carries only the key of the old row.",

@@ -74,17 +74,24 @@ export const questions = (
 
 /**
  * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that loads of this job's part have
- * written, and not yet a later version of it: a replay then shows each version as it was.
+ * written in the shape that it has now, and not yet a later version of it: a replay then shows each version as it was. What
+ * was loaded before `start` may have been loaded by a run with other tables, columns or names: nobody remembers.
  */
-const isKnown = ({ key, reason, row }: Question, { from }: TableMapping, versions: KeyLookup.Versions): boolean => {
+const isKnown = (
+  { key, reason, row }: Question,
+  { from }: TableMapping,
+  start: Lsn.Lsn,
+  versions: KeyLookup.Versions
+): boolean => {
   const stored = versions.get(key.id)
   if (stored === undefined) return false
   // Positions are unsigned, the column is not.
   const version = stored === null ? null : Lsn.fromBigint(stored)
-  const own = row.change.transaction.commitLsn
+  const { route: { since }, transaction: { commitLsn: own } } = row.change
   switch (reason) {
     case "chosen":
-      return version !== null && version <= own && (from === undefined || version >= from)
+      return version !== null && version >= start && version <= own && (from === undefined || version >= from) &&
+        (since === undefined || version > since)
     case "needed":
       return true
     case "ahead":
@@ -115,11 +122,12 @@ export const groups = (
   rows: ReadonlyArray<Merge.FinalRow>,
   encoder: RowEncoder,
   mapping: TableMapping,
+  start: Lsn.Lsn,
   asked: ReadonlyArray<Question>,
   versions: KeyLookup.Versions
 ): ReadonlyArray<Group> => {
   const known = new Map(
-    asked.filter((question) => isKnown(question, mapping, versions)).map((question) => [question.row, question])
+    asked.filter((question) => isKnown(question, mapping, start, versions)).map((question) => [question.row, question])
   )
   const chosen = chosenSets(known.values(), encoder)
   const setOf = (row: Merge.FinalRow): ColumnSet.ColumnSet => {

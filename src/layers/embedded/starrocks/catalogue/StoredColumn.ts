@@ -13,7 +13,8 @@ export const defaultSql = (column: Column): string => {
   const value = column.default
   if (value.kind === "now") return " default current_localtimestamp()"
   if (value.kind === "none" || value.text === null) return ""
-  return ` default ${literal(value.text)}::${ColumnType.stored(column.type)}`
+  // With a cast it is an expression, which DuckDB fills in by a second change: it commits only one such column at a time.
+  return ` default ${literal(value.text)}`
 }
 
 /** A column as DuckDB's DDL writes it. NOT NULL is checked when rows are loaded, so that ALTER stays simple. */

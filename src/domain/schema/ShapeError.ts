@@ -1,0 +1,92 @@
+/** The error of a table whose rows no longer fit its target, with the statements that mend it. */
+import { type PermanentCode, PermanentError } from "../errors/PermanentError.ts"
+import * as Identifier from "../Identifier.ts"
+import type { Relation } from "../pgoutput/Message.ts"
+import type { ShapeProblem } from "../RowEncoder.ts"
+import type { TableMapping } from "../Table.ts"
+import * as TargetTable from "../TargetTable.ts"
+import * as ShapeChange from "./ShapeChange.ts"
+import * as Widening from "./Widening.ts"
+
+const ddl = (relation: Relation, mapping: TableMapping, name: string): ReadonlyArray<string> => {
+  const column = relation.columns.find((each) => each.name === name)
+  const target = mapping.targetColumns.get(name)
+  if (column === undefined) {
+    return target === undefined
+      ? []
+      : [ShapeChange.modified({ ...target, nullable: true }, Widening.ddlOf(target.type))]
+  }
+  if (mapping.key.includes(name)) return []
+  const { typmod } = column
+  const typeOid = mapping.types?.get(column.typeOid) ?? column.typeOid
+  const quoted = Identifier.quoteSr(name)
+  const add = `ADD COLUMN ${quoted} ${TargetTable.createType({ typeOid, typmod }, false)} NULL`
+  if (target === undefined) {
+    return ShapeChange.additionProblem(name, mapping.targetColumns.keys()) === undefined
+      ? [add]
+      : []
+  }
+  const fit = Widening.fit({ typeOid, typmod }, target, true)
+  return fit._tag === "Widen"
+    ? [ShapeChange.modified(target, fit.type)]
+    : [`RENAME COLUMN ${quoted} TO ${Identifier.quoteSr(`${name}_before`)}`, add]
+}
+
+/** Codes that say more than that the shape has changed. */
+const KEPT: ReadonlySet<PermanentCode> = new Set(["SR_ACCESS_DENIED", "SR_RETRIES_EXHAUSTED"])
+
+/** With every column that cannot be written. `mapping` holds the target's columns as they are now. */
+export const make = (
+  relation: Relation,
+  mapping: TableMapping,
+  problems: ReadonlyArray<ShapeProblem>
+): PermanentError => {
+  const table = Identifier.show(mapping.source)
+  const target = Identifier.quoteSrTable(mapping.target)
+  const clauses = problems.map(({ column }) => ddl(relation, mapping, column))
+  const statements = clauses.flat().map((clause) => `ALTER TABLE ${target} ${clause};`)
+  const isMended = clauses.every((each) => each.length > 0)
+  const keys = problems.filter(({ column }) => mapping.key.includes(column)).map(({ column }) => column)
+  return new PermanentError({
+    code: "SCHEMA_CHANGED",
+    message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
+      problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
+    remediation: [
+      ...(statements.length === 0
+        ? []
+        : [`Run in StarRocks, one after the other is finished: ${statements.join(" ")}`]),
+      ...(keys.length === 0
+        ? []
+        : [
+          `Give the key (${
+            mapping.key.join(", ")
+          }) back its names and types, or take the table out with TABLES_EXCLUDE ` +
+          `and replicate it into a new table.`
+        ]),
+      ...(isMended || keys.length > 0 ? [] : ["Rename the column in PostgreSQL, or add it to COLUMNS_EXCLUDE."]),
+      "Then start again: replication goes on where it stopped."
+    ].join(" "),
+    context: { table, columns: problems.map((each) => each.column).join(", ") }
+  })
+}
+
+/** StarRocks has refused the statement, or will never carry it out: `why`, and the error of the last attempt. */
+export const refused = (
+  mapping: TableMapping,
+  statement: ShapeChange.Statement | undefined,
+  why: string,
+  error: PermanentError
+): PermanentError => {
+  const table = Identifier.show(mapping.source)
+  const target = Identifier.quoteSrTable(mapping.target)
+  const mends = statement === undefined ? "Mend what the message says," : `Run in StarRocks: ${statement.sql};`
+  return new PermanentError({
+    code: KEPT.has(error.code) ? error.code : "SCHEMA_CHANGED",
+    message: `the columns of ${table} have changed, which could not be carried over to StarRocks: ${why}`,
+    remediation: error.code === "SR_ACCESS_DENIED"
+      ? `Run in StarRocks: GRANT SELECT, INSERT, ALTER ON TABLE ${target} TO USER …; then start again: replication goes ` +
+        `on where it stopped.`
+      : `${mends} then start again: replication goes on where it stopped.`,
+    context: { table }
+  })
+}

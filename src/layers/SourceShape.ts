@@ -1,0 +1,63 @@
+/** The columns of a shape that the WAL announced, with what PostgreSQL's catalogue still knows of them. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
+import type { SetupError } from "../domain/errors/SetupError.ts"
+import type { TransientError } from "../domain/errors/TransientError.ts"
+import type { Relation } from "../domain/pgoutput/Message.ts"
+import * as PgType from "../domain/PgType.ts"
+import type { SourceColumn, TableMapping } from "../domain/Table.ts"
+import { PostgresSql } from "./PostgresSql.ts"
+import * as TableCatalogue from "./TableCatalogue.ts"
+
+const TypeRow = Schema.Struct({ oid: Schema.Int, below: TableCatalogue.Below })
+const decodeTypes = Schema.decodeUnknownSync(Schema.Array(TypeRow))
+
+/** The built-in types whose values these types of the database have; one that was dropped is not among them. */
+const readTypes = Effect.fnUntraced(function*(oids: ReadonlyArray<number>) {
+  if (oids.length === 0) return new Map<number, typeof TableCatalogue.Below.Type>()
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select json_build_object('oid', t.oid::bigint, 'below', json_build_object(${TableCatalogue.BELOW})) as type
+       from pg_type t ${TableCatalogue.belowOf("t.oid", "-1")}
+      where t.oid = any ($1::oid[])`,
+    [oids]
+  )
+  return new Map(decodeTypes(rows.map((row) => row["type"])).map(({ below, oid }) => [oid, below]))
+})
+
+/**
+ * In the order of the relation. The catalogue may be newer than the WAL: a column that it does not have any more, or has with
+ * another type, is described by the relation alone, and nothing is known of values of rows that were there before it.
+ */
+export const read = Effect.fnUntraced(
+  function*(
+    relation: Relation,
+    { types }: TableMapping
+  ): Effect.fn.Return<ReadonlyArray<SourceColumn>, PgSqlError | TransientError | SetupError, PostgresSql> {
+    const tables = yield* TableCatalogue.readTables([{ schema: relation.schema, name: relation.name }])
+    const table = tables.find(({ oid }) => oid === relation.relationId)
+    const found = new Map((table?.columns ?? []).map((column) => [column.name, column]))
+    const still = relation.columns.map(({ name, typeOid }) => {
+      const column = found.get(name)
+      return column?.declaredOid === typeOid ? column : undefined
+    })
+    const unknown = relation.columns.filter(({ typeOid }, index) =>
+      still[index] === undefined && !PgType.isBuiltIn(typeOid) && types?.has(typeOid) !== true
+    )
+    const below = yield* readTypes(unknown.map(({ typeOid }) => typeOid))
+    return relation.columns.map(({ name, typeOid, typmod }, index): SourceColumn => {
+      const column = still[index]
+      // It is in the rows, whatever computes it.
+      if (column !== undefined) return { ...column, ...(PgType.isBuiltIn(typeOid) ? { typmod } : {}), generated: false }
+      const facts = below.get(typeOid)
+      const resolved = PgType.isBuiltIn(typeOid)
+        ? { typeOid, typmod }
+        : facts !== undefined
+        ? TableCatalogue.resolve(facts)
+        : { typeOid: types?.get(typeOid) ?? PgType.TEXT_OID, typmod: -1 }
+      const base = { name, declaredOid: typeOid, typeName: PgType.of(typeOid).name, notNull: false, generated: false }
+      return { ...base, ...resolved }
+    })
+  }
+)

@@ -1,0 +1,221 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Result from "effect/Result"
+import { Batch } from "../../../src/domain/Batch.ts"
+import type { Change, Reshape } from "../../../src/domain/Change.ts"
+import { ChangeDecoder } from "../../../src/domain/ChangeDecoder.ts"
+import * as RowEncoder from "../../../src/domain/RowEncoder.ts"
+import type { SchemaChangePolicy } from "../../../src/domain/schema/SchemaChangePolicy.ts"
+import * as ShapeChange from "../../../src/domain/schema/ShapeChange.ts"
+import * as ShapeNews from "../../../src/domain/schema/ShapeNews.ts"
+import type { SourceColumn, TableMapping } from "../../../src/domain/Table.ts"
+import { mapping } from "../../support/Mappings.ts"
+import * as Bytes from "../../support/PgoutputBytes.ts"
+import { loadsOf, rowsOf } from "../../support/Rows.ts"
+
+const ID = { name: "id", oid: 20 }
+const V = { name: "v", oid: 23 }
+const W = { name: "w", oid: 25 }
+
+const source = (name: string, typeOid: number, more: Partial<SourceColumn> = {}): SourceColumn => ({
+  name,
+  typeOid,
+  declaredOid: typeOid,
+  typeName: "",
+  typmod: -1,
+  notNull: false,
+  generated: false,
+  ...more
+})
+/** `t(id, v)` as the setup has found it on both sides. */
+const TABLE: TableMapping = {
+  ...mapping("t", ["id"], { id: "bigint(20)", v: "int(11)" }),
+  types: new Map([[20, 20], [23, 23]]),
+  sourceColumns: new Map([["id", source("id", 20, { attnum: 1 })], ["v", source("v", 23, { attnum: 2 })]])
+}
+const OTHER = mapping("u", ["id"], { id: "bigint(20)" })
+
+const decode = (
+  messages: ReadonlyArray<Buffer>,
+  policy: SchemaChangePolicy = "evolve",
+  table = TABLE
+): ReadonlyArray<Change> => {
+  const decoder = new ChangeDecoder([table, OTHER], "soft-delete", policy)
+  return Result.getOrThrow(decoder.decode(messages.map((message) => Bytes.frame(message)))).changes
+}
+const tags = (changes: ReadonlyArray<Change>) => changes.map(({ _tag }) => _tag)
+const reshapes = (changes: ReadonlyArray<Change>): ReadonlyArray<Reshape> =>
+  changes.filter((change) => change._tag === "Reshape")
+
+const plan = (
+  relation: Buffer,
+  columns: ReadonlyArray<SourceColumn>,
+  policy: SchemaChangePolicy = "evolve",
+  table = TABLE
+) => {
+  const [reshape] = reshapes(decode([Bytes.begin(1n), relation], "evolve", { ...table, isChanging: true }))
+  return ShapeChange.plan({ relation: reshape!.relation, before: undefined, columns, mapping: table }, policy)
+}
+
+describe("A shape that the target does not have is announced in its place, and is not taken for another", () => {
+  it("T50 T51 a relation of a new session, of the shape that the target holds or an older one, is no change", () => {
+    const wider = {
+      ...TABLE,
+      targetColumns: new Map([...TABLE.targetColumns, ["w", { name: "w", type: "int(11)", nullable: true }]])
+    }
+    const rows = [Bytes.begin(1n), Bytes.relation(1, "t", [ID, V]), Bytes.insert(1, ["1", "2"]), Bytes.commit(1n, 2n)]
+    assert.deepStrictEqual(tags(decode(rows)), ["Row", "Boundary"])
+    assert.deepStrictEqual(tags(decode(rows, "evolve", wider)), ["Row", "Boundary"])
+    assert.deepStrictEqual(tags(decode([...rows, ...rows.slice(0, 2)])), ["Row", "Boundary"])
+  })
+
+  it("T53 rows before and after it are of different routes, and every later shape of the table is looked up too", () => {
+    const wide = Bytes.relation(1, "t", [ID, V, { name: "w", oid: 25 }])
+    const changes = decode([
+      Bytes.begin(1n),
+      Bytes.relation(1, "t", [ID, V]),
+      Bytes.insert(1, ["1", "2"]),
+      wide,
+      Bytes.insert(1, ["2", "2", "x"]),
+      Bytes.relation(1, "t", [ID, V]),
+      Bytes.insert(1, ["3", "2"]),
+      Bytes.commit(1n, 2n)
+    ])
+    assert.deepStrictEqual(tags(changes), ["Row", "Reshape", "Row", "Reshape", "Row", "Boundary"])
+    assert.deepStrictEqual(reshapes(changes).map(({ ordinal }) => ordinal), [1, 2])
+    assert.deepStrictEqual(rowsOf(changes).map(({ ordinal }) => ordinal), [0, 1, 2])
+    const batch = new Batch()
+    for (const change of changes) batch.add(change)
+    const share = [...batch.tables.values()][0]!
+    assert.deepStrictEqual(share.segments.map((segment) => segment.length), [1, 1, 1])
+    assert.deepStrictEqual(share.operations.map(({ after }) => after), [1, 2])
+    assert.deepStrictEqual([batch.rowCount, batch.boundary], [3, 2n])
+    // A row of the new shape is not to be had before the target has it.
+    assert.throws(() => rowsOf(changes)[1]!.route.encoder)
+    assert.throws(() => loadsOf([rowsOf(changes)[1]!]))
+  })
+
+  it("types that the setup does not know, and a target that was being changed, are looked up", () => {
+    const begin = Bytes.begin(1n)
+    assert.deepStrictEqual(tags(decode([begin, Bytes.relation(1, "t", [ID, { name: "v", oid: 99_999 }])])), ["Reshape"])
+    assert.deepStrictEqual(tags(decode([begin, Bytes.relation(1, "t", [ID, { name: "v", oid: 20 }])])), ["Reshape"])
+    assert.deepStrictEqual(tags(decode([begin, Bytes.relation(1, "t", [ID, { name: "v", oid: 20 }])], "add")), [])
+    assert.deepStrictEqual(
+      tags(decode([begin, Bytes.relation(1, "t", [ID, V])], "evolve", { ...TABLE, isChanging: true })),
+      ["Reshape"]
+    )
+    assert.deepStrictEqual(tags(decode([begin, Bytes.relation(1, "t", [ID, V, { name: "w", oid: 25 }])], "stop")), [
+      "Stop"
+    ])
+  })
+})
+
+describe("ShapeChange: what is to be done follows from what is there", () => {
+  it("adds what is missing as nullable, with the value of the rows that were there, and widens, each in one statement", () => {
+    const relation = Bytes.relation(1, "t", [ID, { name: "v", oid: 20 }, { name: "a", oid: 25 }, {
+      name: "b`c",
+      oid: 23
+    }])
+    const columns = [source("id", 20), source("v", 20), source("a", 25, { missing: "x'" }), source("b", 23)]
+    const named = Bytes.relation(1, "t", [ID, { name: "v", oid: 20 }, { name: "a", oid: 25 }, { name: "b", oid: 23 }])
+    assert.deepStrictEqual(plan(named, columns).statements.map(({ sql }) => sql), [
+      "ALTER TABLE `d`.`t` ADD COLUMN `a` VARCHAR(1048576) NULL DEFAULT 'x''', ADD COLUMN `b` INT NULL",
+      "ALTER TABLE `d`.`t` MODIFY COLUMN `v` BIGINT NULL"
+    ])
+    assert.deepStrictEqual(plan(named, columns, "add").statements.map(({ kind }) => kind), ["add"])
+    assert.deepStrictEqual(plan(relation, columns).problems.map(({ column }) => column), ["b`c"])
+  })
+
+  it("a name that StarRocks has already, or keeps for itself, is a problem and never an ALTER that fails for ever", () => {
+    const names = ["V", "__op", "dbmazz_is_deleted", "DBMAZZ_OP_TYPE", "a=b"]
+    const relation = Bytes.relation(1, "t", [ID, V, ...names.map((name) => ({ name, oid: 23 }))])
+    const columns = [source("id", 20), source("v", 23), ...names.map((name) => source(name, 23))]
+    assert.deepStrictEqual(plan(relation, columns).problems.map(({ column }) => column), names)
+  })
+
+  it("a default stays as it is when a type is widened", () => {
+    const targetColumns = new Map(TABLE.targetColumns).set("v", {
+      name: "v",
+      type: "int(11)",
+      nullable: false,
+      default: "3"
+    })
+    const relation = Bytes.relation(1, "t", [ID, { name: "v", oid: 20 }])
+    const { statements } = plan(relation, [source("id", 20), source("v", 20)], "evolve", { ...TABLE, targetColumns })
+    assert.deepStrictEqual(statements.map(({ sql }) => sql), [
+      "ALTER TABLE `d`.`t` MODIFY COLUMN `v` BIGINT NOT NULL DEFAULT '3'"
+    ])
+  })
+
+  it("rows that lack a column leave it as it is, and one that a new row must have is a problem", () => {
+    const [announced] = reshapes(
+      decode([Bytes.begin(1n), Bytes.relation(1, "t", [ID])], "evolve", { ...TABLE, isChanging: true })
+    )
+    const compiled = (column: { readonly nullable: boolean; readonly default?: string }) =>
+      RowEncoder.compile(announced!.relation, {
+        ...TABLE,
+        targetColumns: new Map(TABLE.targetColumns).set("v", { name: "v", type: "int(11)", ...column })
+      })
+    for (const column of [{ nullable: true }, { nullable: false, default: "7" }]) {
+      const { header, partial } = Result.getOrThrow(compiled(column)).whole
+      assert.isTrue(partial)
+      assert.match(header ?? "", /^`id`,dbmazz_op_type,/)
+    }
+    assert.isTrue(Result.isFailure(compiled({ nullable: false })))
+  })
+
+  it("T57 key-only old rows, and partitions with them, are told before their target has the columns", () => {
+    const wide = (
+      keyed: ReadonlyArray<string>,
+      columns: ReadonlyArray<Bytes.ColumnSpec> = [ID, V, W],
+      identity = "d"
+    ) =>
+      Bytes.relation(1, "t", columns.map((each) => ({ ...each, key: keyed.includes(each.name) })), "public", identity)
+    const deleted = Bytes.remove(1, ["1", null, null], "K")
+    const given = (table: TableMapping, ...messages: ReadonlyArray<Buffer>) =>
+      decode([Bytes.begin(1n), ...messages], "evolve", table).map((change) =>
+        change._tag === "Stop" ? change.error.code : change._tag
+      )
+    const keep: TableMapping = { ...TABLE, identity: "keep" }
+    assert.deepStrictEqual(given(TABLE, wide(["id"]), deleted), ["Reshape", "REPLICA_IDENTITY_NOT_FULL"])
+    assert.deepStrictEqual(given(keep, wide(["v"]), deleted), ["REPLICA_IDENTITY_NOT_FULL"])
+    assert.deepStrictEqual(given(keep, wide([], [V, W])), ["Reshape"], "that the key is gone is told of its target")
+    const leaf = Bytes.relation(2, "t_1", [ID, { ...V, key: false }, { ...W, key: false }], "public", "d")
+    const partitions = [wide(["id"], [ID, V, W], "f"), leaf, Bytes.insert(1, ["1", "2", "x"])]
+    assert.deepStrictEqual(given(TABLE, ...partitions, Bytes.remove(1, ["1", null, null])), [
+      "Reshape",
+      "Row",
+      "REPLICA_IDENTITY_NOT_FULL"
+    ])
+
+    const changes = decode(
+      [Bytes.begin(1n), wide(["id"]), deleted, Bytes.update(1, undefined, ["2", "3", undefined])],
+      "evolve",
+      keep
+    )
+    const [reshape] = reshapes(changes)
+    const targetColumns = new Map(TABLE.targetColumns).set("w", { name: "w", type: "varchar(9)", nullable: true })
+    const encoder = RowEncoder.compile(reshape!.relation, { ...keep, targetColumns })
+    reshape!.route.settle(Result.getOrThrow(encoder))
+    const loads = Result.getOrThrow(loadsOf(rowsOf(changes), {
+      answer: (questions) => new Map(questions.map(({ key }) => [key.id, 0n]))
+    }))
+    assert.deepStrictEqual(loads.map(({ columns, partialUpdate }) => [columns?.split(",dbmazz")[0], partialUpdate]), [
+      ["`id`", true],
+      ["`id`,`v`", true]
+    ])
+  })
+
+  it("T52 a column keeps its number when it is renamed: that is told, and not a drop", () => {
+    const relation = Bytes.relation(1, "t", [ID, { name: "w", oid: 23 }])
+    const [reshape] = reshapes(decode([Bytes.begin(1n), Bytes.relation(1, "t", [ID, V]), relation]))
+    const told = (attnum: number) =>
+      ShapeNews.warnings(
+        { ...reshape!, mapping: TABLE, columns: [source("id", 20, { attnum: 1 }), source("w", 23, { attnum })] },
+        new Set(["w"])
+      )
+    assert.lengthOf(told(2), 1)
+    assert.include(told(2)[0], "is now called 'w'")
+    assert.lengthOf(told(3), 1)
+    assert.include(told(3)[0], "column 'v' of public.t is gone")
+  })
+})
