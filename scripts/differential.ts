@@ -1,13 +1,11 @@
 /**
- * `npm run differential -- [--seeds N] [--from S] [--seed S] [--with ddl,partitions] [--abreast N]
- * [--brief]`: random transactions on
+ * `npm run differential -- [--seeds N] [--from S] [--seed S] [--abreast N] [--brief]`: random transactions on
  * PostgreSQL against the whole program, every cell compared. Stops at the first seed that fails, makes its plan smaller and
  * prints it; with `--brief` it only says which. `--seed` runs one, and prints its plan in any case. `POSTGRES_INSTALLATION` chooses another server.
  */
 import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
 import * as Describe from "../test/differential/Describe.ts"
-import * as Features from "../test/differential/Features.ts"
 import * as Generator from "../test/differential/Generator.ts"
 import * as Seeds from "../test/differential/Seeds.ts"
 import * as World from "../test/differential/World.ts"
@@ -23,24 +21,20 @@ const main = async (): Promise<void> => {
       seeds: { type: "string", default: String(SEEDS_DEFAULT) },
       from: { type: "string", default: "1" },
       seed: { type: "string" },
-      with: { type: "string", default: "" },
       abreast: { type: "string", default: String(ABREAST_DEFAULT) },
       brief: { type: "boolean", default: false }
     }
   })
-  const features = Features.withAlso(values.with)
   const one = values.seed !== undefined
   const from = Number(values.seed ?? values.from)
-  if (one) console.log(Describe.plan(Generator.fromSeed(from, features)))
+  if (one) console.log(Describe.plan(Generator.fromSeed(from)))
   const startedAt = Date.now()
   const { done, failure } = await Effect.runPromise(
     Seeds.run({
       from,
       seeds: one ? 1 : Number(values.seeds),
       abreast: one ? 1 : Number(values.abreast),
-      features,
-      brief: values.brief,
-      replayOptions: values.with === "" ? "" : ` --with ${values.with}`
+      brief: values.brief
     }).pipe(Effect.scoped, Effect.provide(PostgresServer.layer(World.SERVER_SETTINGS)))
   )
   if (failure !== undefined) console.error(failure)

@@ -107,6 +107,8 @@ const page = [
   "than its column is never sent, since StarRocks would refuse the load. `dbmazz verify` compares values as they are in",
   "PostgreSQL: what a policy has changed is different. The key of a row is never changed: in its columns every such value stops",
   "the table.",
+  "",
+  "Why it is so: [values](decisions/0011-values.md), [the format of loads](decisions/0017-load-format.md).",
   ""
 ].join("\n")
 

@@ -11,6 +11,7 @@ import * as Publication from "./postgres/Publication.ts"
 import type { OtherPublication, PublicationFacts } from "./postgres/Publication.ts"
 import * as PublicationProblems from "./postgres/PublicationProblems.ts"
 import * as ReplicaIdentity from "./postgres/ReplicaIdentity.ts"
+import * as ServerVersion from "./postgres/ServerVersion.ts"
 import { CHECKPOINT_TABLE, type Step } from "./postgres/SetupStep.ts"
 import * as SlotState from "./postgres/SlotState.ts"
 import { key, ORDINARY_TABLE, PARTITIONED_TABLE, type TableFacts } from "./postgres/SourceFacts.ts"
@@ -76,6 +77,8 @@ export interface Plan {
   readonly steps: ReadonlyArray<Step>
   /** What a person should know, one sentence each. */
   readonly notes: ReadonlyArray<string>
+  /** What a person should do something about, and need not at once. */
+  readonly warnings: ReadonlyArray<string>
 }
 
 const KINDS: ReadonlyMap<string, string> = new Map([
@@ -284,7 +287,8 @@ export const plan = (job: Job, facts: Facts): Plan => {
   if (known && facts.checkpointColumns !== "fixed" && identityVerdict(job, facts)._tag === "Store") {
     steps.push({ _tag: "StoreIdentity", slot: job.slot, systemIdentifier, timeline })
   }
-  return { job, facts, problems, steps, notes: notesOf(tables) }
+  const warning = ServerVersion.warning(facts.serverVersion)
+  return { job, facts, problems, steps, notes: notesOf(tables), warnings: warning === undefined ? [] : [warning] }
 }
 
 /**

@@ -4,6 +4,7 @@ import * as CanonicalValue from "../domain/CanonicalValue.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as PgType from "../domain/PgType.ts"
+import type { TableFacts } from "../domain/postgres/SourceFacts.ts"
 import { familyOf } from "../domain/StarRocksType.ts"
 import type { SourceColumn } from "../domain/Table.ts"
 import * as TargetNames from "../domain/TargetNames.ts"
@@ -63,8 +64,22 @@ export const SESSION: Readonly<Record<string, string>> = {
   IntervalStyle: "iso_8601",
   TimeZone: "UTC",
   bytea_output: "hex",
-  extra_float_digits: "1"
+  extra_float_digits: "1",
+  // A policy is an error then, instead of rows that are not there.
+  row_security: "off"
 }
+
+/** The first of these tables of which the role sees only what row level security shows it, and the role. */
+const hiddenTable = Effect.fnUntraced(function*(sources: ReadonlyArray<TableFacts>) {
+  const { query } = yield* PostgresSql
+  const [row] = yield* query(
+    `select position::int as at, current_user::text as role from unnest($1::oid[]) with ordinality as t (oid, position)
+      where row_security_active(t.oid) order by position limit 1`,
+    [sources.map((source) => source.oid)]
+  )
+  const source = sources[Number(row?.["at"]) - 1]
+  return source === undefined ? undefined : { table: Identifier.show(source.name), role: String(row?.["role"]) }
+})
 
 const comparedColumn = (column: SourceColumn, targetType: string): ComparedColumn | undefined => {
   const { elements, kind } = PgType.of(column.typeOid)
@@ -105,6 +120,8 @@ export const pairTables = Effect.fnUntraced(
     const { names, tables: sources } = read
     const problems = [...read.problems, ...read.unmatched]
     if (problems.length > 0) return yield* SetupError.make({ _tag: "ConfigurationInvalid", problems })
+    const hidden = yield* hiddenTable(sources)
+    if (hidden !== undefined) return yield* SetupError.make({ _tag: "PgRowsHidden", ...hidden })
     const targets = yield* StarRocksCatalog.readFacts(database, [
       ...new Set(sources.map((source) => TargetNames.targetName(source)))
     ])

@@ -8,6 +8,7 @@ import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as Identity from "../domain/postgres/Identity.ts"
+import * as ServerVersion from "../domain/postgres/ServerVersion.ts"
 import * as SetupStep from "../domain/postgres/SetupStep.ts"
 import { FULL } from "../domain/postgres/SourceFacts.ts"
 import * as Plan from "../domain/PostgresSetup.ts"
@@ -73,6 +74,9 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
 )(function*(job: Job) {
   const failed = Effect.mapError(catalogueFailed(job.source))
   const server = yield* failed(PostgresCatalog.readServer)
+  // First: an older server has not the columns that are asked for below.
+  const tooOld = ServerVersion.problem(server.serverVersion)
+  if (tooOld !== undefined) return yield* SetupError.make(tooOld)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
   const slotBefore = yield* failed(PostgresCatalog.readSlot(job.slot))
@@ -171,6 +175,7 @@ export const apply: (
     let start = plan.facts.checkpoint
     let slotCreated = false
     for (const note of plan.notes) yield* log.info(note)
+    for (const warning of plan.warnings) yield* log.warn(warning)
     for (const step of plan.steps) {
       yield* log.info("setting up PostgreSQL", { step: SetupStep.sql(step) })
       switch (step._tag) {

@@ -11,12 +11,23 @@ import * as Configuration from "./Configuration.ts"
 import * as JobLayers from "./JobLayers.ts"
 import * as Logging from "./Logging.ts"
 
-const report = (plan: Setup.Plan): ReadonlyArray<string> => {
+/** The part of a plan that is shown. */
+export interface Shown {
+  readonly source: Pick<Setup.Plan["source"], "problems" | "steps" | "notes" | "warnings">
+  readonly target: Pick<Setup.Plan["target"], "problems" | "steps">
+}
+
+/** What is printed, line by line. */
+export const report = (plan: Shown): ReadonlyArray<string> => {
+  const warnings = plan.source.warnings.map((warning) => `warning: ${warning}`)
   const problems = [...plan.source.problems, ...plan.target.problems]
   if (problems.length > 0) {
-    return problems.flatMap((
-      reason
-    ) => [`problem: ${SetupError.describe(reason)}`, `  to do: ${SetupError.remedy(reason)}`])
+    return [
+      ...warnings,
+      ...problems.flatMap((
+        reason
+      ) => [`problem: ${SetupError.describe(reason)}`, `  to do: ${SetupError.remedy(reason)}`])
+    ]
   }
   const steps = [
     ...plan.source.steps.map((step) => `PostgreSQL: ${SetupStep.sql(step)};`),
@@ -24,7 +35,7 @@ const report = (plan: Setup.Plan): ReadonlyArray<string> => {
   ]
   const notes = plan.source.notes.map((note) => `note: ${note}`)
   const ready = steps.length === 0 ? ["both sides are ready; run would change nothing"] : ["run would do:"]
-  return [...notes, ...ready, ...steps.map((step) => `  ${step.replaceAll("\n", "\n  ")}`)]
+  return [...warnings, ...notes, ...ready, ...steps.map((step) => `  ${step.replaceAll("\n", "\n  ")}`)]
 }
 
 export const command = Command.make(

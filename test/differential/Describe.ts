@@ -35,19 +35,19 @@ export const plan = (given: Plan): string => {
 
 /** Which seed failed and how, in a line or two. */
 export const headline = ({ seed }: Plan, { kind, says }: Finding): string => `seed ${seed}: ${kind}: ${shortened(says)}`
-const again = ({ seed }: Plan, options: string): string => `again: npm run differential -- --seed ${seed}${options}`
+const again = ({ seed }: Plan): string => `again: npm run differential -- --seed ${seed}`
 
 /** A finding that was not seen a second time: it depends on the pace of the servers. The plan is left to the replay. */
-export const unrepeated = (given: Plan, finding: Finding, options: string): string =>
-  `${headline(given, finding)}\nit did not fail again at once\n${again(given, options)}`
+export const unrepeated = (given: Plan, finding: Finding): string =>
+  `${headline(given, finding)}\nit did not fail again at once\n${again(given)}`
 
 /** A finding, the smallest plan that has it, and how to see it again. */
-export const failure = (given: Plan, finding: Finding, runs: number, options: string): string =>
+export const failure = (given: Plan, finding: Finding, runs: number): string =>
   [
     headline(given, finding),
     "",
     `the plan, made smaller in ${runs} runs:`,
     plan(given),
     "",
-    again(given, options)
+    again(given)
   ].join("\n")

@@ -1,7 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as PostgresServer from "../support/PostgresServer.ts"
-import * as Features from "./Features.ts"
 import * as Generator from "./Generator.ts"
 import * as Seeds from "./Seeds.ts"
 import * as World from "./World.ts"
@@ -18,8 +17,7 @@ layer(PostgresServer.layer(World.SERVER_SETTINGS), { excludeTestServices: true, 
       "T20 T22 T24 T37 T38 T44 T49 T56 every cell of StarRocks is what PostgreSQL holds",
       () =>
         Effect.gen(function*() {
-          const features = Features.DEFAULT
-          const outcome = yield* Seeds.run({ from: 1, seeds: SEEDS, abreast: 4, features, replayOptions: "" })
+          const outcome = yield* Seeds.run({ from: 1, seeds: SEEDS, abreast: 4 })
           assert.isUndefined(outcome.failure, outcome.failure)
           assert.strictEqual(outcome.done, SEEDS)
         }),
@@ -28,10 +26,10 @@ layer(PostgresServer.layer(World.SERVER_SETTINGS), { excludeTestServices: true, 
 
     it.effect("a seed is the same plan every time, and another seed another one", () =>
       Effect.sync(() => {
-        assert.deepStrictEqual(Generator.fromSeed(7, Features.DEFAULT), Generator.fromSeed(7, Features.DEFAULT))
+        assert.deepStrictEqual(Generator.fromSeed(7), Generator.fromSeed(7))
         assert.notDeepEqual(
-          Generator.fromSeed(7, Features.DEFAULT).steps,
-          Generator.fromSeed(8, Features.DEFAULT).steps
+          Generator.fromSeed(7).steps,
+          Generator.fromSeed(8).steps
         )
       }))
   }

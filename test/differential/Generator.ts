@@ -4,7 +4,6 @@
  */
 import { Prng } from "../simulation/Prng.ts"
 import * as Columns from "./Columns.ts"
-import type { Features } from "./Features.ts"
 import type { Operation, Plan, Step, Values } from "./Plan.ts"
 import type { Target } from "./Targets.ts"
 import * as Targets from "./Targets.ts"
@@ -40,14 +39,12 @@ type ColumnsBefore = ReadonlyMap<Target, ReadonlyArray<Columns.Source>>
 
 class Generator {
   readonly #prng: Prng
-  readonly #features: Features
   readonly #targets: ReadonlyArray<Target>
   readonly #steps: Array<Step> = []
   readonly #open = new Map<number, Open>()
 
-  constructor(prng: Prng, features: Features, targets: ReadonlyArray<Target>) {
+  constructor(prng: Prng, targets: ReadonlyArray<Target>) {
     this.#prng = prng
-    this.#features = features
     this.#targets = targets
   }
 
@@ -171,7 +168,7 @@ class Generator {
     if (!this.#take(open, target)) return []
     const table = target.table.name
     const isUndone = open.rollsBack || open.savepoints.some(({ rollsBack }) => rollsBack)
-    if (prng.chance(isUndone ? 0.6 : 0.3) && (this.#features.ddl || isUndone)) return this.#ddl(target)
+    if (prng.chance(isUndone ? 0.6 : 0.3)) return this.#ddl(target)
     if (prng.chance(0.25)) return [{ op: "update", table, keys: "all", values: this.#values(target, 2) }]
     if (prng.chance(0.2)) return [{ op: "delete", table, keys: "all" }]
     const others = prng.chance(0.4) ? this.#targets.filter((other) => other !== target && this.#take(open, other)) : []
@@ -260,8 +257,8 @@ class Generator {
   }
 }
 
-/** The plan of this seed; the same for equal seeds and features. */
-export const fromSeed = (seed: number, features: Features): Plan => {
+/** The plan of this seed; the same for equal seeds. */
+export const fromSeed = (seed: number): Plan => {
   const prng = new Prng(seed, "differential")
   const createTables = prng.chance(0.5)
   const flush = {
@@ -273,10 +270,10 @@ export const fromSeed = (seed: number, features: Features): Plan => {
   const many = flush.rows >= ROWS_OF_MANY ? 0.3 : 0
   const names = NAMES.slice(0, prng.int(1, NAMES.length))
   const targets = names.map((name) =>
-    Targets.make(prng, name, createTables, prng.chance(many) ? Targets.KEYS_MANY : Targets.KEYS_FEW, features)
+    Targets.make(prng, name, createTables, prng.chance(many) ? Targets.KEYS_MANY : Targets.KEYS_FEW)
   )
   const restarts = prng.pick([0, 0, 0, 0, 1, 2])
-  const generator = new Generator(prng, features, targets)
+  const generator = new Generator(prng, targets)
   const steps = generator.steps(prng.int(3, TRANSACTIONS_MOST), prng.int(1, 4), restarts)
   return {
     seed,

@@ -1,7 +1,6 @@
 /** Runs seeds on shared servers, several at a time, and stops at the first that fails. */
 import * as Effect from "effect/Effect"
 import * as Describe from "./Describe.ts"
-import type { Features } from "./Features.ts"
 import * as Generator from "./Generator.ts"
 import * as Run from "./Run.ts"
 import * as Shrink from "./Shrink.ts"
@@ -12,11 +11,8 @@ export interface Options {
   readonly seeds: number
   /** Runs that go on at the same time: each waits for servers most of its time. */
   readonly abreast: number
-  readonly features: Features
   /** A failing plan is told as it is, and not made smaller. */
   readonly brief?: boolean
-  /** How to ask for these features, for the line that says how to replay. */
-  readonly replayOptions: string
 }
 
 /** `failure` undefined: all held. */
@@ -35,7 +31,7 @@ export const run = Effect.fnUntraced(function*(options: Options) {
   const work = Effect.gen(function*() {
     const connections = yield* World.connect(world)
     while (next < end && failure === undefined) {
-      const plan = Generator.fromSeed(next++, options.features)
+      const plan = Generator.fromSeed(next++)
       const finding = yield* Run.run(plan, world, connections)
       done += 1
       if (finding === undefined || failure !== undefined) continue
@@ -43,8 +39,8 @@ export const run = Effect.fnUntraced(function*(options: Options) {
       if (options.brief === true) continue
       const shrunk = yield* Shrink.shrink(plan, finding, (smaller) => Run.run(smaller, world, connections))
       failure = shrunk === undefined
-        ? Describe.unrepeated(plan, finding, options.replayOptions)
-        : Describe.failure(shrunk.plan, shrunk.finding, shrunk.runs, options.replayOptions)
+        ? Describe.unrepeated(plan, finding)
+        : Describe.failure(shrunk.plan, shrunk.finding, shrunk.runs)
     }
   })
   yield* Effect.all(Array.from({ length: options.abreast }, () => work), { concurrency: "unbounded", discard: true })

@@ -1,7 +1,6 @@
 /** The tables of a plan while it is made: what their columns are, and which open transaction has touched what. */
 import type { Prng } from "../simulation/Prng.ts"
 import * as Columns from "./Columns.ts"
-import type { Features } from "./Features.ts"
 import * as Keys from "./Keys.ts"
 import type { Table } from "./Plan.ts"
 
@@ -30,8 +29,7 @@ export const make = (
   prng: Prng,
   name: string,
   createTables: boolean,
-  keyCount: number,
-  features: Features
+  keyCount: number
 ): Target => {
   const sources = Array.from(
     { length: prng.int(2, 6) },
@@ -41,7 +39,7 @@ export const make = (
     name,
     key: prng.pick(Keys.NAMES),
     columns: sources.map(({ column }) => column),
-    partitions: features.partitions && prng.chance(0.3) ? prng.int(2, 3) : 0
+    partitions: prng.chance(0.3) ? prng.int(2, 3) : 0
   }
   return {
     table,

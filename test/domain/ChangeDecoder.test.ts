@@ -138,7 +138,7 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     assert.isAbove(decoded.skippedBytes, 400_000)
   })
 
-  it("T12 a table of the same name in another schema is not taken for ours", () => {
+  it("a table of the same name in another schema is not taken for ours", () => {
     const changes = decodeAll([TABLE], [
       Bytes.relation(1, "t", COLUMNS, "other"),
       Bytes.begin(1n),

@@ -182,6 +182,13 @@ describe("steps", () => {
 })
 
 describe("problems", () => {
+  it("a version that is not tested is a warning, and stops nothing", () => {
+    const { problems, warnings } = plan(settled({ serverVersion: 130_021 }))
+    assert.deepStrictEqual(problems, [])
+    assert.match(warnings.join(), /^dbmazz is tested on PostgreSQL 14 to 18, and this server is 13: /)
+    assert.deepStrictEqual(plan(settled()).warnings, [])
+  })
+
   it("everything that is wrong is said at once, in the order of the setup", () => {
     const wrong = facts({
       walLevel: "replica",

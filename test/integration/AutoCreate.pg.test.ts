@@ -61,14 +61,21 @@ const KEYS: ReadonlyArray<readonly [table: string, type: string, rows: string, c
   ["of_instant", "timestamptz", "('2024-01-01 00:00:00.000001+02'), ('2007-07-07')", "2008-08-08"],
   ["of_boolean", "boolean", "('t')", "f"],
   ["of_time", "time", "('00:00'), ('23:59:59.999999')", "08:00"],
+  ["of_mood", "mood", "('sad'), ('a,\"b\"'), ('7')", "8"],
+  ["of_their_mood", "theirs.mood", "('8'), ('7'), ('x')", "9"],
   ["of_document", "jsonb", "('{\"a\": 1}'), ('[]'), ('7')", "8"]
 ]
 
 layer(PostgresServer.layer(), { excludeTestServices: true })("AUTO_CREATE_TABLES", (it) => {
-  it.effect("T37 T42 T44 T49 T71 on an empty sink every table is created, rows of every type arrive, and verify says equal", () =>
+  it.effect("T37 T42 T44 T45 T49 T71 on an empty sink every table is created, rows of every type arrive, and verify says equal", () =>
     Effect.gen(function*() {
       const { environment, query, source } = yield* start("*", { COLUMNS_EXCLUDE: "*.secret" })
       yield* run(source, WIDE)
+      yield* run(
+        source,
+        `create schema theirs; create type mood as enum ('sad', '7', 'a,"b"', '8');
+         create type theirs.mood as enum ('x', '9', '8', '7')`
+      )
       for (const [table, type] of KEYS) {
         yield* run(source, `create table ${table} (n int, secret point, k ${type} primary key)`)
       }
@@ -87,6 +94,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("AUTO_CREATE_TABLES
         yield* run(source, `insert into ${table} (k) values ${rows}; update ${table} set n = 1`)
         yield* run(source, `update ${table} set k = '${changed}' where ctid = (select min(ctid) from ${table})`)
       }
+      yield* run(source, "delete from of_mood where k = '7'; delete from of_their_mood where k = '7'")
       yield* run(source, "update \"Wide Ones\" set i4 = 3; update \"Wide Ones\" set \"Region\" = 'us' where id = 1")
       yield* run(source, "delete from of_uuid where k = '00000000-0000-0000-0000-000000000000'")
       const settings = Result.getOrThrow(Settings.fromEnv(environment))

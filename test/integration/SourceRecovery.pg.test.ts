@@ -128,7 +128,7 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s", max_wal_size: "2GB" }), {
       assert.notInclude(job.log(), String(replica.environment()["DATABASE_URL"]))
     }))
 
-  it.effect("T16 T13 a network that forgets every connection of ours is noticed, and replication goes on", () =>
+  it.effect("T16 a network that forgets every connection of ours is noticed, and replication goes on", () =>
     Effect.gen(function*() {
       const { environment, proxy, replica } = yield* throughProxy
       const job = yield* started(environment)

@@ -2,9 +2,11 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as References from "effect/References"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
+import * as Plan from "../../src/domain/PostgresSetup.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import * as PostgresSetup from "../../src/layers/PostgresSetup.ts"
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
@@ -42,12 +44,6 @@ const freshShop = Effect.gen(function*() {
   return address
 })
 
-const majorOf = (address: PgAddress) =>
-  Effect.map(
-    PostgresServer.run(address, "select current_setting('server_version_num')::int / 10000 as major"),
-    (rows) => Number(rows[0]?.["major"])
-  )
-
 /** Everything the setup could touch. */
 const catalogue = (address: PgAddress) =>
   PostgresServer.run(
@@ -75,6 +71,50 @@ const storedCheckpoint = (job: PostgresSetup.Job) =>
 layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout: "7s" }), {
   excludeTestServices: true
 })("PostgresSetup", (it) => {
+  it.effect("a server that is too old is refused before it is asked for what it has not", () =>
+    Effect.gen(function*() {
+      const job = jobOf(yield* freshShop)
+      const asked: Array<string> = []
+      const old = Layer.effect(
+        PostgresSql.PostgresSql,
+        PostgresSql.PostgresSql.use(({ query }) =>
+          Effect.succeed({
+            query: (statement: string, parameters?: ReadonlyArray<unknown>) => {
+              asked.push(statement)
+              return query(statement.replace("current_setting('server_version_num')", "'120022'"), parameters)
+            }
+          })
+        )
+      )
+      const error = yield* Effect.flip(PostgresSetup.inspect(job)).pipe(
+        Effect.provide(CheckpointStore.layer.pipe(
+          Layer.provideMerge(old),
+          Layer.provide(PostgresSql.layer(job.source, "dbmazz setup"))
+        ))
+      )
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgVersionUnsupported")
+      assert.include(error.message, "PostgreSQL 12 is too old")
+      assert.deepStrictEqual(asked.filter((statement) => statement.includes("pg_publication")), [])
+    }))
+
+  it.effect("a version that nobody has tested is warned of at the start, and replicated from", () =>
+    Effect.gen(function*() {
+      const job = jobOf(yield* freshShop)
+      const warned: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => {
+        if (logLevel === "Warn") warned.push(String(message))
+      })
+      const { slotCreated } = yield* PostgresSetup.inspect(job).pipe(
+        Effect.flatMap(({ facts, job: planned }) =>
+          PostgresSetup.apply(Plan.plan(planned, { ...facts, serverVersion: 130_023 }))
+        ),
+        on(job.source),
+        Effect.provide(Logger.layer([logger]))
+      )
+      assert.isTrue(slotCreated)
+      assert.match(warned.join("\n"), /is tested on PostgreSQL 14 to 18, and this server is 13/)
+    }))
+
   it.effect("a program that another one overtakes while it looks does not take the publication for a lost one", () =>
     Effect.gen(function*() {
       const job = jobOf(yield* freshShop)
@@ -277,7 +317,7 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
       const list = "create publication dbmazz_pub for table orders (id)"
       const client = yield* PostgresServer.connect(address)
       const refusal = yield* Effect.promise(() => client.query(list).then(() => "", (error) => String(error)))
-      if ((yield* majorOf(address)) < 15) {
+      if ((yield* PostgresServer.majorOf(address)) < 15) {
         // Nothing to refuse: the server does not know such lists.
         assert.include(refusal, "syntax error")
         return
@@ -385,7 +425,7 @@ layer(PostgresServer.layer({ max_prepared_transactions: "5", wal_sender_timeout:
     Effect.gen(function*() {
       const address = yield* freshShop
       const job = jobOf(address)
-      const failover = (yield* majorOf(address)) < 17 ? "" : ", failover => true"
+      const failover = (yield* PostgresServer.majorOf(address)) < 17 ? "" : ", failover => true"
       yield* PostgresServer.run(
         address,
         `select pg_create_logical_replication_slot($1, 'pgoutput', twophase => true${failover})`,

@@ -179,7 +179,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("The lists against 
         }))
       ).pipe(Layer.provide(PostgresSql.layer(address, "dbmazz setup")))
       const plan = yield* Effect.provide(PostgresSetup.inspect(job), Layer.provideMerge(CheckpointStore.layer, between))
-      assert.isAbove(drops, 1)
+      // Before PostgreSQL 15 a publication says nothing of columns, and one look is enough.
+      assert.strictEqual(drops > 1, plan.facts.serverVersion >= 150_000)
       assert.deepStrictEqual(plan.problems.map(SetupError.describe), [])
     }))
 })

@@ -171,7 +171,7 @@ describe("front end and back end", () => {
       assert.include(why(outcome), `127.0.0.1:${frontEnd.port}`)
     }))
 
-  it.live("a follower's hop to the leader is followed, a redirect loop is not followed for ever", () =>
+  it.live("T69 a follower's hop to the leader is followed, a redirect loop is not followed for ever", () =>
     Effect.gen(function*() {
       const backEnd = yield* HttpStage.start(accept)
       const leader = yield* HttpStage.start((turn) => turn.redirect(`${backEnd.url}${turn.path}`))

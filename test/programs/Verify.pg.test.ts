@@ -7,6 +7,7 @@ import * as Traffic from "../../src/programs/Traffic.ts"
 import * as Verify from "../../src/programs/Verify.ts"
 import * as DbmazzProcess from "../support/DbmazzProcess.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
+import * as Replica from "../support/Replica.ts"
 import * as StarRocksEndpoint from "../support/StarRocksEndpoint.ts"
 
 const TABLES = ["orders", "order_items", "toast_test", "keyed"] as const
@@ -150,6 +151,31 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
         missing._tag === "SetupError" ? missing.remediation : missing.message,
         "ALTER TABLE shop.lists ADD COLUMN `amount` DECIMAL(9,2) NULL"
       )
+    }))
+
+  it.effect("T58 row level security hides no row from the replica, and verify says that it cannot see them all", () =>
+    Effect.gen(function*() {
+      const replica = yield* Replica.start
+      const source = yield* PostgresServer.freshRole(replica.source, "replication")
+      yield* PostgresServer.run(
+        replica.source,
+        `alter table items replica identity full; create publication dbmazz_pub for table items;
+         alter table items enable row level security; create policy few on items using (id < 10);
+         grant select on items to ${source.user}; grant create on schema public to ${source.user}`
+      )
+      const job = yield* DbmazzProcess.start(
+        ["run"],
+        DbmazzProcess.jobEnvironment(source, replica.sink, { TABLES: "items", SLOT_NAME: replica.slot })
+      )
+      yield* job.logged("\"replicating\"")
+      yield* PostgresServer.run(replica.source, "insert into items values (1, 'seen'), (10, 'hidden')")
+      yield* replica.caughtUp
+      const verify = Verify.verify({ source, sink: replica.sink, tables: [{ schema: "public", name: "items" }] }, 0)
+      const error = yield* Effect.flip(verify)
+      assert.strictEqual(error._tag === "SetupError" && error.code, "PgRowsHidden", error.message)
+      assert.include(error._tag === "SetupError" ? error.remediation : "", `ALTER ROLE "${source.user}" BYPASSRLS`)
+      yield* PostgresServer.run(replica.source, `alter role ${source.user} bypassrls`)
+      assert.isTrue((yield* verify).equal)
     }))
 
   it.effect("the traffic keeps its rate and its mix, and the same seed writes the same first rows", () =>

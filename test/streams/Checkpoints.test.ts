@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { Batch } from "../../src/domain/Batch.ts"
 import { TransientError } from "../../src/domain/errors/TransientError.ts"
@@ -24,8 +26,8 @@ const batch = (boundary: bigint | undefined): Batch => {
 
 const loaded = (boundary: bigint | undefined, complete = true) => ({ batch: batch(boundary), complete })
 
-/** What was stored and confirmed, in order; `save` fails while `broken`. */
-const world = () => {
+/** What was stored and confirmed, in order; `save` fails while `broken`, and takes as long as `writing` does. */
+const world = (writing: Effect.Effect<void> = Effect.void) => {
   const events: Array<string> = []
   const state = { broken: false }
   const session: ReplicationSession = {
@@ -48,7 +50,7 @@ const world = () => {
     advance: (slot, run, position) =>
       Effect.suspend(() => {
         if (state.broken) return Effect.fail(failure)
-        return Effect.sync(() => void events.push(`save ${slot} ${run} ${position}`))
+        return Effect.andThen(writing, Effect.sync(() => void events.push(`save ${slot} ${run} ${position}`)))
       })
   })
   const made = Checkpoints.make({ start: START, origin: { slot: "s", run: "r" }, tables: [] }, session).pipe(
@@ -104,5 +106,20 @@ describe("Checkpoints: a position confirmed before it is stored is lost with the
         concurrency: "unbounded"
       })
       assert.deepStrictEqual(events, ["save s r 400", "confirm 400"])
+    }))
+
+  it.effect("T23 while a position is being stored a later batch that is done confirms neither of the two", () =>
+    Effect.gen(function*() {
+      const written = yield* Deferred.make<void>()
+      const { events, made } = world(Deferred.await(written))
+      const checkpoints = yield* made
+      const commits = yield* Effect.forkChild(
+        Effect.all([200n, 300n].map((boundary) => checkpoints.commit(loaded(boundary))), { concurrency: "unbounded" })
+      )
+      for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+      assert.deepStrictEqual(events, [])
+      yield* Deferred.succeed(written, undefined)
+      yield* Fiber.join(commits)
+      assert.deepStrictEqual(events, ["save s r 200", "confirm 200", "save s r 300", "confirm 300"])
     }))
 })

@@ -66,6 +66,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
   it.effect("T32 T55 a table that is dropped, renamed, taken out, put back or filtered stops with what was missed and what to run", () =>
     Effect.gen(function*() {
       const address = yield* prepare
+      const filters = (yield* PostgresServer.majorOf(address)) >= 15
       yield* Effect.gen(function*() {
         const { fiber, stopped } = yield* watching(true, (stopped) =>
           Effect.gen(function*() {
@@ -73,7 +74,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
             yield* run(address, "alter publication pub drop table b")
             yield* run(
               address,
-              "begin; alter publication pub drop table c; alter publication pub add table c where (id > 5); commit"
+              filters
+                ? "begin; alter publication pub drop table c; alter publication pub add table c where (id > 5); commit"
+                : "alter publication pub drop table c"
             )
             yield* run(address, "alter table d rename to d2")
             yield* Effect.repeat(Effect.sync(() => stopped.size), {
@@ -87,7 +90,10 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
         assert.include(said("a"), "it was taken out of publication 'pub' and put back")
         assert.include(said("b"), "it is not in publication 'pub' any more")
         assert.include(said("b"), "Run: ALTER PUBLICATION \"pub\" ADD TABLE \"public\".\"b\"; and dbmazz resume;")
-        assert.include(said("c"), "has got another condition for its rows")
+        assert.include(
+          said("c"),
+          filters ? "has got another condition for its rows" : "it is not in publication 'pub' any more"
+        )
         assert.include(said("d"), "there is no table of this name any more")
         for (const [name, error] of stopped) {
           assert.strictEqual(error.code, "PG_TABLE_UNPUBLISHED")

@@ -69,6 +69,13 @@ export const until = (address: PgAddress, condition: string): Effect.Effect<void
     Effect.asVoid
   )
 
+/** The server's major version: not every one has every feature. Row filters and column lists came with 15. */
+export const majorOf = (address: PgAddress): Effect.Effect<number> =>
+  Effect.map(
+    run(address, "select current_setting('server_version_num')::int / 10000 as major"),
+    (rows) => Number(rows[0]?.["major"])
+  )
+
 /** A role that may log in and nothing else, on the same database. */
 export const freshRole = Effect.fnUntraced(function*(address: PgAddress, attributes = ""): Effect.fn.Return<PgAddress> {
   const user = nextName("role")

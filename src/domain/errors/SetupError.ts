@@ -12,9 +12,11 @@ import * as Schema from "effect/Schema"
 export const SetupReason = Schema.TaggedUnion({
   PgConnectionFailed: { host: Schema.String, error: Schema.String },
   PgTlsFailed: { host: Schema.String, error: Schema.String, remedy: Schema.String },
+  PgVersionUnsupported: { version: Schema.String },
   PgWalLevelNotLogical: { walLevel: Schema.String },
   PgRoleCannotReplicate: { role: Schema.String },
   PgPrivilegeMissing: { table: Schema.String, role: Schema.String, privilege: Schema.String },
+  PgRowsHidden: { table: Schema.String, role: Schema.String },
   PgTableNotFound: { table: Schema.String },
   PgTableGone: { table: Schema.String },
   PgTableKind: { table: Schema.String, kind: Schema.String },
@@ -76,8 +78,10 @@ export type SetupReason = typeof SetupReason.Type
 export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgConnectionFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
   PgTlsFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
+  PgVersionUnsupported: (r) => `PostgreSQL ${r.version} is too old: what dbmazz sets up exists since PostgreSQL 13.`,
   PgWalLevelNotLogical: (r) => `PostgreSQL's wal_level is '${r.walLevel}', logical replication needs 'logical'.`,
   PgRoleCannotReplicate: (r) => `Role '${r.role}' may not start replication.`,
+  PgRowsHidden: (r) => `Role '${r.role}' may not see every row of '${r.table}': row level security applies to it.`,
   PgPrivilegeMissing: (r) => `Role '${r.role}' lacks ${r.privilege} on '${r.table}'.`,
   PgTableGone: (r) =>
     `Table '${r.table}' matched TABLES and is gone: it was dropped or renamed, or the role may not see it any more. ` +
@@ -170,10 +174,14 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgConnectionFailed: () =>
     "Check host, port, user, password and pg_hba.conf (the role also needs a 'replication' rule).",
   PgTlsFailed: (r) => `${r.remedy} See docs/security.md.`,
+  PgVersionUnsupported: () =>
+    "Upgrade the server to PostgreSQL 14 or newer (pg_upgrade, or your service's upgrade), then start dbmazz again.",
   PgWalLevelNotLogical: () => "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL.",
   PgRoleCannotReplicate: (r) =>
     `Run as a superuser: ALTER ROLE "${r.role}" REPLICATION; (on a managed service grant its replication role, ` +
     `for example rds_replication).`,
+  PgRowsHidden: (r) =>
+    `Run as a superuser: ALTER ROLE "${r.role}" BYPASSRLS; or compare as the table's owner. Replication needs neither.`,
   PgPrivilegeMissing: (r) => `Run as the table's owner: GRANT ${r.privilege} ON ${r.table} TO "${r.role}";`,
   PgTableGone: (r) =>
     `Rename it back, or leave it out for good: run dbmazz resume, or start dbmazz again (${r.table} is then not looked for).`,

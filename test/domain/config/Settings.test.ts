@@ -45,6 +45,21 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     assert.strictEqual(read({ STARROCKS_URL: "https://fe/" }).sink.url, "https://fe:8040")
   })
 
+  it("T78 each number reaches the field of its own name: a backoff wired to another one is hammering or sleep", () => {
+    const settings = read({
+      RETRY_BASE_MS: "1100",
+      RETRY_MAX_MS: "2200",
+      RETRY_MAX_ELAPSED_MS: "3300",
+      FLUSH_SIZE: "44",
+      FLUSH_BYTES: "5500000",
+      FLUSH_INTERVAL_MS: "660",
+      MAX_BUFFER_BYTES: "77000000"
+    })
+    assert.deepStrictEqual(settings.retry, { baseMs: 1_100, maxMs: 2_200, maxElapsedMs: 3_300 })
+    assert.deepStrictEqual(settings.flush, { rows: 44, bytes: 5_500_000, everyMs: 660 })
+    assert.strictEqual(settings.bufferBytesMax, 77_000_000)
+  })
+
   it("creates tables only when it is told to, in as many buckets as it is told or StarRocks chooses", () => {
     assert.isUndefined(read({ AUTO_CREATE_BUCKETS: "4" }).autoCreate)
     assert.deepStrictEqual(read({ AUTO_CREATE_TABLES: "true" }).autoCreate, { buckets: undefined })
@@ -53,7 +68,7 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
     assert.lengthOf(wrong, 2)
   })
 
-  it("T77 reads table names with schemas, quotes and commas", () => {
+  it("reads table names with schemas, quotes and commas", () => {
     const { tables } = read({ TABLES: " a, sales.b ,\"Odd, name\".\"c\"\"d\",a" })
     assert.deepStrictEqual(tables, [
       { schema: "public", name: "a" },
