@@ -76,6 +76,23 @@ layer(ContractServer.layer, live)("CSV bodies", (it) => {
       assert.deepStrictEqual(yield* rowsOf(server, table), [[1, null, 1], [2, "", 2]])
     }))
 
+  it.effect("a field of text has at most 1,048,576 bytes, also one that a function reads", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      const table = yield* server.table("id BIGINT NOT NULL, b VARBINARY NULL")
+      const headers = { columns: "id,hex,b=to_binary(hex,'hex')" }
+      const digits = "ab".repeat(524_288)
+      assert.strictEqual((yield* load(server, table, `1,${digits}\n`, { headers }))["Status"], "Success")
+      const reply = yield* load(server, table, `2,${digits}ab\n`, { headers })
+      assert.strictEqual(reply["NumberFilteredRows"], 1)
+      assert.include(yield* errorsOf(server, reply), "(name = hex, pos = 1) is out of range.")
+      assert.include(yield* errorsOf(server, reply), "Value length: 1048578")
+      const lenient = { ...headers, strict_mode: "false" }
+      assert.strictEqual((yield* load(server, table, `3,${digits}ab\n`, { headers: lenient }))["Status"], "Success")
+      const rows = yield* server.sql(`SELECT id, length(b) AS n FROM ${table} ORDER BY id`)
+      assert.deepStrictEqual(rows.map(({ id, n }) => [id, n === null ? n : Number(n)]), [["1", 524_288], ["3", null]])
+    }))
+
   it.effect("92: a row with a field too few or too many is filtered, and the error log says the counts", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

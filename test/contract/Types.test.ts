@@ -22,6 +22,18 @@ layer(ContractServer.layer, live)("types and literals", (it) => {
       assert.strictEqual(refused["NumberFilteredRows"], 1)
     }))
 
+  it.effect("T44 a text may begin with U+FEFF, or be nothing else", () =>
+    Effect.gen(function*() {
+      const server = yield* ContractServer
+      for (const text of ["\ufeff", "\ufeffab", `\ufeff\ufeff${"x".repeat(20)}`]) {
+        assert.strictEqual(yield* stored(server, "VARCHAR(99)", JSON.stringify(text)), text)
+        assert.strictEqual(
+          yield* stored(server, "ARRAY<VARCHAR(99)>", JSON.stringify([text])),
+          JSON.stringify([text])
+        )
+      }
+    }))
+
   it.effect("77, 78: words and overflows are no integers", () =>
     Effect.gen(function*() {
       const server = yield* ContractServer

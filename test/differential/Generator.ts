@@ -2,6 +2,7 @@
  * Makes the plan of a seed. A transaction owns the keys and tables it has touched until it ends, and the others keep away
  * from them: so no statement ever waits for a lock, and the order of the plan is the order of the server.
  */
+import * as LoadFormat from "../../src/domain/LoadFormat.ts"
 import { Prng } from "../simulation/Prng.ts"
 import * as Columns from "./Columns.ts"
 import type { Operation, Plan, Step, Values } from "./Plan.ts"
@@ -279,6 +280,7 @@ export const fromSeed = (seed: number): Plan => {
     seed,
     flush,
     truncatePolicy: prng.pick(["soft-delete", "truncate"]),
+    format: prng.pick(LoadFormat.FORMATS),
     createTables,
     tables: targets.map(({ table }) => table),
     steps

@@ -2,6 +2,7 @@
  * What a seed stands for: settings of the job, tables, and one global order of statements over several sessions. Plain data,
  * so that a failing one can be made smaller and shown.
  */
+import type { LoadFormat } from "../../src/domain/LoadFormat.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import type { Column } from "./Columns.ts"
 import type { KeyName } from "./Keys.ts"
@@ -79,6 +80,7 @@ export interface Plan {
   readonly seed: number
   readonly flush: { readonly rows: number; readonly bytes: number; readonly everyMs: number }
   readonly truncatePolicy: TruncatePolicy
+  readonly format: LoadFormat
   readonly createTables: boolean
   readonly tables: ReadonlyArray<Table>
   readonly steps: ReadonlyArray<Step>

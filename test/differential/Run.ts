@@ -7,7 +7,6 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Settings from "../../src/domain/config/Settings.ts"
 import * as Identifier from "../../src/domain/Identifier.ts"
-import * as LoadFormat from "../../src/domain/LoadFormat.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import * as ComparedRows from "../../src/layers/ComparedRows.ts"
 import * as Comparison from "../../src/layers/Comparison.ts"
@@ -55,7 +54,7 @@ const settingsOf = (plan: Plan, world: World, name: string): Settings.Settings =
       FLUSH_INTERVAL_MS: String(plan.flush.everyMs),
       TRUNCATE_POLICY: plan.truncatePolicy,
       AUTO_CREATE_TABLES: String(plan.createTables),
-      STREAM_LOAD_FORMAT: process.env["STREAM_LOAD_FORMAT"] ?? LoadFormat.DEFAULT,
+      STREAM_LOAD_FORMAT: plan.format,
       RETRY_BASE_MS: "20",
       RETRY_MAX_MS: "500"
     })

@@ -7,13 +7,30 @@ import * as Replica from "../support/Replica.ts"
 
 /** Bytes of a document that an update leaves out when it did not change. */
 const DOCUMENT_BYTES = 20_000
+/** Bytes of a value whose hex digits are more than a field takes. */
+const BINARY_BYTES = 600_000
 /** What would break a field, or be taken for NULL. */
-const TEXTS = ["a,b", "\"q\"\"", "l1\nl2\r\n", "\\", "\\\\N", "^\"^", "x\ufeff", "", " \t ", "NULL", "é🦀", "\",\"\n1"]
+const TEXTS = [
+  "a,b",
+  "\"q\"\"",
+  "l1\nl2\r\n",
+  "\\",
+  "\\\\N",
+  "^\"^",
+  "\ufeffx\ufeff",
+  "\ufeff",
+  "",
+  " \t ",
+  "NULL",
+  "é🦀",
+  "\",\"\n1"
+]
 
-/** Formats and sizes of the loads of `docs`, as the log tells them. */
+/** Formats, rows and sizes of the loads of `docs`, as the log tells them. */
 const loadsOf = (job: DbmazzProcess.DbmazzProcess) =>
   job.log().split("\n").filter((line) => line.includes("load acknowledged") && line.includes("docs")).map((line) => ({
     format: /"format":"(\w+)"/.exec(line)?.[1],
+    rows: Number(/"rows":(\d+)/.exec(line)?.[1]),
     bytes: Number(/"bytes":(\d+)/.exec(line)?.[1])
   }))
 
@@ -58,6 +75,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Loads in CSV, on r
       yield* arrived(1, count)
       assert.deepStrictEqual([...new Set(loadsOf(job).map(({ format }) => format))], ["csv"])
 
+      // A load is visible before it is logged.
+      const told = Effect.sync(() => loadsOf(job).reduce((sum, { rows }) => sum + rows, 0))
+      yield* Effect.repeat(told, { schedule: PostgresServer.pollEvery, until: (rows) => rows === count })
       const before = loadsOf(job).length
       yield* run(
         replica.source,
@@ -77,12 +97,20 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Loads in CSV, on r
       yield* arrived(1, 1)
       yield* equal
       assert.strictEqual(loadsOf(job).at(-1)?.format, "json")
+
+      yield* run(
+        replica.source,
+        `insert into docs (id, n, raw) values (300, 4, decode(repeat('00ff', ${BINARY_BYTES / 2}), 'hex'))`
+      )
+      yield* arrived(4, 1)
+      yield* equal
+      assert.strictEqual(loadsOf(job).at(-1)?.format, "json")
       yield* job.kill("SIGKILL")
       yield* job.exit
 
       const other = yield* started("json")
       yield* run(replica.source, "update docs set n = 3, t = t || ','")
-      yield* arrived(3, count)
+      yield* arrived(3, count + 1)
       yield* equal
       assert.deepStrictEqual([...new Set(loadsOf(other).map(({ format }) => format))], ["json"])
     }))

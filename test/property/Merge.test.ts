@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as LoadFormat from "../../src/domain/LoadFormat.ts"
 import { mapping } from "../support/Mappings.ts"
 import * as Bytes from "../support/PgoutputBytes.ts"
 import { decodeAll, loadsOf, type ReadLoad, rowsOf } from "../support/Rows.ts"
@@ -56,14 +57,15 @@ const replay = (loads: ReadonlyArray<ReadLoad>): Map<unknown, unknown> => {
 }
 
 const Operations = Schema.Array(Operation)
+const Format = Schema.Literals(LoadFormat.FORMATS)
 
 describe("Merging a batch", () => {
   it.effect.prop(
     "T38 T56 leaves the sink as loading row by row would, each key once a load",
-    [Operations],
-    ([operations]) =>
+    [Operations, Format],
+    ([operations, format]) =>
       Effect.sync(() => {
-        const changes = rowsOf(decodeAll([TABLE], history(operations)))
+        const changes = rowsOf(decodeAll([{ ...TABLE, format }], history(operations)))
         if (changes.length === 0) return
         const together = Result.getOrThrow(loadsOf(changes))
         const oneByOne = changes.flatMap((change) => Result.getOrThrow(loadsOf([change])))
@@ -78,10 +80,10 @@ describe("Merging a batch", () => {
 
   it.effect.prop(
     "T63 parts of any size hold the same rows in the same order, and no two loads share a label",
-    [Operations, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2_000 }))],
-    ([operations, bytesMax]) =>
+    [Operations, Format, Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 2_000 }))],
+    ([operations, format, bytesMax]) =>
       Effect.sync(() => {
-        const changes = rowsOf(decodeAll([TABLE], history(operations)))
+        const changes = rowsOf(decodeAll([{ ...TABLE, format }], history(operations)))
         if (changes.length === 0) return
         const whole = Result.getOrThrow(loadsOf(changes))
         const parts = Result.getOrThrow(loadsOf(changes, bytesMax))

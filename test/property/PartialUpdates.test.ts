@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { RowChange } from "../../src/domain/Change.ts"
+import * as LoadFormat from "../../src/domain/LoadFormat.ts"
 import type * as KeyLookup from "../../src/domain/rows/KeyLookup.ts"
 import * as Omission from "../../src/domain/rows/Omission.ts"
 import { mapping } from "../support/Mappings.ts"
@@ -38,19 +39,22 @@ const Plan = Schema.Struct({
   cutsAgain: Schema.NonEmptyArray(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 9 }))),
   /** Loads after which the program dies, to begin again at the first change. */
   diesAfter: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 })),
+  /** Of the first run, and of the next. */
+  formats: Schema.Tuple([Schema.Literals(LoadFormat.FORMATS), Schema.Literals(LoadFormat.FORMATS)]),
   bytesMin: Schema.Literals([1, 40])
 })
 type Plan = typeof Plan.Type
 
-/** A TOASTed value: short or long, so that some are worth a partial update under any threshold. */
+/** A TOASTed value: short or long, so that some are worth a partial update under any threshold, and some that JSON alone says. */
 const valueOf = (name: string, value: number): string | null =>
-  value % 10 === 0 ? null : `${name}${value}${"-".repeat(value % 3 === 0 ? 50 : 0)}`
+  value % 10 === 0 ? null : value % 11 === 0 ? "\\N" : `${name}${value}${"-".repeat(value % 3 === 0 ? 50 : 0)}`
 
 const OLDER = (key: number): Row => [`old${key}`, `b-old${key}${"+".repeat(50)}`, `c-old${key}`]
 
-const tableOf = (identity: Identity) => ({
+const tableOf = (identity: Identity, format: LoadFormat.LoadFormat) => ({
   ...mapping("t", ["k"], { k: "varchar(20)", a: "varchar(99)", b: "varchar(99)", c: "varchar(99)" }),
-  identity
+  identity,
+  format
 })
 const relationOf = (identity: Identity) =>
   Bytes.relation(
@@ -157,6 +161,9 @@ class Sink {
   }
 }
 
+/** The changes, as the first run and the next one read them. */
+type Runs = readonly [ReadonlyArray<RowChange>, ReadonlyArray<RowChange>]
+
 const batchesOf = (changes: ReadonlyArray<RowChange>, cuts: ReadonlyArray<number>): Array<Array<RowChange>> => {
   const batches: Array<Array<RowChange>> = []
   for (let from = 0, turn = 0; from < changes.length; turn++) {
@@ -170,12 +177,12 @@ const batchesOf = (changes: ReadonlyArray<RowChange>, cuts: ReadonlyArray<number
 /** Loads all changes, dying on the way and beginning again; gives what stopped the table. */
 const replicate = (
   plan: Plan,
-  changes: ReadonlyArray<RowChange>,
+  [first, again]: Runs,
   sink: Sink,
-  onBatch: (batch: ReadonlyArray<RowChange>) => void = () => {}
+  onBatch: (batch: ReadonlyArray<RowChange>, changes: ReadonlyArray<RowChange>) => void = () => {}
 ): string | undefined => {
   let left = plan.diesAfter
-  for (const [cuts, dies] of [[plan.cuts, true], [plan.cutsAgain, false]] as const) {
+  for (const [changes, cuts, dies] of [[first, plan.cuts, true], [again, plan.cutsAgain, false]] as const) {
     for (const batch of batchesOf(changes, cuts)) {
       const answer = (questions: ReadonlyArray<Omission.Question>) => sink.answer(questions)
       const loads = loadsOf(batch, { partialBytesMin: plan.bytesMin, answer })
@@ -185,7 +192,7 @@ const replicate = (
         sink.load(load)
       }
       if (dies && left < 0) break
-      onBatch(batch)
+      onBatch(batch, changes)
     }
   }
   return undefined
@@ -201,7 +208,9 @@ const prepare = (plan: Plan, identity: Identity) => {
       sink.rows.set(String(key), { k: String(key), a, b, c, ...audit })
     }
   }
-  return { source, sink, changes: rowsOf(decodeAll([tableOf(identity)], source.messages)) }
+  const runOf = (format: LoadFormat.LoadFormat) => rowsOf(decodeAll([tableOf(identity, format)], source.messages))
+  const runs: Runs = [runOf(plan.formats[0]), runOf(plan.formats[1])]
+  return { source, sink, runs }
 }
 
 const expectEqual = ({ gone, rows }: ReturnType<typeof history>, sink: Sink, touched: ReadonlySet<string>): void => {
@@ -229,8 +238,8 @@ describe("Rows with less than everything", () => {
     [Plan],
     ([plan]) =>
       Effect.sync(() => {
-        const { changes, sink, source } = prepare(plan, "full")
-        const stopped = replicate(plan, changes, sink, (batch) => {
+        const { runs, sink, source } = prepare(plan, "full")
+        const stopped = replicate(plan, runs, sink, (batch, changes) => {
           // Also on the way: no row is a mixture of two of its versions.
           const { after } = source
           const commit = batch.at(-1)!.transaction.commitLsn
@@ -245,7 +254,7 @@ describe("Rows with less than everything", () => {
           }
         })
         assert.isUndefined(stopped)
-        expectEqual(source, sink, keysOf(changes))
+        expectEqual(source, sink, keysOf(runs[0]))
       }),
     { arbitrary: { runs: 1_500 } }
   )
@@ -255,13 +264,13 @@ describe("Rows with less than everything", () => {
     [Plan],
     ([plan]) =>
       Effect.sync(() => {
-        const { changes, sink, source } = prepare(plan, "keep")
-        const stopped = replicate(plan, changes, sink)
+        const { runs, sink, source } = prepare(plan, "keep")
+        const stopped = replicate(plan, runs, sink)
         if (stopped === undefined) {
           // A deleted row's values may be nowhere, as those of every other: then it is its mark that counts.
           const gone = plan.known && !source.movesUnchanged ? source.gone : new Map<number, Row>()
           for (const key of source.gone.keys()) assert.isFalse(sink.isLive(key), `key ${key} is gone`)
-          expectEqual({ ...source, gone }, sink, keysOf(changes))
+          expectEqual({ ...source, gone }, sink, keysOf(runs[0]))
         } else {
           assert.strictEqual(stopped, "TOAST_VALUE_UNKNOWN")
           assert.isTrue(source.movesUnchanged || (!plan.known && plan.older.length > 0))

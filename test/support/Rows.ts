@@ -12,6 +12,9 @@ import type * as Omission from "../../src/domain/rows/Omission.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
+import * as CsvForm from "../../src/domain/values/CsvForm.ts"
+import * as CsvFields from "../../src/layers/embedded/starrocks/body/CsvFields.ts"
+import * as CsvFormat from "../../src/layers/embedded/starrocks/body/CsvFormat.ts"
 import * as Bytes from "./PgoutputBytes.ts"
 
 export const ORIGIN: Origin = { systemIdentifier: "7", timeline: 1, database: "shop", slot: "dbmazz_slot", run: "1" }
@@ -36,7 +39,35 @@ export const decodeResult = (
 export const rowsOf = (changes: ReadonlyArray<Change>): ReadonlyArray<RowChange> =>
   changes.filter((change) => change._tag === "Row")
 
-/** A load whose body was read back: one object a line. */
+/** Audit columns whose fields are no text in JSON lines. */
+const AUDIT_TYPED: ReadonlySet<string> = new Set(["dbmazz_op_type", "dbmazz_is_deleted", "dbmazz_cdc_version"])
+
+/** The rows of a CSV body as the objects that JSON lines would be, where the columns of the table are text. */
+const csvRows = (text: string, columns = ""): ReadonlyArray<Record<string, unknown>> => {
+  const names = columns.replaceAll("`", "").split(",")
+  const reader = CsvFields.reader({
+    ...CsvFormat.standard,
+    columnSeparator: CsvForm.SEPARATOR,
+    enclose: CsvForm.ENCLOSE.charCodeAt(0),
+    escape: CsvForm.ESCAPE.charCodeAt(0)
+  })
+  const rows: Array<Record<string, unknown>> = []
+  reader.begin(text)
+  for (let at = 0; at < text.length;) {
+    at = reader.next(at, true)
+    if (reader.problem !== undefined || reader.count !== names.length) throw new Error(reader.problem ?? "field count")
+    rows.push(Object.fromEntries(names.map((name, index) => {
+      const field = reader.fields[index]!
+      return [name, field === "\\N" ? null : AUDIT_TYPED.has(name) ? JSON.parse(field) as unknown : field]
+    })))
+  }
+  return rows
+}
+
+const jsonRows = (text: string): ReadonlyArray<Record<string, unknown>> =>
+  text.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>)
+
+/** A load whose body was read back: one object a row. */
 export interface ReadLoad extends Omit<LoadRequest, "body"> {
   readonly text: string
   readonly rows: ReadonlyArray<Record<string, unknown>>
@@ -71,7 +102,7 @@ export const loadsOf = (
     read.push({
       ...rest,
       text,
-      rows: text.trimEnd().split("\n").map((line) => JSON.parse(line) as Record<string, unknown>)
+      rows: rest.format === "csv" ? csvRows(text, rest.columns) : jsonRows(text)
     })
   }
 }

@@ -154,12 +154,20 @@ export const TYPED: ReadonlyArray<ValueCase> = [
     ["0", "-0", "3.4028235e+38", "1.1754944e-38", "0.1", "7.038531e-26", "1e-45"],
     (r) => String(Math.fround(Number(float(r)) || 1))
   ),
-  it("real", "DOUBLE", "c = x::float4", ["0.1", "-3.4028235e+38"], (r) => String(Math.fround(Number(float(r)) || 1))),
+  it(
+    "real",
+    "DOUBLE",
+    "c = x::float4",
+    ["0.1", "-3.4028235e+38", "-0", "1e-45"],
+    (r) => String(Math.fround(Number(float(r)) || 1))
+  ),
   it("double precision", "DOUBLE", "c = x::float8", [
     "0",
     "-0",
     "1.7976931348623157e+308",
     "2.2250738585072014e-308",
+    "5e-324",
+    "-2.4703282292062328e-323",
     "0.30000000000000004"
   ], float),
   it("numeric", "DECIMAL(38,9)", "c = x::numeric", [
@@ -211,7 +219,18 @@ export const TYPED: ReadonlyArray<ValueCase> = [
     "json",
     "JSON",
     "c::jsonb = x::jsonb",
-    ["[]", "{}", "\"\"", "{\"a\":\r\n\t[1 , null]}", "9223372036854775807"],
+    [
+      "[]",
+      "{}",
+      "\"\"",
+      "{\"a\":\r\n\t[1 , null]}",
+      "9223372036854775807",
+      "-0.0",
+      "1.50E2",
+      "\"\\u00e9\\ud83e\\udd80\\/\"",
+      "\"\\\\N\"",
+      "{\"a\":1,\"a\":2}"
+    ],
     json
   ),
   it("jsonb", "JSON", "c = x::jsonb", ["0", "[null]", "{\"\": {\"\\\\\": \"\\\"\"}}", "9007199254740993"], json),
@@ -241,7 +260,7 @@ export const TYPED: ReadonlyArray<ValueCase> = [
   it("feeling", "VARCHAR(63)", SAME_TEXT, ["NULL"], mood),
   array("boolean", SAME_ARRAY, [], boolean),
   array("bigint", SAME_ARRAY, ["{NULL}", "{{{1},{2}},{{3},{4}}}"], bigint(64)),
-  array("double precision", SAME_ARRAY, ["{NaN,Infinity,-Infinity,1e300,0}"], float),
+  array("double precision", SAME_ARRAY, ["{NaN,Infinity,-Infinity,1e300,0,-0,5e-324}"], float),
   array("real", SAME_ARRAY, ["{NaN,0.1}"], (r) => String(Math.fround(Number(float(r)) || 1))),
   array("numeric", SAME_TEXT_ARRAY, ["{NaN,123456789012345678901234567890.123456789}"], decimal(30, 20)),
   array("text", SAME_ARRAY, ["{\"\"}", "{\"NULL\",NULL,null}", "{\"{}\",\"a,b\",\"\\\\\\\\\"}"], text),
@@ -261,6 +280,35 @@ export const TYPED: ReadonlyArray<ValueCase> = [
   array("positive", SAME_ARRAY, [], (r) => String(integer(r, 1, 99)))
 ]
 
+/** What a format may take for a mark of its own, for NULL, or for nothing. */
+const TEXT_EDGES: ReadonlyArray<string> = [
+  "",
+  "NULL",
+  "null",
+  "\\N",
+  "\\\\N",
+  "\\n",
+  "\"",
+  "\"\"",
+  "\"\\N\"",
+  "^",
+  "^^",
+  "^\"",
+  "^\\N",
+  "\\",
+  ",",
+  "\n",
+  "\r\n",
+  "\t",
+  " ",
+  " \t ",
+  "\ufeff",
+  "\ufeffa",
+  "\",\"\n1",
+  "{}",
+  "a\u0001b"
+]
+
 /** Types whose column is text, and the edges of those that have another one. */
 export const TEXTS: ReadonlyArray<ValueCase> = [
   string("boolean", [], boolean),
@@ -269,7 +317,7 @@ export const TEXTS: ReadonlyArray<ValueCase> = [
   string("double precision", ["NaN", "Infinity", "-Infinity", "5e-324"], float),
   string("numeric", ["NaN", "Infinity", "-Infinity", `1${"0".repeat(200)}.5`, "0.10"], decimal(60, 60)),
   it("money", "VARCHAR(1048576)", "c::numeric::text = x", ["-$1,234.50"], decimal(9, 2)),
-  string("text", ["", "NULL", "null", "\\N", "\"", "\\", "\n", "😀".repeat(1000), "a\u0001b"], text),
+  string("text", [...TEXT_EDGES, "😀".repeat(1000)], text),
   string("varchar", [""], text),
   string("bpchar(9)", ["", "a"], word),
   string("\"char\"", ["a", "\\377", ""], (r) => pick(r, ["a", "b", "z"])),

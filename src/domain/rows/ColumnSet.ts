@@ -50,15 +50,20 @@ const headerOf = (columns: ReadonlyArray<Column>): string => {
   return [...members, ...AuditColumns.NAMES, ...computed].join(",")
 }
 
-/** Whether the header of these columns may be sent where there is another way. */
+/** What no header of HTTP may hold; a quoted name of PostgreSQL may. */
+const CONTROL = /[^\P{Cc}\t]/u
+
 const isShort = (header: string): boolean => Buffer.byteLength(header) <= HEADER_BYTES_MAX
 
+/** Whether the header of these columns may be sent where there is another way. */
+const isSendable = (header: string): boolean => isShort(header) && !CONTROL.test(header)
+
 /**
- * The set as CSV. Its fields are known by the header alone, so one that is too long to be sent leaves the rows JSON lines, which
+ * The set as CSV. Its fields are known by the header alone, so one that cannot be sent leaves the rows JSON lines, which
  * know theirs without it.
  */
 const inFormat = (format: LoadFormat, header: string, set: ColumnSet): ColumnSet =>
-  format === "json" || !isShort(header)
+  format === "json" || !isSendable(header)
     ? set
     : { ...set, format, inJson: set, header, tag: Label.columnsTag(`csv ${header}`) }
 
@@ -90,6 +95,12 @@ export const without = (
   const omits = new Set(omitted)
   const header = headerOf(columns.filter(({ index }) => !omits.has(index)))
   const tag = Label.columnsTag(header)
-  const isSendable = isShort(header)
-  return inFormat(format, header, { format: "json", header, partial: true, omits, isSendable, tag })
+  return inFormat(format, header, {
+    format: "json",
+    header,
+    partial: true,
+    omits,
+    isSendable: isSendable(header),
+    tag
+  })
 }

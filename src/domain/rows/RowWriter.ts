@@ -171,5 +171,5 @@ const problemOf = ({ name }: ColumnRule, problem: string): ValueProblem => ({
   column: name,
   problem,
   isMissing: problem === NOT_SENT,
-  isOnlyJson: problem === CsvForm.LIKE_NULL
+  isOnlyJson: CsvForm.isOnlyJson(problem)
 })

@@ -15,8 +15,16 @@ export const ENCLOSE = "\""
 /** Before an enclosing mark or itself in text. It is ASCII, so no part of another character, and rare. */
 export const ESCAPE = "^"
 
+/** Bytes of the longest text that a server takes from a field, whatever its column holds. JSON documents have no such limit. */
+const TEXT_BYTES_MAX = 1_048_576
+
 /** Said of a text that a server reads as NULL, enclosed or not: the row must go in another format. */
 export const LIKE_NULL = "it is the text \\N, which CSV has for NULL"
+/** Said of a text, or of hex digits, that no field takes: the same. */
+export const TOO_LONG = "it is longer than a field of CSV may be"
+
+/** Whether a problem is CSV's alone. */
+export const isOnlyJson = (problem: string): boolean => problem === LIKE_NULL || problem === TOO_LONG
 
 const NULL = Buffer.from("\\N", "latin1")
 const ENCLOSE_BYTE = ENCLOSE.charCodeAt(0)
@@ -43,11 +51,14 @@ export const CSV_FORM: ValueForm = {
     // Nothing at all is the empty string.
     if (start === end) return undefined
     if (end - start === NULL.length && bytes[start] === NULL[0] && bytes[start + 1] === NULL[1]) return LIKE_NULL
+    if (end - start > TEXT_BYTES_MAX) return TOO_LONG
     enclose(writer, bytes, start, end)
     return undefined
   },
   plain: (writer, bytes, start, end) => {
+    if (end - start > TEXT_BYTES_MAX) return TOO_LONG
     writer.copy(bytes, start, end)
+    return undefined
   },
   document: (writer, from) => {
     const json = Buffer.from(writer.view(from))

@@ -14,6 +14,7 @@ export const JSON_FORM: ValueForm = {
     writer.byte(QUOTE)
     writer.copy(bytes, start, end)
     writer.byte(QUOTE)
+    return undefined
   },
   document: () => {}
 }

@@ -67,8 +67,7 @@ export const writeDecimal = (
     return writeAscii(writer, rule, value.text, true)
   }
   // An integer column would be given "7.0" otherwise.
-  rule.form.plain(writer, bytes, start, rule.scale === 0 ? point : end)
-  return undefined
+  return rule.form.plain(writer, bytes, start, rule.scale === 0 ? point : end)
 }
 
 const writeNotFinite = (
@@ -101,6 +100,5 @@ export const writeMoney = (
   const text = Buffer.from(amount, "latin1")
   if (rule.family === "decimal") return writeDecimal(writer, rule, text, 0, text.length)
   if (text.length > rule.bytesMax) return refuse(writer, rule, "length")
-  rule.form.plain(writer, text, 0, text.length)
-  return undefined
+  return rule.form.plain(writer, text, 0, text.length)
 }

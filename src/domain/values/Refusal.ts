@@ -4,10 +4,16 @@ import * as ValuePolicy from "./ValuePolicy.ts"
 import type { ValueRule } from "./ValueRule.ts"
 
 /** A number or a date that needs no escapes: as text of the form, or as it is. */
-export const writeAscii = (writer: ByteWriter, rule: ValueRule, text: string, isText: boolean): undefined => {
+export const writeAscii = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  text: string,
+  isText: boolean
+): string | undefined => {
   const bytes = Buffer.from(text, "latin1")
-  if (isText) rule.form.plain(writer, bytes, 0, bytes.length)
-  else writer.copy(bytes, 0, bytes.length)
+  if (isText) return rule.form.plain(writer, bytes, 0, bytes.length)
+  writer.copy(bytes, 0, bytes.length)
+  return undefined
 }
 
 /** NULL, or the error where the column has none. */

@@ -42,8 +42,7 @@ export const writeDate = (
   end: number
 ): string | undefined => {
   if (!DateText.isCommonEra(bytes, start, end)) return writeOutOfRange(writer, rule, bytes, start, end)
-  rule.form.plain(writer, bytes, start, end)
-  return undefined
+  return rule.form.plain(writer, bytes, start, end)
 }
 
 export const writeInstant = (
@@ -57,8 +56,7 @@ export const writeInstant = (
   const isUtc = DateText.isUtc(bytes, bare)
   if (!isUtc && !DateText.isOutside(bytes, end)) return "its time zone is not UTC"
   if (!isUtc || !DateText.isCommonEra(bytes, start, bare)) return writeOutOfRange(writer, rule, bytes, start, end)
-  rule.form.plain(writer, bytes, start, bare)
-  return undefined
+  return rule.form.plain(writer, bytes, start, bare)
 }
 
 const writeOutOfRange = (
@@ -83,9 +81,7 @@ export const writeHex = (
   const digits = start + HEX_PREFIX_BYTES
   if (end - digits > rule.bytesMax * HEX_DIGITS_PER_BYTE) {
     if (rule.policies.length !== "clamp") return refuse(writer, rule, "length")
-    rule.form.plain(writer, bytes, digits, digits + rule.bytesMax * HEX_DIGITS_PER_BYTE)
-    return undefined
+    return rule.form.plain(writer, bytes, digits, digits + rule.bytesMax * HEX_DIGITS_PER_BYTE)
   }
-  rule.form.plain(writer, bytes, digits, end)
-  return undefined
+  return rule.form.plain(writer, bytes, digits, end)
 }

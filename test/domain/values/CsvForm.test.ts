@@ -98,6 +98,16 @@ describe("CsvForm: a value in CSV is the value that it is in JSON", () => {
     assert.strictEqual(field("text", "varchar(99)", "\\N"), CsvForm.LIKE_NULL)
     assert.strictEqual(field("text", "varchar(2)", "\\Nine"), CsvForm.LIKE_NULL)
   })
+
+  it("T43 text that is longer than a field may be, and hex digits, are not given to a server; a document is", () => {
+    const most = "x".repeat(1_048_576)
+    assert.strictEqual(field("text", "varchar(2147482624)", most), `"${most}"`)
+    assert.strictEqual(field("text", "varchar(2147482624)", `${most}x`), CsvForm.TOO_LONG)
+    assert.strictEqual(field("bytea", "varbinary", `\\x${"ab".repeat(524_288)}`), "ab".repeat(524_288))
+    assert.strictEqual(field("bytea", "varbinary", `\\x${"ab".repeat(524_289)}`), CsvForm.TOO_LONG)
+    assert.strictEqual(field("bytea", "varbinary", `\\x${"ab".repeat(1_048_577)}`), CsvForm.TOO_LONG)
+    assert.lengthOf(field("jsonb", "json", `"${most}"`), most.length + 6)
+  })
 })
 
 describe("CsvForm law", () => {

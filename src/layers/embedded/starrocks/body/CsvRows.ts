@@ -1,6 +1,7 @@
 /** Reads the CSV body of a load, slice by slice, into rows. Complete rows only; the rest waits for more bytes. */
 import { isAscii, isUtf8 } from "node:buffer"
 import type { RowBuffer } from "../plan/RowBuffer.ts"
+import { varcharBytesMax } from "../values/ColumnType.ts"
 import { ValueKind } from "../values/ValueKind.ts"
 import { BodySlices } from "./BodyChunks.ts"
 import { type FieldReader, reader } from "./CsvFields.ts"
@@ -11,6 +12,9 @@ import * as CsvNested from "./CsvNested.ts"
 const sliceBytesDefault = 256 * 1024
 /** Bytes of one row; a longer one is refused before it fills the memory. */
 const rowBytesMaxDefault = 100 * 1024 * 1024
+
+/** Bytes of a UTF-16 unit in UTF-8, at most. */
+const utf8BytesMax = 3
 
 /** A separator as the error log shows it. */
 const shown = (text: string): string => {
@@ -180,12 +184,22 @@ export class CsvRows {
       }
       rows.kinds[slot] = ValueKind.string
       rows.texts[slot] = text
-      if (place.nested !== undefined && !this.nested(slot, place.nested, text)) {
-        const problem = `The field (name = ${place.name}, pos = ${index}) is out of range. Type: ${place.nested}, `
+      const taken = place.nested === undefined ? this.scalar(slot, text) : this.nested(slot, place.nested, text)
+      if (!taken) {
+        const type = place.nested ?? `VARCHAR(${varcharBytesMax})`
+        const problem = `The field (name = ${place.name}, pos = ${index}) is out of range. Type: ${type}, `
         return rows.filter(`${problem}Value length: ${Buffer.byteLength(text)}, Value: ${text.slice(0, 64)}`, rowText)
       }
     }
     rows.endRow(rowText)
+  }
+
+  /** Looks at a field that may be too long whatever its column holds; false when it is and the load is strict. */
+  private scalar(slot: number, text: string): boolean {
+    const { rows } = this
+    if (text.length * utf8BytesMax <= varcharBytesMax || Buffer.byteLength(text) <= varcharBytesMax) return true
+    rows.kinds[slot] = ValueKind.null
+    return !rows.plan.strict
   }
 
   /** Puts a field of JSON text in its place; false when it is none and the load is strict. */

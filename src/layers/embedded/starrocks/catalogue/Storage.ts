@@ -87,8 +87,17 @@ const sessionOf = (connection: DuckDB.DuckDBConnection): Session => ({
     )
 })
 
+/** DuckDB's package reads text with a decoder that takes a leading U+FEFF for a byte order mark, and drops it. */
+const keepLeadingMarks = async (): Promise<void> => {
+  const { default: accessors } = await import("@duckdb/node-api/lib/vectors/dataAccessors.js")
+  Object.assign(accessors, { textDecoder: new TextDecoder("utf-8", { ignoreBOM: true }) })
+}
+
 const importDuckDB = Effect.tryPromise({
-  try: () => import("@duckdb/node-api"),
+  try: async () => {
+    await keepLeadingMarks()
+    return import("@duckdb/node-api")
+  },
   catch: (cause) =>
     new EmbeddedStartError({
       message:
