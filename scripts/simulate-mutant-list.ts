@@ -9,17 +9,12 @@
  * label is taken, and finished).
  */
 
+import type { Mutant } from "./Mutant.ts"
 import { TRUNCATION_MUTANTS } from "./simulate-truncation-mutants.ts"
-
-export interface Mutant {
-  readonly name: string
-  readonly file: string
-  readonly search: string
-  readonly replace: string
-}
 
 const CHECKPOINTS = "streams/Checkpoints.ts"
 const DECODER = "domain/ChangeDecoder.ts"
+const RELATIONS = "domain/KnownRelations.ts"
 const CONNECTION = "layers/ReplicationConnection.ts"
 const LOADER = "layers/StreamLoader.ts"
 const ATTEMPTS = "layers/LoadAttempts.ts"
@@ -165,13 +160,13 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   },
   {
     name: "counts rows anew after a relation was sent again",
-    file: DECODER,
+    file: RELATIONS,
     search: "const known = this.#relations.get(relation.relationId)",
     replace: "const known = this.#relations.get(-1)"
   },
   {
     name: "finds a table by its bare name",
-    file: DECODER,
+    file: RELATIONS,
     search: "this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))",
     replace: `this.#mappings.get(Identifier.show({ schema: "public", name: relation.name }))`
   },
@@ -304,7 +299,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "goes on after a truncation that is to stop its table",
     file: DECODER,
-    search: "        this.#stop(mapping, truncated(mapping, Lsn.format(transaction.commitLsn)), 0)\n",
+    search: "        this.#relations.stop(mapping, TableStop.truncated(mapping, transaction.commitLsn), 0)\n",
     replace: ""
   },
   {

@@ -8,7 +8,8 @@ import { availableParallelism, tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { type Mutant, MUTANTS } from "./simulate-mutant-list.ts"
+import type { Mutant } from "./Mutant.ts"
+import { MUTANTS } from "./simulate-mutant-list.ts"
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)))
 const SEEDS_DEFAULT = 1_000

@@ -3,7 +3,7 @@
  *
  * Not in the list: taking "partitions are changed" for done, which it mostly is.
  */
-import type { Mutant } from "./simulate-mutant-list.ts"
+import type { Mutant } from "./Mutant.ts"
 
 const TRUNCATE = "layers/TargetTruncate.ts"
 const LOADER = "layers/StreamLoader.ts"
@@ -136,7 +136,7 @@ export const TRUNCATION_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "leaves the truncations of a transaction with the same number",
     file: "domain/ChangeDecoder.ts",
-    search: "      const ordinal = this.#ordinal(known, transaction)\n",
+    search: "      const ordinal = ordinalOf(known, transaction)\n",
     replace: "      const ordinal = 0\n"
   }
 ]

@@ -4,16 +4,8 @@
  */
 import * as Identifier from "./Identifier.ts"
 import * as NamePattern from "./NamePattern.ts"
-import type { SourceTable } from "./Table.ts"
+import type { ColumnSelection, SourceTable } from "./Table.ts"
 import * as TableLists from "./TableLists.ts"
-
-/** The rules for the columns of one table. */
-export interface ColumnSelection {
-  readonly key: ReadonlyArray<string>
-  /** Only these and the key; undefined: every column that is not excluded. */
-  readonly includes: ReadonlyArray<NamePattern.NamePattern> | undefined
-  readonly excludes: ReadonlyArray<NamePattern.NamePattern>
-}
 
 const some = (patterns: ReadonlyArray<NamePattern.NamePattern>, name: string): boolean =>
   patterns.some((pattern) => NamePattern.matches(pattern, name))

@@ -1,7 +1,6 @@
 /** Generated columns of the source whose values the target does not take. Pure. */
-import type { ColumnSelection } from "./ColumnLists.ts"
 import * as NamePattern from "./NamePattern.ts"
-import type { SourceColumn, SourceTable, TargetTable } from "./Table.ts"
+import type { ColumnSelection, SourceColumn, SourceTable, TargetTable } from "./Table.ts"
 
 /**
  * A generated column that PostgreSQL sends, and that the target does not have or computes itself: before PostgreSQL 18 none was

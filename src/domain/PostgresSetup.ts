@@ -10,11 +10,12 @@ import * as Identity from "./postgres/Identity.ts"
 import * as Publication from "./postgres/Publication.ts"
 import type { OtherPublication, PublicationFacts } from "./postgres/Publication.ts"
 import * as PublicationProblems from "./postgres/PublicationProblems.ts"
+import * as RelationKind from "./postgres/RelationKind.ts"
 import * as ReplicaIdentity from "./postgres/ReplicaIdentity.ts"
 import * as ServerVersion from "./postgres/ServerVersion.ts"
 import { CHECKPOINT_TABLE, type Step } from "./postgres/SetupStep.ts"
 import * as SlotState from "./postgres/SlotState.ts"
-import { key, ORDINARY_TABLE, PARTITIONED_TABLE, type TableFacts } from "./postgres/SourceFacts.ts"
+import { key, PARTITIONED_TABLE, type TableFacts } from "./postgres/SourceFacts.ts"
 import type { Switch } from "./postgres/Timeline.ts"
 import * as RejectedRowTable from "./RejectedRowTable.ts"
 import type { TruncatePolicy } from "./TruncatePolicy.ts"
@@ -81,17 +82,6 @@ export interface Plan {
   readonly warnings: ReadonlyArray<string>
 }
 
-const KINDS: ReadonlyMap<string, string> = new Map([
-  ["v", "view"],
-  ["m", "materialized view"],
-  ["f", "foreign table"],
-  ["i", "index"],
-  ["I", "partitioned index"],
-  ["S", "sequence"],
-  ["c", "composite type"]
-])
-const PERSISTENCES: ReadonlyMap<string, string> = new Map([["u", "unlogged table"], ["t", "temporary table"]])
-
 const serverProblems = (facts: Facts): Array<SetupReason> => {
   const problems: Array<SetupReason> = []
   if (facts.walLevel !== "logical") problems.push({ _tag: "PgWalLevelNotLogical", walLevel: facts.walLevel })
@@ -110,30 +100,9 @@ const serverProblems = (facts: Facts): Array<SetupReason> => {
   return problems
 }
 
-/** Why rows of this relation never reach the WAL under a name of their own; undefined: they do. */
-const kindOf = ({ kind, persistence }: Pick<TableFacts, "kind" | "persistence">): string | undefined =>
-  kind === ORDINARY_TABLE || kind === PARTITIONED_TABLE
-    ? PERSISTENCES.get(persistence)
-    : KINDS.get(kind) ?? `relation of kind '${kind}'`
-
-const kindProblems = (table: TableFacts): ReadonlyArray<SetupReason> => {
-  const kind = kindOf(table)
-  if (kind !== undefined) return [{ _tag: "PgTableKind", table: key(table), kind }]
-  return (table.partitions ?? []).flatMap((part): ReadonlyArray<SetupReason> => {
-    const partKind = kindOf(part)
-    return partKind === undefined
-      ? []
-      : [{
-        _tag: "PgTableKind",
-        table: key(table),
-        kind: `partitioned table with the ${partKind} '${key(part)}' in it`
-      }]
-  })
-}
-
 const tableProblems = (job: Job, facts: Facts, table: TableFacts): ReadonlyArray<SetupReason> => {
   const name = key(table)
-  const kind = kindProblems(table)
+  const kind = RelationKind.problems(table)
   if (kind.length > 0) return kind
   const problems: Array<SetupReason> = []
   if (table.primaryKey.length === 0) problems.push({ _tag: "PgPrimaryKeyMissing", table: name })

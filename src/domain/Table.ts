@@ -1,9 +1,17 @@
 /** Tables as the two catalogues describe them, and the pairing that a row's way follows. */
-import type { ColumnSelection } from "./ColumnLists.ts"
 import type { QualifiedName } from "./Identifier.ts"
 import type { LoadFormat } from "./LoadFormat.ts"
 import type { Lsn } from "./Lsn.ts"
+import type { NamePattern } from "./NamePattern.ts"
 import type { Policies } from "./values/ValuePolicy.ts"
+
+/** The rules for the columns of one table. */
+export interface ColumnSelection {
+  readonly key: ReadonlyArray<string>
+  /** Only these and the key; undefined: every column that is not excluded. */
+  readonly includes: ReadonlyArray<NamePattern> | undefined
+  readonly excludes: ReadonlyArray<NamePattern>
+}
 
 /** A column of a PostgreSQL table, from `pg_attribute`. */
 export interface SourceColumn {

@@ -2,7 +2,7 @@
  * Where frames are kept between the socket and the load: slabs into which each frame is copied once. pg reuses its
  * receive buffer, so a view of it must not outlive the callback that got it.
  */
-import { HELD_BYTES_MAX } from "../domain/ChangeDecoder.ts"
+import { HELD_BYTES_MAX } from "../domain/DecodedChunk.ts"
 import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
 
 /** One slab: large enough for thousands of ordinary rows, small enough that a live row holds little else in memory. */

@@ -8,6 +8,7 @@ import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as Identity from "../domain/postgres/Identity.ts"
+import * as Overtaken from "../domain/postgres/Overtaken.ts"
 import * as ServerVersion from "../domain/postgres/ServerVersion.ts"
 import * as SetupStep from "../domain/postgres/SetupStep.ts"
 import { FULL } from "../domain/postgres/SourceFacts.ts"
@@ -116,15 +117,6 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   })
 })
 
-/** Another process that sets up the same job was faster: look again. */
-const overtaken = (what: string) =>
-  new TransientError({
-    code: "PG_SQL_FAILED",
-    message: `${what} was created by somebody else at the same moment`,
-    remediation: "Nothing to do: dbmazz looks again. Run one dbmazz for each slot.",
-    context: {}
-  })
-
 const changePublication = Effect.fnUntraced(function*(
   step: Extract<SetupStep.Step, { _tag: "CreatePublication" | "AddTablesToPublication" | "SetPublicationOptions" }>
 ) {
@@ -134,7 +126,7 @@ const changePublication = Effect.fnUntraced(function*(
     Effect.catchTag("PgSqlError", (error) =>
       Effect.fail(
         error.sqlState === DUPLICATE_OBJECT
-          ? overtaken(`Publication '${name}'`)
+          ? Overtaken.make(`Publication '${name}'`)
           : PostgresFailure.orReason(error, { _tag: "PgPublicationFailed", name, error: error.message })
       ))
   )

@@ -7,7 +7,6 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type * as Pull from "effect/Pull"
 import type { LogicalReplicationService } from "pg-logical-replication"
 import type { PgAddress } from "../domain/config/Settings.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
@@ -21,14 +20,14 @@ import { FramePlugin } from "./FramePlugin.ts"
 import * as PostgresClient from "./PostgresClient.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
 import * as ReplicationFailure from "./ReplicationFailure.ts"
+import type { FramePull, SessionState } from "./ReplicationSession.ts"
 import * as ReplicationSocket from "./ReplicationSocket.ts"
 import type { Wire } from "./ReplicationWire.ts"
+import { WaitingFrames } from "./WaitingFrames.ts"
 
 const APPLICATION_NAME = "dbmazz"
 /** After its first frame a chunk waits this long for more: a busy server sends one message a packet. */
 const CHUNK_LINGER_MS = 1
-/** A longer chunk gains nothing and is cut again and again by the batches it falls into. */
-const CHUNK_FRAMES_MAX = 4096
 /** Reading further ahead of a pipeline that is busy gains nothing and costs memory. */
 const READ_AHEAD_BYTES_MAX = 4 * 1024 * 1024
 /** The socket's end is local work; past this the process goes on without it. */
@@ -45,25 +44,6 @@ export interface SourceOptions {
   readonly liveness?: Partial<Limits>
 }
 
-/** What a session looks like from outside. */
-export interface SessionState {
-  /** WAL position of the last frame or keepalive received. */
-  readonly received: Lsn.Lsn
-  /** The server's own position, from its last keepalive or frame. */
-  readonly server: Lsn.Lsn
-  /** Every transaction that ended up to here has been received whole. */
-  readonly whole: Lsn.Lsn
-  readonly confirmed: Lsn.Lsn
-  /** Bytes received and not released. */
-  readonly bufferedBytes: number
-  /** Reading is paused because the buffer is full. */
-  readonly paused: boolean
-}
-
-/** At least one frame. */
-export type Frames = readonly [Envelope.WalFrame, ...Array<Envelope.WalFrame>]
-export type FramePull = Pull.Pull<Frames, TransientError | SetupError>
-
 export class ReplicationConnection {
   readonly #options: SourceOptions
   readonly #start: Lsn.Lsn
@@ -72,9 +52,7 @@ export class ReplicationConnection {
   readonly #arena = new FrameArena()
   #socket: ReplicationSocket.Socket | undefined = undefined
   #pid: number | undefined = undefined
-  /** What is waiting, oldest first; only the last one still grows. */
-  readonly #chunks: Array<[Envelope.WalFrame, ...Array<Envelope.WalFrame>]> = []
-  #waitingBytes = 0
+  readonly #waiting = new WaitingFrames()
   #bufferedBytes = 0
   #paused = false
   readonly #ear = new Ear(Date.now())
@@ -134,9 +112,8 @@ export class ReplicationConnection {
 
   /** The frames that are waiting, or the next ones when there are none; ends after a drain, fails after a loss. */
   readonly pull: FramePull = Effect.suspend((): FramePull => {
-    const chunk = this.#chunks.shift()
+    const chunk = this.#waiting.shift()
     if (chunk === undefined) return this.#end ?? this.#arrival
-    for (let index = 0; index < chunk.length; index++) this.#waitingBytes -= chunk[index]!.end - chunk[index]!.start
     if (this.#hasRoom()) this.#resume()
     return Effect.succeed(chunk)
   })
@@ -241,11 +218,8 @@ export class ReplicationConnection {
   }
 
   #append(frame: Envelope.WalFrame): void {
-    const growing = this.#chunks[this.#chunks.length - 1]
-    if (growing !== undefined && growing.length < CHUNK_FRAMES_MAX) growing.push(frame)
-    else this.#chunks.push([frame])
+    this.#waiting.push(frame)
     this.#bufferedBytes += frame.end - frame.start
-    this.#waitingBytes += frame.end - frame.start
     if (!this.#paused && !this.#hasRoom()) {
       this.#paused = true
       this.#ear.pause(Date.now())
@@ -257,7 +231,7 @@ export class ReplicationConnection {
   }
 
   #hasRoom(): boolean {
-    return this.#bufferedBytes < this.#options.bufferBytesMax && this.#waitingBytes < READ_AHEAD_BYTES_MAX
+    return this.#bufferedBytes < this.#options.bufferBytesMax && this.#waiting.bytes < READ_AHEAD_BYTES_MAX
   }
 
   #wakeNow(): void {

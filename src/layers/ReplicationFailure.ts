@@ -13,6 +13,17 @@ export interface Where {
   readonly role: string
 }
 
+const REACH = "Check that the server is up and reachable; replication goes on from the checkpoint."
+
+/** The server took the connection and says nothing more. */
+export const unanswered = (place: Pick<Where, "host" | "slot">): TransientError =>
+  new TransientError({
+    code: "PG_CONNECTION_LOST",
+    message: `replication connection to ${place.host} was given up: the server does not answer START_REPLICATION`,
+    remediation: REACH,
+    context: { ...place }
+  })
+
 const transient = (
   code: TransientError["code"],
   where: Where,
@@ -23,7 +34,7 @@ const transient = (
   new TransientError({
     code,
     message,
-    remediation: "Check that the server is up and reachable; replication goes on from the checkpoint.",
+    remediation: REACH,
     context: { slot: where.slot, host: where.host, ...PostgresFailure.codeContext(rejection) },
     ...(triesMax === undefined ? {} : { triesMax })
   })

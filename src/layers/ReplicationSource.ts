@@ -17,34 +17,14 @@ import * as Liveness from "../domain/postgres/Liveness.ts"
 import * as SlotTakeover from "../domain/postgres/SlotTakeover.ts"
 import * as Log from "./Log.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
-import {
-  type FramePull,
-  ReplicationConnection,
-  type SessionState,
-  type SourceOptions
-} from "./ReplicationConnection.ts"
+import { ReplicationConnection, type SourceOptions } from "./ReplicationConnection.ts"
+import * as ReplicationFailure from "./ReplicationFailure.ts"
+import type { ReplicationSession } from "./ReplicationSession.ts"
 import * as ReplicationWatch from "./ReplicationWatch.ts"
 import { ReplicationWire } from "./ReplicationWire.ts"
 import * as WalSender from "./WalSender.ts"
 
 const log = Log.module("ReplicationSource")
-
-/** An open session. Everything ends with the scope it was opened in. */
-export interface ReplicationSession {
-  /** All frames that are waiting, at least one. Ends after `drain`, fails when the connection is lost. */
-  readonly pull: FramePull
-  /** Fails when the connection is lost, whether somebody pulls or not; never after `drain`. */
-  readonly lost: Effect.Effect<never, TransientError | SetupError>
-  /** Tells the server that everything before this position is durable. Never moves back. */
-  readonly confirm: (position: Lsn.Lsn) => Effect.Effect<void>
-  /** Gives bytes of frames back to the buffer; reading goes on when there is room again. */
-  readonly release: (bytes: number) => Effect.Effect<void>
-  /** Stops reading: the frames already received are still given, then the stream ends. */
-  readonly drain: Effect.Effect<void>
-  /** Waits until the server has received the last confirmation, and says whether: a dead server answers nothing. */
-  readonly flushConfirmations: Effect.Effect<boolean>
-  readonly state: Effect.Effect<SessionState>
-}
 
 /** How long the end of a session waits for the server to take the last confirmation. */
 const FLUSH_WAIT = "2 seconds"
@@ -75,7 +55,10 @@ export class ReplicationSource extends Context.Service<ReplicationSource, {
           try: () => connection.start(),
           catch: (cause) => connection.classify(cause)
         }).pipe(
-          Effect.timeoutOrElse({ duration: limits.startMsMax, orElse: () => Effect.fail(unanswered(place)) }),
+          Effect.timeoutOrElse({
+            duration: limits.startMsMax,
+            orElse: () => Effect.fail(ReplicationFailure.unanswered(place))
+          }),
           Effect.catchIf(isBusy, (error) =>
             Effect.flatMap(
               sql === undefined
@@ -107,14 +90,6 @@ export class ReplicationSource extends Context.Service<ReplicationSource, {
 
 const isBusy = (error: TransientError | SetupError): error is TransientError =>
   error._tag === "TransientError" && error.code === "PG_SLOT_BUSY"
-
-const unanswered = (place: { readonly host: string; readonly slot: string }): TransientError =>
-  new TransientError({
-    code: "PG_CONNECTION_LOST",
-    message: `replication connection to ${place.host} was given up: the server does not answer START_REPLICATION`,
-    remediation: "Check that the server is up and reachable; replication goes on from the checkpoint.",
-    context: place
-  })
 
 const watched = (connection: ReplicationConnection): ReplicationWatch.Watched => ({
   pid: () => connection.pid(),

@@ -10,6 +10,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as OpenTransaction from "../domain/postgres/OpenTransaction.ts"
+import * as Overtaken from "../domain/postgres/Overtaken.ts"
 import * as Log from "./Log.ts"
 import * as OpenTransactions from "./OpenTransactions.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
@@ -37,18 +38,9 @@ const WAITED_TOO_LONG: ReadonlySet<string> = new Set(["55P03", "40P01", "57014"]
 
 const seconds = (ms: number): string => `${Math.round(ms / 1000)} s`
 
-/** Another process that sets up the same job was faster: look again. */
-const overtaken = (slot: string) =>
-  new TransientError({
-    code: "PG_SQL_FAILED",
-    message: `Replication slot '${slot}' was created by somebody else at the same moment`,
-    remediation: "Nothing to do: dbmazz looks again. Run one dbmazz for each slot.",
-    context: { slot }
-  })
-
 const refused = (slot: string, error: PgSqlError): TransientError | SetupError.SetupError =>
   error.sqlState === DUPLICATE_OBJECT
-    ? overtaken(slot)
+    ? Overtaken.make(`Replication slot '${slot}'`, { slot })
     : PostgresFailure.orReason(error, { _tag: "PgSlotFailed", name: slot, error: error.message })
 
 /** The check of the client exists from PostgreSQL 14 on, and not on Windows. */

@@ -4,7 +4,7 @@ import type { SetupError } from "../domain/errors/SetupError.ts"
 import type * as SrSqlError from "../domain/errors/SrSqlError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
-import type { ColumnFacts, Facts, TableFacts } from "../domain/StarRocksSetup.ts"
+import type { ColumnFacts, Facts, TableFacts } from "../domain/starrocks/TargetFacts.ts"
 import * as Log from "./Log.ts"
 import { type Row, StarRocksSql } from "./StarRocksSql.ts"
 

@@ -5,6 +5,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import type * as SrSqlError from "../domain/errors/SrSqlError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
+import * as SetupStep from "../domain/starrocks/SetupStep.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import { targetName } from "../domain/TargetNames.ts"
 import * as TargetTable from "../domain/TargetTable.ts"
@@ -14,7 +15,7 @@ import { StarRocksSql } from "./StarRocksSql.ts"
 
 type Failure = StarRocksFailure.Failure
 
-type Step = Exclude<Plan.Step, Plan.AddAuditColumns | Plan.AddColumns>
+type Step = Exclude<SetupStep.Step, SetupStep.AddAuditColumns | SetupStep.AddColumns>
 
 /** Between two looks at the catalogue, in ms: a front end that follows lags behind its leader by less than a second. */
 const POLL_EVERY_MS = 200
@@ -57,7 +58,7 @@ export const layout = Effect.fnUntraced(
 export const take = Effect.fnUntraced(function*(step: Step): Effect.fn.Return<void, Failure, StarRocksSql> {
   const { query } = yield* StarRocksSql
   const name = step._tag === "CreateDatabase" ? step.database : Identifier.show(step.table)
-  yield* query(Plan.sql(step)).pipe(
+  yield* query(SetupStep.sql(step)).pipe(
     Effect.catchTag("SrSqlError", (error): Effect.Effect<unknown, Failure> => {
       if (isThere(error)) return Effect.void
       if (isShortOfNodes(error)) return Effect.fail(noNodes(error.message))
@@ -68,7 +69,7 @@ export const take = Effect.fnUntraced(function*(step: Step): Effect.fn.Return<vo
 
 /** The plan of tables that were created in one database, as they are found: somebody else's table of the same name is found out here. */
 export const lookAgain = Effect.fnUntraced(function*(
-  created: ReadonlyArray<Plan.CreateTable>
+  created: ReadonlyArray<SetupStep.CreateTable>
 ): Effect.fn.Return<Plan.Plan, Failure, StarRocksSql> {
   const deadline = (yield* Clock.currentTimeMillis) + VISIBLE_MS_MAX
   const sources = created.map((step) => step.source)

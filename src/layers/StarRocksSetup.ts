@@ -6,6 +6,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
+import * as SetupStep from "../domain/starrocks/SetupStep.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import type { SourceTable, TableMapping } from "../domain/Table.ts"
 import { targetName } from "../domain/TargetNames.ts"
@@ -27,7 +28,7 @@ const SCHEMA_CHANGE_MS_MAX = 660_000
 /** How long the setup waits for columns that it adds, in ms: longer, and the other tables would stand still for one. */
 const ADDED_MS_MAX = 2_000
 
-const unfinished = (step: Plan.AddAuditColumns, why: string): TransientError => {
+const unfinished = (step: SetupStep.AddAuditColumns, why: string): TransientError => {
   const table = Identifier.show(step.table)
   return new TransientError({
     code: "SR_BUSY",
@@ -72,11 +73,11 @@ export const inspect: (
 )
 
 /** Sends the ALTER, waiting while another schema change of the table runs. True: this statement added the columns. */
-const startChange = Effect.fnUntraced(function*(step: Plan.AddAuditColumns, deadline: number) {
+const startChange = Effect.fnUntraced(function*(step: SetupStep.AddAuditColumns, deadline: number) {
   const { query } = yield* StarRocksSql
   const table = Identifier.show(step.table)
   while (true) {
-    const refusal = yield* query(Plan.sql(step)).pipe(
+    const refusal = yield* query(SetupStep.sql(step)).pipe(
       Effect.as(undefined),
       Effect.catchTag("SrSqlError", (error) => Effect.succeed(error))
     )
@@ -95,7 +96,7 @@ const startChange = Effect.fnUntraced(function*(step: Plan.AddAuditColumns, dead
  * columns empty without an error.
  */
 const awaitChange = Effect.fnUntraced(function*(
-  step: Plan.AddAuditColumns,
+  step: SetupStep.AddAuditColumns,
   jobBefore: string | undefined,
   added: boolean,
   deadline: number
@@ -123,7 +124,7 @@ const awaitChange = Effect.fnUntraced(function*(
   }
 })
 
-const addAuditColumns = Effect.fnUntraced(function*(step: Plan.AddAuditColumns) {
+const addAuditColumns = Effect.fnUntraced(function*(step: SetupStep.AddAuditColumns) {
   const deadline = (yield* Clock.currentTimeMillis) + SCHEMA_CHANGE_MS_MAX
   const before = yield* StarRocksCatalog.readNewestChange(step.table).pipe(
     Effect.mapError(StarRocksFailure.ofCatalogue)
@@ -133,10 +134,10 @@ const addAuditColumns = Effect.fnUntraced(function*(step: Plan.AddAuditColumns) 
 })
 
 /** Starts what is over in a moment with fast schema evolution; what takes longer, or fails, is left to the pipeline. */
-const addColumns = Effect.fnUntraced(function*(step: Plan.AddColumns) {
+const addColumns = Effect.fnUntraced(function*(step: SetupStep.AddColumns) {
   const { query } = yield* StarRocksSql
   const deadline = (yield* Clock.currentTimeMillis) + ADDED_MS_MAX
-  yield* query(Plan.sql(step)).pipe(
+  yield* query(SetupStep.sql(step)).pipe(
     Effect.catchTag(
       "SrSqlError",
       (error) =>
@@ -159,7 +160,7 @@ const addColumns = Effect.fnUntraced(function*(step: Plan.AddColumns) {
 
 /** The mappings of tables whose columns were added, with those that are there by now. */
 const withAdded = Effect.fnUntraced(
-  function*(mappings: ReadonlyArray<TableMapping>, steps: ReadonlyArray<Plan.AddColumns>) {
+  function*(mappings: ReadonlyArray<TableMapping>, steps: ReadonlyArray<SetupStep.AddColumns>) {
     const [first] = steps
     if (first === undefined) return mappings
     const names = steps.map(({ table }) => table.name)
@@ -202,7 +203,7 @@ export const apply: (
   function*(plan: Plan.Plan) {
     yield* refuse(plan)
     for (const step of plan.steps) {
-      yield* log.info("setting up StarRocks", { step: Plan.sql(step) })
+      yield* log.info("setting up StarRocks", { step: SetupStep.sql(step) })
       if (step._tag === "AddAuditColumns") yield* addAuditColumns(step)
       else yield* step._tag === "AddColumns" ? addColumns(step) : StarRocksCreation.take(step)
     }

@@ -5,6 +5,7 @@ import * as fs from "node:fs"
 import { createSecureContext } from "node:tls"
 import type { TlsFiles } from "../domain/config/Tls.ts"
 import * as TlsProblem from "../domain/TlsProblem.ts"
+import * as FileProblem from "./FileProblem.ts"
 
 /** Older versions are broken; this is libpq's least one too. */
 export const VERSION_MIN = "TLSv1.2"
@@ -51,13 +52,6 @@ const text = (error: unknown, name: "code" | "message"): string => {
   return typeof value === "string" ? value : ""
 }
 
-const WHY: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  ENOTDIR: "there is no such file",
-  EACCES: "this process may not read it",
-  EPERM: "this process may not read it"
-}
-
 type Outcome<A> = Result.Result<A, Fault>
 
 const fault = (file: NamedFile, why: string, remedy: string): Outcome<never> =>
@@ -72,9 +66,7 @@ const readText = (file: NamedFile): Outcome<string> => {
     }
     return Result.succeed(fs.readFileSync(file.path, "utf8"))
   } catch (error) {
-    const code = text(error, "code")
-    const why = `cannot be read: ${WHY[code] ?? code}`
-    return fault(file, why, "Name a PEM file that the user of this process may read.")
+    return fault(file, FileProblem.of(error), "Name a PEM file that the user of this process may read.")
   }
 }
 

@@ -1,17 +1,7 @@
 /** A small file that a person names: read whole, and refused when it is not small. */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs/promises"
-
-const describe = (error: unknown): string =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : String(error)
-
-const WHY: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  ENOTDIR: "there is no such file",
-  EACCES: "this process may not read it",
-  EPERM: "this process may not read it",
-  EISDIR: "it is a directory"
-}
+import * as FileProblem from "../layers/FileProblem.ts"
 
 /** At most `bytesMax + 1` bytes, also from what has no size (a pipe). */
 const readStart = async (path: string, bytesMax: number): Promise<Buffer> => {
@@ -30,7 +20,7 @@ const readStart = async (path: string, bytesMax: number): Promise<Buffer> => {
 export const read = (path: string, bytesMax: number): Effect.Effect<string, string> =>
   Effect.tryPromise({
     try: () => readStart(path, bytesMax),
-    catch: (error) => `cannot be read: ${WHY[describe(error)] ?? describe(error)}`
+    catch: FileProblem.of
   }).pipe(
     Effect.filterOrFail((bytes) => bytes.length <= bytesMax, () => `is larger than ${bytesMax} bytes`),
     Effect.flatMap((bytes) =>

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import * as SetupStep from "../domain/postgres/SetupStep.ts"
-import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
+import * as TargetStep from "../domain/starrocks/SetupStep.ts"
 import * as Setup from "../streams/Setup.ts"
 import * as Configuration from "./Configuration.ts"
 import * as JobLayers from "./JobLayers.ts"
@@ -31,7 +31,7 @@ export const report = (plan: Shown): ReadonlyArray<string> => {
   }
   const steps = [
     ...plan.source.steps.map((step) => `PostgreSQL: ${SetupStep.sql(step)};`),
-    ...plan.target.steps.map((step) => `StarRocks:  ${StarRocksPlan.sql(step)};`)
+    ...plan.target.steps.map((step) => `StarRocks:  ${TargetStep.sql(step)};`)
   ]
   const notes = plan.source.notes.map((note) => `note: ${note}`)
   const ready = steps.length === 0 ? ["both sides are ready; run would change nothing"] : ["run would do:"]

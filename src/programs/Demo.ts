@@ -15,12 +15,12 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as fs from "node:fs/promises"
-import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as EmbeddedPostgres from "../layers/embedded/EmbeddedPostgres.ts"
 import * as EmbeddedStarRocks from "../layers/embedded/EmbeddedStarRocks.ts"
+import * as FreePort from "../layers/embedded/FreePort.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import { Progress } from "../layers/Progress.ts"
 import { StarRocksSql } from "../layers/StarRocksSql.ts"
@@ -71,16 +71,8 @@ const temporaryDirectory = Effect.acquireRelease(
   (directory) => Effect.promise(() => fs.rm(directory, { recursive: true, force: true }))
 )
 
-/** Free a moment ago: a demo may run beside a job and other demos, which have the default ports. */
-const freePort = Effect.callback<string>((resume) => {
-  const probe = net.createServer()
-  probe.once("error", (error) => resume(Effect.die(error)))
-  probe.listen(0, HOST, () => {
-    const address = probe.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    probe.close(() => resume(Effect.succeed(String(port))))
-  })
-})
+/** A demo may run beside a job and other demos, which have the default ports. */
+const freePort = Effect.map(Effect.promise(FreePort.find), String)
 
 /** Both servers, started side by side, with the environment of a job between them. */
 const startServers = Effect.gen(function*() {

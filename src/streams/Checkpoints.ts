@@ -7,7 +7,7 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import * as Log from "../layers/Log.ts"
-import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+import type { ReplicationSession } from "../layers/ReplicationSession.ts"
 import type { Loaded } from "./Loads.ts"
 
 /** The part of a job that its checkpoints follow. */

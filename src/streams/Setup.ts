@@ -6,7 +6,8 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import * as SetupStep from "../domain/postgres/SetupStep.ts"
 import type * as PostgresPlan from "../domain/PostgresSetup.ts"
-import * as StarRocksPlan from "../domain/StarRocksSetup.ts"
+import * as TargetStep from "../domain/starrocks/SetupStep.ts"
+import type * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as Log from "../layers/Log.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
 import * as RejectedRows from "../layers/RejectedRows.ts"
@@ -42,7 +43,7 @@ export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, 
   )
   yield* log.debug("both sides were looked at", () => ({
     problems: source.problems.length + target.problems.length,
-    steps: [...source.steps.map(SetupStep.sql), ...target.steps.map(StarRocksPlan.sql)]
+    steps: [...source.steps.map(SetupStep.sql), ...target.steps.map(TargetStep.sql)]
   }))
   return { source, target }
 })

@@ -15,7 +15,7 @@ import { JobControl } from "../layers/JobControl.ts"
 import type { Retrying } from "../layers/LoadAttempts.ts"
 import * as Metrics from "../layers/Metrics.ts"
 import { Progress } from "../layers/Progress.ts"
-import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+import type { ReplicationSession } from "../layers/ReplicationSession.ts"
 
 /** How often a drain looks whether what it owes has come again: it costs nothing, and a drain need not be slower. */
 const RECEIVED_LOOK_EVERY = "20 millis"

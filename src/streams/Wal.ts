@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import type { WalFrame } from "../domain/pgoutput/Envelope.ts"
-import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+import type { ReplicationSession } from "../layers/ReplicationSession.ts"
 
 /** Frames in the server's order. Run it once a session; the frames' bytes stay unchanged for as long as they are held. */
 export const frames = (session: ReplicationSession): Stream.Stream<WalFrame, TransientError | SetupError> =>

@@ -8,7 +8,7 @@ import type { Tally } from "../domain/Tally.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import * as Log from "../layers/Log.ts"
 import { Progress } from "../layers/Progress.ts"
-import type { ReplicationSession } from "../layers/ReplicationSource.ts"
+import type { ReplicationSession } from "../layers/ReplicationSession.ts"
 import { SlotHealth } from "../layers/SlotHealth.ts"
 import * as Told from "./Told.ts"
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Result from "effect/Result"
-import type { ColumnSelection } from "../../src/domain/ColumnLists.ts"
 import * as NamePattern from "../../src/domain/NamePattern.ts"
+import type { ColumnSelection } from "../../src/domain/Table.ts"
 import { mapping } from "../support/Mappings.ts"
 import * as Bytes from "../support/PgoutputBytes.ts"
 import { decodeAll, loadsOf, rowsOf } from "../support/Rows.ts"

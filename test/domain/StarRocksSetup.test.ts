@@ -3,6 +3,8 @@ import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import * as ColumnLists from "../../src/domain/ColumnLists.ts"
 import * as SetupError from "../../src/domain/errors/SetupError.ts"
 import type { SchemaChangePolicy } from "../../src/domain/schema/SchemaChangePolicy.ts"
+import * as SetupStep from "../../src/domain/starrocks/SetupStep.ts"
+import type * as TargetFacts from "../../src/domain/starrocks/TargetFacts.ts"
 import * as Setup from "../../src/domain/StarRocksSetup.ts"
 import type { SourceColumn, SourceTable } from "../../src/domain/Table.ts"
 
@@ -36,7 +38,7 @@ const targetColumn = (
   type = "varchar(65533)",
   nullable = true,
   generated = false
-): Setup.ColumnFacts => ({
+): TargetFacts.ColumnFacts => ({
   name,
   type,
   nullable,
@@ -51,9 +53,9 @@ const AUDIT = [
 ]
 
 const target = (
-  columns: ReadonlyArray<Setup.ColumnFacts>,
-  members: Partial<Setup.TableFacts> = {}
-): Setup.TableFacts => ({
+  columns: ReadonlyArray<TargetFacts.ColumnFacts>,
+  members: Partial<TargetFacts.TableFacts> = {}
+): TargetFacts.TableFacts => ({
   name: { schema: "shop", name: "orders" },
   model: "PRI_KEYS",
   key: ["id"],
@@ -64,7 +66,7 @@ const target = (
 const ID = targetColumn("id", "bigint(20)", false)
 const NAME = targetColumn("name")
 
-const plan = (tables: ReadonlyArray<Setup.TableFacts>, sources = [orders()], policy?: SchemaChangePolicy) =>
+const plan = (tables: ReadonlyArray<TargetFacts.TableFacts>, sources = [orders()], policy?: SchemaChangePolicy) =>
   Setup.plan(
     sources,
     { database: "shop", databaseExists: true, tables: new Map(tables.map((table) => [table.name.name, table])) },
@@ -86,11 +88,11 @@ describe("a pair of tables that fits", () => {
     const { mappings, steps } = plan([target([ID, NAME, AUDIT[0]!])])
     assert.strictEqual(steps.length, 1)
     assert.strictEqual(
-      Setup.sql(steps[0]!),
+      SetupStep.sql(steps[0]!),
       "ALTER TABLE `shop`.`orders` ADD COLUMN `dbmazz_is_deleted` BOOLEAN, ADD COLUMN `dbmazz_synced_at` DATETIME, " +
         "ADD COLUMN `dbmazz_cdc_version` BIGINT"
     )
-    assert.notInclude(Setup.sql(steps[0]!), "IF NOT EXISTS")
+    assert.notInclude(SetupStep.sql(steps[0]!), "IF NOT EXISTS")
     for (const name of AuditColumns.NAMES) assert.isTrue(mappings[0]!.targetColumns.has(name))
   })
 
@@ -102,7 +104,7 @@ describe("a pair of tables that fits", () => {
 })
 
 describe("what would lose or refuse rows later is said before replication starts", () => {
-  const only = (tables: ReadonlyArray<Setup.TableFacts>, sources = [orders()]) => {
+  const only = (tables: ReadonlyArray<TargetFacts.TableFacts>, sources = [orders()]) => {
     const { mappings, problems, steps } = plan(tables, sources)
     assert.strictEqual(problems.length, 1, JSON.stringify(problems))
     assert.deepStrictEqual(steps, [])
@@ -237,7 +239,7 @@ describe("what would lose or refuse rows later is said before replication starts
 
   it("a column that is missing is added, with a policy that allows it", () => {
     const tables = [target([ID, ...AUDIT])]
-    assert.deepStrictEqual(plan(tables, [orders()], "add").steps.map(Setup.sql), [
+    assert.deepStrictEqual(plan(tables, [orders()], "add").steps.map(SetupStep.sql), [
       "ALTER TABLE `shop`.`orders` ADD COLUMN `name` VARCHAR(1048576) NULL"
     ])
     const [problem] = plan([target([ID, targetColumn("Name"), ...AUDIT])], [orders()], "add").problems
@@ -253,7 +255,7 @@ describe("what would lose or refuse rows later is said before replication starts
   it("T46 a generated column that is sent is written where the target has it, else left out as before PostgreSQL 18", () => {
     const sent = sourceColumn("doubled", { computed: "stored" })
     const source = orders({ columns: [...orders().columns, sent] })
-    const mapped = (column: ReadonlyArray<Setup.ColumnFacts>) => {
+    const mapped = (column: ReadonlyArray<TargetFacts.ColumnFacts>) => {
       const { mappings, problems, steps } = plan([target([ID, NAME, ...column, ...AUDIT])], [source], "evolve")
       assert.deepStrictEqual([problems, steps], [[], []])
       return ColumnLists.keeps(mappings[0]?.selection, "doubled")
@@ -281,7 +283,7 @@ describe("what would lose or refuse rows later is said before replication starts
 
 describe("with AUTO_CREATE_TABLES: what is missing is planned, and what could never work is said first", () => {
   const layout = { buckets: undefined, replicas: 1 }
-  const create = (sources: ReadonlyArray<SourceTable>, facts: Partial<Setup.Facts> = {}) =>
+  const create = (sources: ReadonlyArray<SourceTable>, facts: Partial<TargetFacts.Facts> = {}) =>
     Setup.plan(sources, { database: "shop", databaseExists: true, tables: new Map(), ...facts }, layout)
 
   it("creates the database first, then each table with the replicated columns alone", () => {
@@ -292,9 +294,9 @@ describe("with AUTO_CREATE_TABLES: what is missing is planned, and what could ne
     })
     assert.deepStrictEqual([problems, mappings], [[], []])
     assert.deepStrictEqual(steps.map((step) => step._tag), ["CreateDatabase", "CreateTable", "CreateTable"])
-    assert.strictEqual(Setup.sql(steps[0]!), "CREATE DATABASE IF NOT EXISTS `shop`")
-    assert.notInclude(Setup.sql(steps[1]!), "`name`")
-    assert.include(Setup.sql(steps[2]!), "`name` VARCHAR(1048576) NULL")
+    assert.strictEqual(SetupStep.sql(steps[0]!), "CREATE DATABASE IF NOT EXISTS `shop`")
+    assert.notInclude(SetupStep.sql(steps[1]!), "`name`")
+    assert.include(SetupStep.sql(steps[2]!), "`name` VARCHAR(1048576) NULL")
   })
 
   it("leaves a table that exists as it is, and says what is wrong with it", () => {
@@ -357,7 +359,7 @@ describe("T47 columns that differ only by case: StarRocks would write both into 
       problems.flatMap((problem) => problem._tag === "PgColumnsDifferByCase" ? [problem.columns] : [])
     const sources = [orders({ columns })]
     assert.deepStrictEqual(collided(plan([target([ID, NAME, ...AUDIT])], sources).problems), ["name, Name"])
-    const nothing: Setup.Facts = { database: "shop", databaseExists: false, tables: new Map() }
+    const nothing: TargetFacts.Facts = { database: "shop", databaseExists: false, tables: new Map() }
     assert.deepStrictEqual(collided(Setup.plan(sources, nothing, { buckets: undefined, replicas: 1 }).problems), [
       "name, Name"
     ])

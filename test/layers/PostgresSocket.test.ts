@@ -5,31 +5,16 @@ import type * as Scope from "effect/Scope"
 import { createServer, type Socket } from "node:net"
 import { PostgresSocket } from "../../src/layers/PostgresSocket.ts"
 import { TlsRefusal } from "../../src/layers/TlsFiles.ts"
+import * as Listening from "../support/Listening.ts"
 
 const NO_FILES = { ca: undefined, cert: undefined, key: undefined }
 const SSL_REQUEST_BYTES = 8
 
-/** A server that plays each connection by its number. */
-const listen = (play: (socket: Socket, index: number) => void): Effect.Effect<number, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const open = new Set<Socket>()
-    let count = 0
-    const server = createServer((socket) => {
-      socket.on("error", () => undefined).on("close", () => open.delete(socket))
-      open.add(socket)
-      play(socket, count++)
-    })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.callback<void>((resume) => {
-          for (const socket of open) socket.destroy()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    const bound = server.address()
-    return typeof bound === "object" && bound !== null ? bound.port : 0
-  })
+/** The port of a server that plays each connection by its number. */
+const listen = (play: (socket: Socket, index: number) => void): Effect.Effect<number, never, Scope.Scope> => {
+  let count = 0
+  return Effect.map(Listening.listen(createServer((socket) => play(socket, count++))), ({ port }) => port)
+}
 
 /** Says yes to TLS and then speaks something else. */
 const fakeTls = (socket: Socket): void => {

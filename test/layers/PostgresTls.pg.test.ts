@@ -13,6 +13,7 @@ import * as PostgresSql from "../../src/layers/PostgresSql.ts"
 import * as ReplicationCommand from "../../src/layers/ReplicationCommand.ts"
 import { ReplicationSource } from "../../src/layers/ReplicationSource.ts"
 import * as Certificates from "../support/Certificates.ts"
+import { listen } from "../support/Listening.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import * as PostgresTls from "../support/PostgresTls.ts"
 
@@ -264,15 +265,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("TLS to PostgreSQL"
       const answers = ["S\0injected", "E\0", "X"]
       let next = 0
       const server = createServer((socket) => {
-        socket.on("error", () => undefined)
         socket.once("data", () => socket.write(answers[next++] ?? ""))
       })
-      yield* Effect.acquireRelease(
-        Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-        () => Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
-      )
-      const bound = server.address()
-      const port = typeof bound === "object" && bound !== null ? bound.port : 0
+      const { port } = yield* listen(server)
       const base = { host: "127.0.0.1", port, user: "me", password: Redacted.make("hunter2"), database: "d" }
       for (const answer of answers) {
         const found = yield* outcome({ ...base, tls: tls("require") })

@@ -6,7 +6,7 @@ import * as Logger from "effect/Logger"
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
 import { SrSqlError } from "../../src/domain/errors/SrSqlError.ts"
-import * as StarRocksPlan from "../../src/domain/StarRocksSetup.ts"
+import * as SetupStep from "../../src/domain/starrocks/SetupStep.ts"
 import type { SourceTable } from "../../src/domain/Table.ts"
 import * as StarRocksSetup from "../../src/layers/StarRocksSetup.ts"
 import { type Row, StarRocksSql } from "../../src/layers/StarRocksSql.ts"
@@ -347,7 +347,7 @@ describe("AUTO_CREATE_TABLES", () => {
       })
       const replicas = (backEnds: ReadonlyArray<Row>) =>
         answering(/^SHOW BACKENDS/, Effect.succeed(backEnds), plans("shop", source("orders"))).pipe(
-          Effect.map(({ steps }) => /"replication_num" = "(\d+)"/.exec(StarRocksPlan.sql(steps[0]!))?.[1]),
+          Effect.map(({ steps }) => /"replication_num" = "(\d+)"/.exec(SetupStep.sql(steps[0]!))?.[1]),
           connected(sink)
         )
       assert.strictEqual(yield* replicas([node(true)]), "1")
@@ -400,7 +400,7 @@ describe("AUTO_CREATE_TABLES", () => {
       yield* Effect.gen(function*() {
         const denied = Effect.fail(new SrSqlError({ code: 5203, message: "Access denied" }))
         const plan = yield* answering(/^SHOW (BACKENDS|COMPUTE)/, denied, plans("shop", source("orders")))
-        assert.notInclude(StarRocksPlan.sql(plan.steps[0]!), "replication_num")
+        assert.notInclude(SetupStep.sql(plan.steps[0]!), "replication_num")
         const error = yield* Effect.flip(answering(/^CREATE TABLE/, denied, StarRocksSetup.apply(plan)))
         assert.isTrue(error._tag === "SetupError" && error.code === "SrCreateFailed")
         assert.include(error.message, "'shop.orders'")

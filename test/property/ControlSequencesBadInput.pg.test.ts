@@ -6,8 +6,8 @@ import type * as Scope from "effect/Scope"
 import * as http2 from "node:http2"
 import * as net from "node:net"
 import { SeededRandom } from "../../src/domain/SeededRandom.ts"
+import * as FreePort from "../../src/layers/embedded/FreePort.ts"
 import * as DbmazzProcess from "../support/DbmazzProcess.ts"
-import { freePort } from "../support/FreePort.ts"
 import * as GrpcFrames from "../support/GrpcFrames.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import { run } from "../support/PostgresServer.ts"
@@ -119,7 +119,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
       () =>
         Effect.gen(function*() {
           const replica = yield* Replica.start
-          const [grpcPort, httpPort] = [yield* freePort, yield* freePort]
+          const [grpcPort, httpPort] = yield* Effect.promise(async () =>
+            [await FreePort.find(), await FreePort.find()] as const
+          )
           const job = yield* DbmazzProcess.start(
             ["run"],
             replica.environment({

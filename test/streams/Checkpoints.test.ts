@@ -8,7 +8,7 @@ import { Batch } from "../../src/domain/Batch.ts"
 import { TransientError } from "../../src/domain/errors/TransientError.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import { CheckpointStore } from "../../src/layers/CheckpointStore.ts"
-import type { ReplicationSession } from "../../src/layers/ReplicationSource.ts"
+import type { ReplicationSession } from "../../src/layers/ReplicationSession.ts"
 import * as Checkpoints from "../../src/streams/Checkpoints.ts"
 
 const at = (lsn: bigint) => Lsn.Lsn.make(lsn)

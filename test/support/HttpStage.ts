@@ -2,7 +2,8 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as http from "node:http"
-import type { AddressInfo, Socket } from "node:net"
+import type { Socket } from "node:net"
+import { listen } from "./Listening.ts"
 
 /** One request as the server saw it; `body` grows while it is read. */
 export class Turn {
@@ -74,7 +75,6 @@ export const start = (
 ): Effect.Effect<HttpStage, never, Scope.Scope> =>
   Effect.gen(function*() {
     const turns: Array<Turn> = []
-    const sockets = new Set<Socket>()
     let accepted = 0
     // Never closes a connection by itself: who closed it is what some tests are about.
     const server = http.createServer({ keepAliveTimeout: 0 })
@@ -84,22 +84,8 @@ export const start = (
       play(turn)
     }
     server.on("request", take).on("checkContinue", take)
-    server.on("connection", (socket) => {
-      accepted++
-      sockets.add(socket)
-      socket.on("close", () => sockets.delete(socket)).on("error", () => undefined)
-    })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, bindTo, () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          for (const socket of sockets) socket.destroy()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    const { port } = server.address() as AddressInfo
+    server.on("connection", () => void accepted++)
+    const { port, sockets } = yield* listen(server, bindTo)
     return {
       host: bindTo,
       port,

@@ -5,6 +5,7 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { KeyPair } from "./Certificates.ts"
+import { listen } from "./Listening.ts"
 
 export interface Options {
   readonly pair: KeyPair
@@ -34,25 +35,6 @@ const join = (one: net.Socket, other: net.Socket): void => {
   }
 }
 
-const listen = (server: net.Server | tls.Server): Effect.Effect<number, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const open = new Set<net.Socket>()
-    server.on("connection", (socket: net.Socket) => {
-      open.add(socket)
-      socket.on("close", () => open.delete(socket))
-    })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-      () =>
-        Effect.callback<void>((resume) => {
-          for (const socket of open) socket.destroy()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    const bound = server.address()
-    return typeof bound === "object" && bound !== null ? bound.port : 0
-  })
-
 /** HTTPS in front of an HTTP port. `rewrite` sees the server's bytes as they come. */
 export const http = (target: number, options: Options): Effect.Effect<TlsProxy, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -67,7 +49,7 @@ export const http = (target: number, options: Options): Effect.Effect<TlsProxy, 
       behind.on("end", () => client.end())
     })
     server.on("tlsClientError", () => undefined)
-    return { port: yield* listen(server), secured: () => secured }
+    return { port: (yield* listen(server)).port, secured: () => secured }
   })
 
 const CLIENT_SSL = 0x0800
@@ -142,5 +124,5 @@ export const mysql = (target: number, options: Options): Effect.Effect<TlsProxy,
       let loggedIn = false
       raw.on("data", onData)
     })
-    return { port: yield* listen(server), secured: () => secured }
+    return { port: (yield* listen(server)).port, secured: () => secured }
   })

@@ -2,9 +2,9 @@
  * Decodes pgoutput v1. Total: any bytes give a message or a `DecodeError`, never a throw, and a message that is returned
  * has tuples whose every length lies inside it, so that later readers need no bounds checks.
  */
-import * as Lsn from "../Lsn.ts"
+import { Cursor, NO_BYTES } from "./Cursor.ts"
 import { DecodeError } from "./DecodeError.ts"
-import { COMMIT as TAG_COMMIT, readLsn, readTimestamp } from "./Envelope.ts"
+import { COMMIT as TAG_COMMIT } from "./Envelope.ts"
 import type { Message, OldTupleKind, RelationColumn } from "./Message.ts"
 
 const TAG_BEGIN = 0x42
@@ -20,143 +20,6 @@ const TAG_MESSAGE = 0x4d
 const TUPLE_NEW = 0x4e
 const TUPLE_OLD = 0x4f
 const TUPLE_KEY = 0x4b
-
-/** Kinds of a column's value inside a tuple. */
-export const VALUE_NULL = 0x6e
-export const VALUE_UNCHANGED = 0x75
-export const VALUE_TEXT = 0x74
-
-/** Names keep a byte order mark at their beginning: without it they would be those of another table. */
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
-const NO_BYTES = Buffer.alloc(0)
-
-/** A cursor over one message. The first problem sticks; reads after it return zeros. */
-class Cursor {
-  bytes: Buffer = NO_BYTES
-  start = 0
-  end = 0
-  at = 0
-  problem: string | undefined = undefined
-  problemAt = 0
-  /** A tuple since `reset` leaves a value out as unchanged. */
-  unchanged = false
-
-  reset(bytes: Buffer, start: number, end: number): void {
-    this.bytes = bytes
-    this.start = start
-    this.end = end
-    this.at = start + 1
-    this.problem = undefined
-    this.unchanged = false
-  }
-
-  fail(problem: string): void {
-    if (this.problem !== undefined) return
-    this.problem = problem
-    this.problemAt = this.at - this.start
-  }
-
-  has(count: number, what: string): boolean {
-    if (this.problem !== undefined) return false
-    if (this.at + count <= this.end) return true
-    this.fail(`${what} is cut off`)
-    return false
-  }
-
-  int8(what: string): number {
-    return this.has(1, what) ? this.bytes[this.at++]! : 0
-  }
-
-  int16(what: string): number {
-    if (!this.has(2, what)) return 0
-    const value = (this.bytes[this.at]! << 8) | this.bytes[this.at + 1]!
-    this.at += 2
-    return value
-  }
-
-  int32(what: string): number {
-    if (!this.has(4, what)) return 0
-    const value = int32(this.bytes, this.at)
-    this.at += 4
-    return value
-  }
-
-  lsn(what: string): Lsn.Lsn {
-    if (!this.has(8, what)) return Lsn.ZERO
-    this.at += 8
-    return readLsn(this.bytes, this.at - 8)
-  }
-
-  timestamp(what: string): bigint {
-    if (!this.has(8, what)) return 0n
-    this.at += 8
-    return readTimestamp(this.bytes, this.at - 8)
-  }
-
-  text(what: string): string {
-    if (this.problem !== undefined) return ""
-    const zero = this.bytes.indexOf(0, this.at)
-    if (zero < 0 || zero >= this.end) {
-      this.fail(`${what} has no end`)
-      return ""
-    }
-    const slice = this.bytes.subarray(this.at, zero)
-    try {
-      const text = utf8.decode(slice)
-      this.at = zero + 1
-      return text
-    } catch {
-      this.fail(`${what} is not UTF-8`)
-      return ""
-    }
-  }
-
-  /** Skips a tuple after checking it, and gives where it starts. */
-  tuple(): number {
-    if (this.problem !== undefined) return -1
-    const start = this.at
-    const end = skipTuple(this.bytes, start, this.end, this)
-    if (end < 0) {
-      this.fail("a tuple is cut off or has a value of unknown kind")
-      return -1
-    }
-    this.at = end
-    return start
-  }
-}
-
-const int32 = (bytes: Uint8Array, at: number): number =>
-  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
-
-/** The position after the tuple at `start`, or −1 when it does not fit into `end` or holds an unknown kind of value. */
-const skipTuple = (bytes: Uint8Array, start: number, end: number, seen: { unchanged: boolean }): number => {
-  if (start + 2 > end) return -1
-  let left = (bytes[start]! << 8) | bytes[start + 1]!
-  let at = start + 2
-  while (left-- > 0) {
-    if (at >= end) return -1
-    const kind = bytes[at]!
-    if (kind === VALUE_TEXT) {
-      if (at + 5 > end) return -1
-      const length = int32(bytes, at + 1)
-      if (length < 0) return -1
-      at += 5 + length
-      if (at > end) return -1
-    } else if (kind === VALUE_NULL) {
-      at += 1
-    } else if (kind === VALUE_UNCHANGED) {
-      seen.unchanged = true
-      at += 1
-    } else {
-      return -1
-    }
-  }
-  return at
-}
-
-/** Columns in the tuple at `start`. */
-export const tupleColumns = (bytes: Uint8Array, start: number): number => (bytes[start]! << 8) | bytes[start + 1]!
 
 const readOldTuple = (cursor: Cursor): { readonly kind: OldTupleKind; readonly start: number } => {
   const marker = cursor.at < cursor.end ? cursor.bytes[cursor.at]! : 0

@@ -4,24 +4,21 @@
  *
  * The server announces a partition right after its partitioned table, before the first of its rows.
  */
-import { tupleColumns, VALUE_NULL, VALUE_TEXT } from "./Decoder.ts"
 import type { Relation } from "./Message.ts"
+import * as Tuple from "./Tuple.ts"
 
 const FULL = "f"
-
-const int32 = (bytes: Uint8Array, at: number): number =>
-  (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 
 /** Whether the tuple at `start` is NULL in every column but these, and there are others. */
 const holdsOnly = (names: ReadonlySet<string>, relation: Relation, bytes: Uint8Array, start: number): boolean => {
   let at = start + 2
   let others = 0
-  for (let index = 0; index < tupleColumns(bytes, start); index++) {
+  for (let index = 0; index < Tuple.columns(bytes, start); index++) {
     const kind = bytes[at]!
     const isNamed = names.has(relation.columns[index]?.name ?? "")
-    if (!isNamed && kind !== VALUE_NULL) return false
+    if (!isNamed && kind !== Tuple.VALUE_NULL) return false
     if (!isNamed) others += 1
-    at += kind === VALUE_TEXT ? 5 + int32(bytes, at + 1) : 1
+    at = Tuple.after(bytes, at)
   }
   return others > 0
 }

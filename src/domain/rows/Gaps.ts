@@ -2,8 +2,7 @@
  * What a change does not carry: values left out as unchanged, and all but the identity of a row that is told by its key alone.
  * Each may still be known from the old row or from an earlier change of the batch, and StarRocks may have it.
  */
-import { VALUE_UNCHANGED } from "../pgoutput/Decoder.ts"
-import * as Tuple from "./Tuple.ts"
+import * as Tuple from "../pgoutput/Tuple.ts"
 
 /** A value where it lies: its kind byte is at `at`, and it is there (text or NULL). */
 export interface Place {
@@ -43,7 +42,7 @@ export interface Old {
 
 const placeIn = (bytes: Buffer, tuple: number, column: number): Place | undefined => {
   const at = Tuple.valueAt(bytes, tuple, column)
-  return bytes[at] === VALUE_UNCHANGED ? undefined : { bytes, at }
+  return bytes[at] === Tuple.VALUE_UNCHANGED ? undefined : { bytes, at }
 }
 
 const UNKNOWN: Gap = { place: undefined, stored: false }

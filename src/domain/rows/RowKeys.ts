@@ -1,8 +1,7 @@
 /** Reads the keys of rows: to find rows of one key in a batch, to name a row to people, and to ask StarRocks for it. */
 import { ByteWriter } from "../ByteWriter.ts"
-import { VALUE_TEXT, VALUE_UNCHANGED } from "../pgoutput/Decoder.ts"
+import { after, int32, TEXT_OFFSET, VALUE_TEXT, VALUE_UNCHANGED, valueAt } from "../pgoutput/Tuple.ts"
 import * as ValueRule from "../values/ValueRule.ts"
-import { after, int32, TEXT_OFFSET, valueAt } from "./Tuple.ts"
 
 /** The key of a row within a batch: equal for equal keys, whatever else is in the row. */
 export type RowKey = string | number

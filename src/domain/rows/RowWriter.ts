@@ -5,12 +5,11 @@
 import * as AuditColumns from "../AuditColumns.ts"
 import type { ByteWriter } from "../ByteWriter.ts"
 import type { LoadFormat } from "../LoadFormat.ts"
-import { VALUE_NULL, VALUE_TEXT } from "../pgoutput/Decoder.ts"
+import { after, int32, TEXT_OFFSET, VALUE_NULL, VALUE_TEXT } from "../pgoutput/Tuple.ts"
 import * as CsvForm from "../values/CsvForm.ts"
 import type { ValueForm } from "../values/ValueForm.ts"
 import * as ValueRule from "../values/ValueRule.ts"
 import type { Gaps } from "./Gaps.ts"
-import { after, int32, TEXT_OFFSET } from "./Tuple.ts"
 
 /** How one column is written, and the member it is written to. */
 export interface ColumnRule extends ValueRule.ValueRule {

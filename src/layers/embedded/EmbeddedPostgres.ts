@@ -12,10 +12,10 @@ import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs/promises"
-import { createServer } from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import type { PgAddress } from "../../domain/config/Settings.ts"
+import * as FreePort from "./FreePort.ts"
 import * as Binaries from "./postgres/Binaries.ts"
 import * as Postmaster from "./postgres/Postmaster.ts"
 
@@ -89,16 +89,6 @@ export const urlOf = (address: PgAddress): Redacted.Redacted<string> => {
   return Redacted.make(`postgres://${login}@${address.host}:${address.port}/${part(address.database)}`)
 }
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer().once("error", reject)
-    probe.listen(0, HOST, () => {
-      const address = probe.address()
-      const port = typeof address === "object" && address !== null ? address.port : undefined
-      probe.close(() => port === undefined ? reject(new Error("no free port")) : resolve(port))
-    })
-  })
-
 const refused = (message: string, remediation: string) => new EmbeddedPostgresError({ message, remediation })
 
 const attempt = <A>(what: string, directory: string, run: () => Promise<A>) =>
@@ -153,7 +143,7 @@ export const make: (options?: Options) => Effect.Effect<Server, EmbeddedPostgres
     const found = yield* attempt("Looking for PostgreSQL", home, () => Binaries.find(home, options.installation))
     if (Binaries.isRefusal(found)) return yield* refused(found.message, found.remediation)
     const password = yield* attempt("Creating the database", home, () => prepare(home, found))
-    let port = options.port ?? (yield* attempt("Finding a free port", home, freePort))
+    let port = options.port ?? (yield* attempt("Finding a free port", home, FreePort.find))
     let running: Postmaster.Postmaster | undefined
     const lock = yield* Semaphore.make(1)
 
@@ -192,7 +182,7 @@ export const make: (options?: Options) => Effect.Effect<Server, EmbeddedPostgres
     yield* exclusively(Effect.retry(
       startNow.pipe(Effect.tapError(() =>
         options.port === undefined
-          ? Effect.promise(freePort).pipe(Effect.map((free) => {
+          ? Effect.promise(FreePort.find).pipe(Effect.map((free) => {
             port = free
           }))
           : Effect.void

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { createServer } from "node:net"
+import * as FreePort from "../../../src/layers/embedded/FreePort.ts"
 import { run } from "../../support/CommandRun.ts"
 import * as ControlServer from "../../support/ControlServer.ts"
 
@@ -12,14 +12,6 @@ const FAILED = {
   stage_detail: "Setup failed",
   error_detail: "Table 'public.orders' not found.\nCreate the table."
 }
-
-const freePort = Effect.callback<number>((resume) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address()
-    const port = typeof address === "object" && address !== null ? address.port : 0
-    server.close(() => resume(Effect.succeed(port)))
-  })
-})
 
 describe("health", () => {
   it.live("is one line, and exit code 0 when the job serves", () =>
@@ -69,7 +61,7 @@ describe("health", () => {
 describe("health --wait", () => {
   it.live("waits through a start: nobody there, then a setup, then replication", () =>
     Effect.gen(function*() {
-      const port = yield* freePort
+      const port = yield* Effect.promise(FreePort.find)
       const waiting = yield* Effect.forkChild(run("health", "--wait", "STAGE_CDC", "--address", `127.0.0.1:${port}`), {
         startImmediately: true
       })

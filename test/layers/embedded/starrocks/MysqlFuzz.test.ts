@@ -6,7 +6,7 @@ import * as Net from "node:net"
 import { SeededRandom } from "../../../../src/domain/SeededRandom.ts"
 import * as EmbeddedStarRocks from "../../../../src/layers/embedded/EmbeddedStarRocks.ts"
 import { connectionsMax } from "../../../../src/layers/embedded/starrocks/mysql/Connections.ts"
-import { framed } from "../../../../src/layers/embedded/starrocks/wire/MysqlPackets.ts"
+import { framed } from "../../../../src/layers/embedded/starrocks/wire/PacketFraming.ts"
 import * as TemporaryDirectory from "../../../support/TemporaryDirectory.ts"
 
 /** Connections that send rubbish, per phase. */

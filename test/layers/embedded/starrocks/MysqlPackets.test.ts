@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Packets from "../../../../src/layers/embedded/starrocks/wire/MysqlPackets.ts"
+import * as Handshake from "../../../../src/layers/embedded/starrocks/wire/Handshake.ts"
+import * as PacketFraming from "../../../../src/layers/embedded/starrocks/wire/PacketFraming.ts"
 
 const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))
 
@@ -10,8 +11,8 @@ it.effect.prop(
   [Schema.Array(Schema.Array(Byte)), Byte],
   ([payloads, size]) =>
     Effect.sync(() => {
-      const stream = Buffer.concat(payloads.map((payload, index) => Packets.framed(Buffer.from(payload), index)))
-      const splitter = new Packets.PacketSplitter()
+      const stream = Buffer.concat(payloads.map((payload, index) => PacketFraming.framed(Buffer.from(payload), index)))
+      const splitter = new PacketFraming.PacketSplitter()
       const found: Array<ReadonlyArray<number>> = []
       for (let from = 0; from < stream.length; from += size + 1) {
         for (const payload of splitter.push(stream.subarray(from, from + size + 1))) found.push([...payload])
@@ -22,14 +23,14 @@ it.effect.prop(
 
 it("a payload of 16 MiB is split and joined, and one that is too long is noticed", () => {
   const payload = Buffer.alloc(0xffffff + 5, 7)
-  const frames = Packets.framed(payload, 0)
+  const frames = PacketFraming.framed(payload, 0)
   assert.strictEqual(frames.length, payload.length + 8)
   assert.deepStrictEqual([frames[3], frames[4 + 0xffffff + 3]], [0, 1])
-  const [joined] = new Packets.PacketSplitter().push(frames)
+  const [joined] = new PacketFraming.PacketSplitter().push(frames)
   assert.isTrue(joined?.equals(payload))
-  assert.strictEqual(Packets.framed(Buffer.alloc(0xffffff), 0).length, 0xffffff + 8)
-  const splitter = new Packets.PacketSplitter()
-  const part = Packets.framed(Buffer.alloc(0xffffff), 0).subarray(0, 4 + 0xffffff)
+  assert.strictEqual(PacketFraming.framed(Buffer.alloc(0xffffff), 0).length, 0xffffff + 8)
+  const splitter = new PacketFraming.PacketSplitter()
+  const part = PacketFraming.framed(Buffer.alloc(0xffffff), 0).subarray(0, 4 + 0xffffff)
   for (let count = 0; count < 5; count++) splitter.push(part)
   assert.isTrue(splitter.tooLong)
 })
@@ -39,7 +40,7 @@ it.effect.prop(
   [Schema.Array(Byte)],
   ([bytes]) =>
     Effect.sync(() => {
-      Packets.login(Buffer.from(bytes))
-      Packets.login(Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0xff]), Buffer.alloc(28), Buffer.from(bytes)]))
+      Handshake.login(Buffer.from(bytes))
+      Handshake.login(Buffer.concat([Buffer.from([0xff, 0xff, 0xff, 0xff]), Buffer.alloc(28), Buffer.from(bytes)]))
     })
 )

@@ -63,6 +63,9 @@ export interface Catalogue {
 
 const databaseName = /^[A-Za-z_]\w{0,255}$/
 
+const differsByCase = (name: string, other: string): SqlError =>
+  detail(`this endpoint cannot hold '${name}' beside '${other}': its storage ignores case`)
+
 const runAll = (session: Session, statements: ReadonlyArray<string>): Effect.Effect<void, StorageError> =>
   Effect.forEach(statements, (statement) => session.run(statement), { discard: true })
 
@@ -119,7 +122,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
     if (tables?.has(name) === true) return Effect.fail(tableExists(name))
     for (const other of tables?.keys() ?? []) {
       if (other.toLowerCase() !== name.toLowerCase()) continue
-      return Effect.fail(detail(`this endpoint cannot hold '${name}' beside '${other}': its storage ignores case`))
+      return Effect.fail(differsByCase(name, other))
     }
     return Effect.void
   }
@@ -131,7 +134,7 @@ export const make = Effect.fnUntraced(function*(storage: Storage) {
       if (known.has(name)) return yield* databaseExists(name)
       for (const other of known.keys()) {
         if (other.toLowerCase() === name.toLowerCase()) {
-          return yield* detail(`this endpoint cannot hold '${name}' beside '${other}': its storage ignores case`)
+          return yield* differsByCase(name, other)
         }
       }
       yield* storage.write((session) =>

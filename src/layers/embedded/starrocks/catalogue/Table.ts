@@ -20,10 +20,8 @@ export interface Column {
 /** Which rows of equal key a table keeps: the last one (primary) or all (duplicate). */
 export type Model = "PRI_KEYS" | "DUP_KEYS"
 
-/** A table's definition. */
-export interface Table {
-  readonly id: number
-  readonly database: string
+/** What a statement says of a table. */
+export interface TableClauses {
   readonly name: string
   readonly model: Model
   readonly columns: ReadonlyArray<Column>
@@ -32,6 +30,12 @@ export interface Table {
   readonly orderBy: ReadonlyArray<string>
   readonly comment: string
   readonly properties: Readonly<Record<string, string>>
+}
+
+/** A table's definition. */
+export interface Table extends TableClauses {
+  readonly id: number
+  readonly database: string
   readonly createdAtMs: number
 }
 

@@ -2,11 +2,9 @@
  * The life of a load: take the label, plan, stage the rows, merge them and write the label's outcome in one
  * transaction. Everything before the transaction leaves no trace in the file.
  */
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { randomUUID } from "node:crypto"
-import * as Log from "../../../Log.ts"
 import type { Catalogue } from "../catalogue/Catalogue.ts"
 import type { Session, Storage, StorageError } from "../catalogue/Storage.ts"
 import * as TableOf from "../catalogue/Table.ts"
@@ -16,20 +14,14 @@ import * as LoadPlan from "../plan/LoadPlan.ts"
 import { RowBuffer } from "../plan/RowBuffer.ts"
 import { translatePredicate } from "../sql/Translate.ts"
 import type { ErrorLogs } from "./ErrorLog.ts"
-import { isFinal, isLabel, labelPattern, type LabelRecord, type Labels, type LabelState, runningMax } from "./Labels.ts"
+import { isFinal, isLabel, labelPattern, type LabelRecord, type Labels, runningMax } from "./Labels.ts"
 import * as LoadBody from "./LoadBody.ts"
+import * as LoadEndings from "./LoadEndings.ts"
 import type { LateHeaders } from "./LoadHeaders.ts"
-import type { Outcome, Progress } from "./LoadReply.ts"
-import * as LoadReply from "./LoadReply.ts"
+import { checked, type LoadAbandoned, LoadRefused, readFailure, refuse, storageRefusal } from "./LoadRefusal.ts"
+import type { Progress } from "./LoadReply.ts"
 import * as Merge from "./Merge.ts"
 import * as Staging from "./Staging.ts"
-
-const log = Log.module("EmbeddedStarRocks")
-
-/** A load that ends without success; nothing of it is in the table. */
-export class LoadRefused extends Data.TaggedError("LoadRefused")<{ readonly outcome: Outcome }> {}
-/** The body did not arrive completely, so there is nobody to answer. */
-export class LoadAbandoned extends Data.TaggedError("LoadAbandoned")<{ readonly message: string }> {}
 
 /** A load that is ready for rows. */
 export interface OpenLoad {
@@ -47,7 +39,7 @@ export interface Mergeable {
 }
 
 /** The engine. */
-export interface LoadEngine {
+export interface LoadEngine extends Pick<LoadEndings.LoadEndings, "abort" | "abortPrepared" | "cancel"> {
   /** The table of a load. */
   readonly table: (database: string, name: string) => Effect.Effect<Table, LoadRefused>
   /** Begins a transaction under a label, or under one that it makes. */
@@ -81,20 +73,6 @@ export interface LoadEngine {
     progress: Progress,
     also?: Effect.Effect<unknown, StorageError>
   ) => Effect.Effect<void, LoadRefused>
-  /**
-   * Ends a transaction that will not commit, and waits until whoever holds the write lock is done with it; nothing happens
-   * when it is prepared or has ended then, as its state tells.
-   */
-  readonly abort: (record: LabelRecord, progress: Progress, reason: string) => Effect.Effect<void>
-  /** The same for a transaction that is prepared; `also` runs in the transaction that writes it down, which may fail. */
-  readonly abortPrepared: (
-    record: LabelRecord,
-    progress: Progress,
-    reason: string,
-    also: (session: Session) => Effect.Effect<unknown, StorageError>
-  ) => Effect.Effect<void, StorageError>
-  /** Ends a transaction as `abort` does, because a user wants it; a load that still runs meets its end at its commit. */
-  readonly cancel: (record: LabelRecord) => Effect.Effect<void>
 }
 
 /** What the engine works with. */
@@ -108,33 +86,15 @@ export interface Needs {
   readonly errorLogUrl: (file: string) => string
 }
 
-/** A refusal with the status Fail. */
-export const refuse = (message: string): LoadRefused => new LoadRefused({ outcome: { status: "Fail", message } })
-
-/** What a check gives, or the refusal with the message of what failed. */
-export const checked = <A>(result: Result.Result<A, string>): Effect.Effect<A, LoadRefused> =>
-  Effect.mapError(Effect.fromResult(result), refuse)
-
-/** A refusal because of the storage. */
-export const storageRefusal = (error: StorageError): LoadRefused => refuse(`storage failed: ${error.message}`)
-
 const nothingLoaded = (progress: Progress): Effect.Effect<void> =>
   Effect.sync(() => {
     progress.loaded = 0
   })
 
-const readFailure = (cause: unknown): LoadRefused | LoadAbandoned => {
-  const failure = LoadBody.failure(cause)
-  return failure.gone ? new LoadAbandoned({ message: failure.message }) : refuse(failure.message)
-}
-
 /** Makes the engine. */
 export const make = (needs: Needs): LoadEngine => {
   const { catalogue, errorLogs, faults, labels, storage } = needs
-  /** How far the loads came, for those who end them from outside. */
-  const started = new WeakMap<LabelRecord, Progress>()
-  /** Why transactions were aborted. */
-  const reasons = new WeakMap<LabelRecord, string>()
+  const endings = LoadEndings.make(labels, storage)
 
   const table: LoadEngine["table"] = (database, name) =>
     Effect.suspend(() => {
@@ -154,7 +114,7 @@ export const make = (needs: Needs): LoadEngine => {
       const begun = labels.begin(database, label, tableName)
       if (Result.isSuccess(begun)) {
         progress.txnId = begun.success.txnId
-        started.set(begun.success, progress)
+        endings.began(begun.success, progress)
         return begun.success
       }
       if (begun.failure.kind === "crowded") {
@@ -248,7 +208,7 @@ export const make = (needs: Needs): LoadEngine => {
         session,
         Effect.gen(function*() {
           // Asked under the write lock: from here on nothing can end the load, drop a table or change it.
-          if (isFinal(record.state)) return yield* refuse(reasons.get(record) ?? "transaction is aborted")
+          if (isFinal(record.state)) return yield* refuse(endings.reasonOf(record) ?? "transaction is aborted")
           for (const { plan, staged } of merged) {
             const { database, name } = plan.table
             yield* Merge.merge(yield* checked(Merge.onto(plan, catalogue.find(database, name))), session, staged)
@@ -267,43 +227,6 @@ export const make = (needs: Needs): LoadEngine => {
       })
     )
 
-  const abortFrom = (
-    state: LabelState,
-    record: LabelRecord,
-    progress: Progress,
-    reason: string,
-    also: (session: Session) => Effect.Effect<unknown, StorageError>
-  ): Effect.Effect<void, StorageError> =>
-    storage.write((session) =>
-      Effect.gen(function*() {
-        // Asked under the write lock, where a transaction changes its state.
-        if (record.state !== state) return
-        yield* also(session)
-        yield* labels.write(session, record, "ABORTED", { progress, error: reason })
-      }), () => aborted(state, record, reason)).pipe(Effect.uninterruptible)
-
-  const aborted = (state: LabelState, record: LabelRecord, reason: string): void => {
-    if (record.state !== state) return
-    reasons.set(record, reason)
-    labels.finish(record, "ABORTED")
-  }
-
-  const abort: LoadEngine["abort"] = (record, progress, reason) =>
-    abortFrom("PREPARE", record, progress, reason, () => Effect.void).pipe(
-      // The file has never heard of the transaction: the label is free now, and after a restart too.
-      Effect.catch((error) =>
-        log.error("the end of a load could not be written", {}, error).pipe(
-          Effect.andThen(storage.exclusive(Effect.sync(() => aborted("PREPARE", record, reason))))
-        )
-      ),
-      Effect.uninterruptible
-    )
-
-  const abortPrepared: LoadEngine["abortPrepared"] = (record, progress, reason, also) =>
-    abortFrom("PREPARED", record, progress, reason, also)
-
-  const cancel: LoadEngine["cancel"] = (record) =>
-    abort(record, started.get(record) ?? LoadReply.progress(), "transaction is aborted by user.")
-
+  const { abort, abortPrepared, cancel } = endings
   return { table, begin, open, stage, settle, commit, abort, abortPrepared, cancel }
 }

@@ -1,6 +1,6 @@
 /** Faults of loads, plain or in a transaction: at each point of a load's way what can go wrong there. */
 import type { Faults, TableName } from "../faults/Faults.ts"
-import { type LoadRefused, refuse } from "./LoadEngine.ts"
+import { type LoadRefused, refuse } from "./LoadRefusal.ts"
 
 /** The reply of a commit whose outcome the BE does not know. */
 export const unknownStatus =

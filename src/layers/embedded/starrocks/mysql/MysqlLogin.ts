@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import { randomInt } from "node:crypto"
 import { loginDenied, SqlError } from "../syntax/SqlError.ts"
 import type { Users } from "../users/Users.ts"
-import * as Packets from "../wire/MysqlPackets.ts"
+import * as Handshake from "../wire/Handshake.ts"
 import type { MysqlWire } from "../wire/MysqlWire.ts"
+import * as PacketFraming from "../wire/PacketFraming.ts"
 
 /** Who logged in. */
 export interface LoggedIn {
@@ -31,7 +32,7 @@ const proven = (users: Users, user: string, address: string, challenge: Buffer, 
 
 const switched = (wire: MysqlWire, challenge: Buffer) =>
   Effect.gen(function*() {
-    yield* wire.send(Packets.switchPlugin(challenge))
+    yield* wire.send(Handshake.switchPlugin(challenge))
     const proof = yield* wire.next
     return proof === undefined ? yield* badHandshake(": no answer to the challenge") : proof
   })
@@ -44,14 +45,14 @@ export const login = (
 ): Effect.Effect<LoggedIn, SqlError> =>
   Effect.gen(function*() {
     const challenge = newChallenge()
-    wire.socket.write(Packets.framed(Packets.handshake(connectionId, challenge), 0))
+    wire.socket.write(PacketFraming.framed(Handshake.handshake(connectionId, challenge), 0))
     const payload = yield* wire.next
     if (payload === undefined) return yield* badHandshake("")
-    if (Packets.asksForTls(payload)) return yield* badHandshake(": TLS is not offered")
-    const client = Packets.login(payload)
+    if (Handshake.asksForTls(payload)) return yield* badHandshake(": TLS is not offered")
+    const client = Handshake.login(payload)
     if (client === undefined) return yield* badHandshake("")
     const address = addressOf(wire)
-    const proof = client.plugin === Packets.authPlugin ? client.answer : yield* switched(wire, challenge)
+    const proof = client.plugin === Handshake.authPlugin ? client.answer : yield* switched(wire, challenge)
     yield* proven(users, client.user, address, challenge, proof)
     return { user: client.user, address, database: client.database }
   })
@@ -59,7 +60,7 @@ export const login = (
 /** Answers COM_CHANGE_USER with a challenge of its own. */
 export const changeUser = (users: Users, wire: MysqlWire, payload: Buffer): Effect.Effect<LoggedIn, SqlError> =>
   Effect.gen(function*() {
-    const { database, user } = Packets.changeUser(payload)
+    const { database, user } = Handshake.changeUser(payload)
     const challenge = newChallenge()
     const proof = yield* switched(wire, challenge)
     const address = addressOf(wire)

@@ -13,6 +13,7 @@ import { binaryColumn, binaryRow } from "../wire/BinaryProtocol.ts"
 import * as Packets from "../wire/MysqlPackets.ts"
 import { Command } from "../wire/MysqlPackets.ts"
 import { MysqlWire } from "../wire/MysqlWire.ts"
+import * as PacketFraming from "../wire/PacketFraming.ts"
 import { type Connection, Connections } from "./Connections.ts"
 import * as Login from "./MysqlLogin.ts"
 import { PreparedStatements } from "./PreparedStatements.ts"
@@ -273,7 +274,10 @@ export const make = (needs: Needs): Net.Server => {
     if (!connections.enter()) {
       socket.on("error", () => socket.destroy())
       socket.end(
-        Packets.framed(Packets.error(tooManyConnections.code, tooManyConnections.state, tooManyConnections.message), 0)
+        PacketFraming.framed(
+          Packets.error(tooManyConnections.code, tooManyConnections.state, tooManyConnections.message),
+          0
+        )
       )
       return
     }

@@ -1,22 +1,14 @@
 /** Parses CREATE TABLE and checks it against the rules of primary keys. */
 import { type ColumnDefinition, columnDefinition } from "../catalogue/ColumnDefinition.ts"
-import type { Column, Model } from "../catalogue/Table.ts"
+import type { Column, Model, TableClauses } from "../catalogue/Table.ts"
 import { analysis, detail, duplicateColumn, unsupported } from "../syntax/SqlError.ts"
 import type { TokenCursor } from "../syntax/TokenCursor.ts"
 import * as ColumnType from "../values/ColumnType.ts"
 
 /** A CREATE TABLE statement that passed every check a statement can pass by itself. */
-export interface CreateTable {
+export interface CreateTable extends TableClauses {
   readonly database: string | undefined
-  readonly name: string
   readonly ifNotExists: boolean
-  readonly model: Model
-  readonly columns: ReadonlyArray<Column>
-  readonly distribution: ReadonlyArray<string>
-  readonly buckets: number
-  readonly orderBy: ReadonlyArray<string>
-  readonly comment: string
-  readonly properties: Readonly<Record<string, string>>
 }
 
 /** Buckets of a table that names none; the server derives it from the cluster, which is one node here. */

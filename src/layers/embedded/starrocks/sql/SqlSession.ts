@@ -9,7 +9,6 @@ import * as TableOf from "../catalogue/Table.ts"
 import { literal, quoted } from "../catalogue/Table.ts"
 import type { Labels } from "../load/Labels.ts"
 import type { LoadEngine } from "../load/LoadEngine.ts"
-import type { Connections } from "../mysql/Connections.ts"
 import type { AlterJobs } from "../schemachange/AlterJobs.ts"
 import { withLiteral } from "../syntax/Placeholders.ts"
 import {
@@ -23,14 +22,16 @@ import {
 } from "../syntax/SqlError.ts"
 import { attempt, type TokenCursor } from "../syntax/TokenCursor.ts"
 import { firstWords } from "../syntax/Tokens.ts"
-import type { Users } from "../users/Users.ts"
 import type { ColumnDefinition } from "../wire/MysqlPackets.ts"
 import * as DdlStatements from "./DdlStatements.ts"
 import type { Grid } from "./Grid.ts"
 import * as InsertStatement from "./InsertStatement.ts"
 import * as QueryRunner from "./QueryRunner.ts"
 import type * as References from "./References.ts"
+import * as RefusedStatements from "./RefusedStatements.ts"
 import { type Answer, type Row, textColumn } from "./ResultSet.ts"
+import type { SessionOwner } from "./SessionOwner.ts"
+import * as SessionReferences from "./SessionReferences.ts"
 import * as SetStatement from "./SetStatement.ts"
 import * as Show from "./Show.ts"
 import { frontendConfig } from "./ShowSystem.ts"
@@ -50,15 +51,6 @@ export interface Needs {
   readonly host: string
   readonly ports: () => { readonly fe: number; readonly be: number; readonly mysql: number }
   readonly startedAtMs: number
-}
-
-/** Whose session it is. */
-export interface Owner {
-  readonly id: number
-  readonly user: string
-  readonly address: string
-  readonly users: Users
-  readonly connections: Connections
 }
 
 /** A session. */
@@ -93,36 +85,8 @@ const gridAnswer = (grid: Grid): Answer => {
   }
 }
 
-/** Statements the server knows and this endpoint does not. */
-const refusedWords = [
-  "EXPLAIN",
-  "ANALYZE",
-  "KILL",
-  "UPDATE",
-  "DELETE",
-  "LOAD",
-  "EXPORT",
-  "SUBMIT",
-  "BACKUP",
-  "RESTORE",
-  "RECOVER",
-  "REFRESH",
-  "PREPARE",
-  "EXECUTE",
-  "DEALLOCATE",
-  "CALL",
-  "INSTALL",
-  "UNINSTALL",
-  "LOCK",
-  "UNLOCK",
-  "REPLACE",
-  "MERGE",
-  "ADMIN",
-  "TRACE"
-]
-
 /** Makes the session of a connection that is logged in. */
-export const make = (needs: Needs, owner: Owner): SqlSession => {
+export const make = (needs: Needs, owner: SessionOwner): SqlSession => {
   const { catalogue, storage } = needs
   const variables = Variables.make()
   const access = owner.users.access(owner.user, owner.address)
@@ -139,39 +103,8 @@ export const make = (needs: Needs, owner: Owner): SqlSession => {
     return session
   })
 
-  const identity = `'${owner.user}'@'${access.identity.host}'`
-
-  const context = (): References.Context => ({
-    database: current,
-    hasDatabase: catalogue.hasDatabase,
-    hasTable: (database, table) => catalogue.find(database, table) !== undefined,
-    refusedRead: (database, table) =>
-      access.may("SELECT", { kind: "TABLE", database, table }) ? undefined : accessDenied("SELECT", `TABLE ${table}`),
-    isText: (database, table, column) => {
-      const found = catalogue.find(database, table)
-      return found === undefined ? undefined : TableOf.holdsText(found, column)
-    },
-    variable: (name) => {
-      const value = variables.get(name)
-      if (value === undefined) return name.startsWith("@@") ? undefined : "null"
-      return /^\d{1,18}$/.test(value) ? value : literal(value)
-    },
-    constants: {
-      database: current === undefined ? "null" : literal(current),
-      schema: current === undefined ? "null" : literal(current),
-      catalog: literal("default_catalog"),
-      user: literal(identity),
-      current_user: literal(identity),
-      session_user: literal(identity),
-      system_user: literal(identity),
-      current_role: literal("NONE"),
-      version: literal("8.0.33"),
-      current_version: literal(Variables.currentVersion),
-      connection_id: String(owner.id),
-      last_query_id: literal(""),
-      last_insert_id: "0"
-    }
-  })
+  const context = (): References.Context =>
+    SessionReferences.make({ catalogue, owner, access, variables, database: current })
 
   const select = (sql: string, cursor: TokenCursor) =>
     Effect.gen(function*() {
@@ -256,7 +189,7 @@ export const make = (needs: Needs, owner: Owner): SqlSession => {
     if (cursor.is("BEGIN") || cursor.is("START", "TRANSACTION") || cursor.is("COMMIT") || cursor.is("ROLLBACK")) {
       return Effect.succeed(done)
     }
-    const refused = refusedWords.find((word) => cursor.is(word))
+    const refused = RefusedStatements.find(cursor)
     if (refused !== undefined) throw unsupported(refused)
     return Effect.fail(analysis(`this endpoint does not support the statement: ${firstWords(sql)}`))
   }

@@ -4,7 +4,8 @@ import { type Catalogue, type Dependent, schema as catalogueSchema } from "../ca
 import type { Session, Storage, StorageError } from "../catalogue/Storage.ts"
 import * as TableOf from "../catalogue/Table.ts"
 import type { LabelRecord, Labels } from "../load/Labels.ts"
-import { type LoadRefused, type Mergeable, refuse } from "../load/LoadEngine.ts"
+import type { Mergeable } from "../load/LoadEngine.ts"
+import { type LoadRefused, refuse } from "../load/LoadRefusal.ts"
 import type * as LoadReply from "../load/LoadReply.ts"
 import { type PreparedPart, readParts, readProgress } from "./PreparedPart.ts"
 

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Log from "../../../Log.ts"
 import type { Storage, StorageError } from "../catalogue/Storage.ts"
 import type { LabelRecord } from "../load/Labels.ts"
-import { type LoadEngine, type LoadRefused, refuse, storageRefusal } from "../load/LoadEngine.ts"
+import type { LoadEngine } from "../load/LoadEngine.ts"
+import { type LoadRefused, refuse, storageRefusal } from "../load/LoadRefusal.ts"
 import type { Prepared, PreparedStore } from "./PreparedStore.ts"
 
 const log = Log.module("EmbeddedStarRocks")

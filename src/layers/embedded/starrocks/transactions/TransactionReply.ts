@@ -2,7 +2,7 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { exception } from "../http/FrontEndFailure.ts"
-import type { LoadRefused } from "../load/LoadEngine.ts"
+import type { LoadRefused } from "../load/LoadRefusal.ts"
 import type { Progress } from "../load/LoadReply.ts"
 
 /** What is done to a transaction. */

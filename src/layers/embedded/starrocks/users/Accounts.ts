@@ -48,11 +48,16 @@ const keyOf = (identity: Identity): string => JSON.stringify([identity.name, ide
 /** How messages write a user. */
 export const written = (identity: Identity): string => `'${identity.name}'@'${identity.host}'`
 
+const remove = (session: Session, schema: string, { host, name }: Identity) =>
+  Effect.gen(function*() {
+    yield* session.run(`delete from ${schema}.users where name = $1 and host = $2`, [name, host])
+    yield* session.run(`delete from ${schema}.grants where name = $1 and host = $2`, [name, host])
+  })
+
 const save = (session: Session, schema: string, account: Account) =>
   Effect.gen(function*() {
     const named = [account.name, account.host]
-    yield* session.run(`delete from ${schema}.users where name = $1 and host = $2`, named)
-    yield* session.run(`delete from ${schema}.grants where name = $1 and host = $2`, named)
+    yield* remove(session, schema, account)
     yield* session.run(`insert into ${schema}.users values ($1, $2, $3)`, [...named, account.secret.toString("hex")])
     for (const grant of account.grants) {
       yield* session.run(`insert into ${schema}.grants values ($1, $2, $3, $4, $5, $6)`, [
@@ -137,13 +142,10 @@ export const make = Effect.fnUntraced(function*(storage: Storage, schema: string
     create: (identity, secret) => put({ ...identity, secret, grants: [] }),
     setSecret: (identity, secret) => put({ grants: [], ...accounts.get(keyOf(identity)), ...identity, secret }),
     drop: (identity) =>
-      storage.write((session) =>
-        Effect.gen(function*() {
-          const named = [identity.name, identity.host]
-          yield* session.run(`delete from ${schema}.users where name = $1 and host = $2`, named)
-          yield* session.run(`delete from ${schema}.grants where name = $1 and host = $2`, named)
-        })
-      ).pipe(Effect.tap(() => Effect.sync(() => accounts.delete(keyOf(identity)))), Effect.asVoid),
+      storage.write((session) => remove(session, schema, identity)).pipe(
+        Effect.tap(() => Effect.sync(() => accounts.delete(keyOf(identity)))),
+        Effect.asVoid
+      ),
     grant: (identity, grants) =>
       changed(identity, (account) => {
         const held = (grant: Grant): boolean =>

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Net from "node:net"
 import type { SqlError } from "../syntax/SqlError.ts"
 import * as Packets from "./MysqlPackets.ts"
+import * as PacketFraming from "./PacketFraming.ts"
 
 /** Milliseconds a client has to read why its connection ends. */
 const lingerMs = 2000
@@ -10,7 +11,7 @@ const lingerMs = 2000
 /** The wire of one socket. */
 export class MysqlWire {
   readonly socket: Net.Socket
-  private readonly splitter = new Packets.PacketSplitter()
+  private readonly splitter = new PacketFraming.PacketSplitter()
   private readonly payloads: AsyncIterator<Buffer>
   private sequence = 0
 
@@ -18,7 +19,7 @@ export class MysqlWire {
     this.socket = socket
     // What is wrong with a socket also closes it, and that is what everything here waits for.
     socket.on("error", () => socket.destroy())
-    this.splitter.limitBytes = Packets.loginBytesMax
+    this.splitter.limitBytes = PacketFraming.loginBytesMax
     this.payloads = this.read()
   }
 
@@ -59,7 +60,7 @@ export class MysqlWire {
 
   /** Accepts whole statements from now on. */
   loggedIn(): void {
-    this.splitter.limitBytes = Packets.statementBytesMax
+    this.splitter.limitBytes = PacketFraming.statementBytesMax
   }
 
   /** Writes payloads and waits while the client is slower than the server. */
@@ -67,8 +68,8 @@ export class MysqlWire {
     return Effect.suspend(() => {
       const { socket } = this
       const frames = payloads.map((payload) => {
-        const frame = Packets.framed(payload, this.sequence + 1)
-        this.sequence += Packets.packetCount(payload)
+        const frame = PacketFraming.framed(payload, this.sequence + 1)
+        this.sequence += PacketFraming.packetCount(payload)
         return frame
       })
       if (socket.destroyed || socket.write(Buffer.concat(frames))) return Effect.void
