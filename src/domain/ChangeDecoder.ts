@@ -239,7 +239,11 @@ export class ChangeDecoder {
 
   #relation(relation: Relation): void {
     const known = this.#relations.get(relation.relationId)
-    if (known !== undefined && sameShape(known.relation, relation) && sameIdentity(known.relation, relation)) return
+    const isNew = known !== undefined && !sameShape(known.relation, relation)
+    if (known !== undefined && !isNew && sameIdentity(known.relation, relation)) {
+      if (known.route !== undefined) this.#announcedAgain(relation, known.route)
+      return
+    }
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
     // A table goes on being published under its new name, and another may come under its old one.
     const before = known?.route?.mapping
@@ -266,7 +270,8 @@ export class ChangeDecoder {
       return this.#stop(mapping, keyOutsideIdentity(mapping), 0)
     }
     const policy = this.#schemaChangePolicy
-    if (this.#reshaped.has(mapping) || !ShapeChange.isSettled(relation, known?.relation, mapping, policy)) {
+    const isToLookUp = policy !== "stop" && (isNew || this.#reshaped.has(mapping))
+    if (isToLookUp || !ShapeChange.isSettled(relation, mapping, policy)) {
       const route = new PendingRoute(mapping, this.#transaction?.commitLsn)
       this.#reshaped.add(mapping)
       this.#relations.set(relation.relationId, { ...base, route })
@@ -282,14 +287,20 @@ export class ChangeDecoder {
       })
       return
     }
-    const isNew = known !== undefined && !sameShape(known.relation, relation)
-    const since = isNew ? this.#transaction?.commitLsn : known?.route?.since
+    const since = known === undefined ? undefined : this.#transaction?.commitLsn ?? known.route?.since
     const encoder = RowEncoder.compile(relation, mapping)
     if (Result.isFailure(encoder)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.#stop(mapping, ShapeError.make(relation, mapping, encoder.failure), 0)
     }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success, since } })
+  }
+
+  /** An ALTER that rewrites the table gives its rows other values, and all that is sent of it is the same shape again. */
+  #announcedAgain(relation: Relation, route: TableRoute): void {
+    const transaction = this.#transaction
+    route.since = transaction?.commitLsn ?? route.since
+    this.#changes.push({ _tag: "Reannounced", mapping: route.mapping, relation, transaction, weight: this.#weigh(0) })
   }
 
   /** Whether the transaction is older than the table's part in the job: its rows, and what became of it, are not wanted. */

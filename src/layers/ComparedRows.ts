@@ -63,7 +63,9 @@ export const SESSION: Readonly<Record<string, string>> = {
   IntervalStyle: "iso_8601",
   TimeZone: "UTC",
   bytea_output: "hex",
-  extra_float_digits: "1"
+  extra_float_digits: "1",
+  // Rows that a policy hides would be missing here and nowhere else: PostgreSQL then refuses, and says so.
+  row_security: "off"
 }
 
 const comparedColumn = (column: SourceColumn, targetType: string): ComparedColumn | undefined => {
