@@ -1,5 +1,5 @@
 /** What is loaded together: a stretch of changes, cut by rows, bytes or time, and split by target table as it grows. */
-import type { Change, Reshape, RowChange, TableStop, Truncation } from "./Change.ts"
+import type { Change, Reannouncement, Reshape, RowChange, TableStop, Truncation } from "./Change.ts"
 import type { FlushLimits } from "./config/Settings.ts"
 import * as Identifier from "./Identifier.ts"
 import type { Lsn } from "./Lsn.ts"
@@ -10,7 +10,7 @@ export interface TableShare {
   readonly mapping: TableMapping
   readonly segments: Array<Array<RowChange>>
   /** What is done to the table as a whole, each with the number of segments that come before it, in order. */
-  readonly operations: Array<{ readonly after: number; readonly change: Truncation | Reshape }>
+  readonly operations: Array<{ readonly after: number; readonly change: Truncation | Reshape | Reannouncement }>
 }
 
 /** Mutable while it grows, handed on once and then only read. */
@@ -44,10 +44,10 @@ export class Batch {
       this.stops.push(change)
       return
     }
-    if (change._tag === "Truncate" || change._tag === "Reshape") {
+    if (change._tag === "Truncate" || change._tag === "Reshape" || change._tag === "Reannounced") {
       const { operations, segments } = this.#shareOf(change.mapping)
       operations.push({ after: segments.length, change })
-      if (change._tag === "Reshape") return
+      if (change._tag !== "Truncate") return
     }
     this.rowCount += 1
     this.rowsBehind += 1

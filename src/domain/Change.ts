@@ -11,10 +11,12 @@ export interface TableRoute {
   readonly mapping: TableMapping
   readonly encoder: RowEncoder
   /**
-   * The commit of the transaction that brought this shape: what StarRocks shows of rows up to it was written in another one, and
-   * a column that has its name by now may have been another. Undefined: the shape of the session's first rows.
+   * The commit of the last transaction that announced the table: what StarRocks shows of rows up to it may have been written in
+   * another shape, or have got other values without a change of their own. It moves on when the same shape is announced once
+   * more, also for rows that came before: they are trusted less then, which does no harm. Undefined: the session's first
+   * announcement.
    */
-  readonly since: Lsn | undefined
+  since: Lsn | undefined
 }
 
 /** The transaction a row belongs to: shared by its rows, not copied. */
@@ -79,6 +81,19 @@ export interface Reshape {
 }
 
 /**
+ * The table was announced once more with the shape that it had: something was done to it that its rows do not show, perhaps to
+ * its key, or to a column that has gone and come again.
+ */
+export interface Reannouncement {
+  readonly _tag: "Reannounced"
+  readonly mapping: TableMapping
+  readonly relation: Relation
+  /** Undefined: announced outside of one. */
+  readonly transaction: Transaction | undefined
+  readonly weight: number
+}
+
+/**
  * A position up to which every change has been given: the end of a commit, or a keepalive of a server that had nothing
  * more to send. May be confirmed once everything before it is durable.
  */
@@ -101,4 +116,4 @@ export interface TableStop {
   readonly weight: number
 }
 
-export type Change = RowChange | Truncation | Reshape | Boundary | TableStop
+export type Change = RowChange | Truncation | Reshape | Reannouncement | Boundary | TableStop

@@ -76,7 +76,11 @@ export class KnownRelations {
   /** A table as it is from here on, as the source announces it before its first row. */
   announce(relation: Relation, transaction: Transaction | undefined): void {
     const known = this.#relations.get(relation.relationId)
-    if (known !== undefined && sameShape(known.relation, relation) && sameIdentity(known.relation, relation)) return
+    const isNew = known !== undefined && !sameShape(known.relation, relation)
+    if (known !== undefined && !isNew && sameIdentity(known.relation, relation)) {
+      if (known.route !== undefined) this.#announcedAgain(relation, known.route, transaction)
+      return
+    }
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
     // A table goes on being published under its new name, and another may come under its old one.
     const before = known?.route?.mapping
@@ -103,7 +107,8 @@ export class KnownRelations {
       return this.stop(mapping, TableStop.keyOutsideIdentity(mapping), 0)
     }
     const policy = this.#schemaChangePolicy
-    if (this.#reshaped.has(mapping) || !ShapeChange.isSettled(relation, known?.relation, mapping, policy)) {
+    const isToLookUp = policy !== "stop" && (isNew || this.#reshaped.has(mapping))
+    if (isToLookUp || !ShapeChange.isSettled(relation, mapping, policy)) {
       const route = new PendingRoute(mapping, transaction?.commitLsn)
       this.#reshaped.add(mapping)
       this.#relations.set(relation.relationId, { ...base, route })
@@ -119,14 +124,20 @@ export class KnownRelations {
       })
       return
     }
-    const isNew = known !== undefined && !sameShape(known.relation, relation)
-    const since = isNew ? transaction?.commitLsn : known?.route?.since
+    const since = known === undefined ? undefined : transaction?.commitLsn ?? known.route?.since
     const encoder = RowEncoder.compile(relation, mapping)
     if (Result.isFailure(encoder)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.stop(mapping, ShapeError.make(relation, mapping, encoder.failure), 0)
     }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success, since } })
+  }
+
+  /** An ALTER that rewrites the table gives its rows other values, and all that is sent of it is the same shape again. */
+  #announcedAgain(relation: Relation, route: TableRoute, transaction: Transaction | undefined): void {
+    route.since = transaction?.commitLsn ?? route.since
+    const weight = this.#chunk.weigh(0)
+    this.#chunk.push({ _tag: "Reannounced", mapping: route.mapping, relation, transaction, weight })
   }
 
   /** What is known of a relation in this transaction; undefined: it was never announced. */

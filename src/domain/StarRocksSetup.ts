@@ -39,6 +39,7 @@ const mappingOf = (source: SourceTable, target: TableFacts, isChanging: boolean)
     targetColumns: columns,
     types: new Map(source.columns.map((column) => [column.declaredOid ?? column.typeOid, column.typeOid])),
     sourceColumns: new Map(source.columns.map((column) => [column.name, column])),
+    hiddenColumns: new Set((source.leftOut ?? []).flatMap(({ attnum }) => attnum ?? [])),
     ...(isChanging ? { isChanging } : {}),
     selection: GeneratedTargets.selection(source, target),
     ...(source.kind === PARTITIONED_TABLE ? { partitioned: true } : {})

@@ -36,8 +36,10 @@ export interface SourceColumn {
    * without a zone. Null or undefined: NULL, or nobody knows.
    */
   readonly missing?: string | null
-  /** It has a default or is an identity column: rows that were there when it was added may have been given values. */
+  /** It, or its type, has a default, or it is an identity column: rows that were there when it was added may have been given values. */
   readonly filled?: boolean
+  /** GENERATED ALWAYS AS IDENTITY: nobody may set it. */
+  readonly always?: boolean
 }
 
 /** A PostgreSQL table with its key from `pg_index`, in index order. */
@@ -105,6 +107,8 @@ export interface TableMapping {
   readonly types?: ReadonlyMap<number, number>
   /** The source's columns by name, as the setup has found them; undefined: unknown. */
   readonly sourceColumns?: ReadonlyMap<string, SourceColumn>
+  /** `attnum` of the source's columns that were not replicated when the setup looked; undefined: there were none. */
+  readonly hiddenColumns?: ReadonlySet<number>
   /** A schema change of the target was running when its columns were read: they may be others by now. */
   readonly isChanging?: boolean
   /** What becomes of values that a target column cannot hold; undefined: they stop the table. */

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type { Reshape } from "../domain/Change.ts"
+import type { Reannouncement, Reshape } from "../domain/Change.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
@@ -13,6 +13,7 @@ import * as GeneratedTargets from "../domain/GeneratedTargets.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Label from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import type { Relation } from "../domain/pgoutput/Message.ts"
 import * as RowEncoder from "../domain/RowEncoder.ts"
 import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import * as ShapeChange from "../domain/schema/ShapeChange.ts"
@@ -46,6 +47,8 @@ const STATEMENT_MS_MAX = 60_000
 /** A job may be cancelled for what passes (a back end that went away), and for what does not: it is begun so often. */
 const CANCELLED_TRIES_MAX = 3
 
+const NOTHING_ADDED: ReadonlySet<string> = new Set()
+
 const DONE: Outcome = { _tag: "Loaded", loadedRows: 0, visible: true }
 
 export interface SchemaEvolution {
@@ -55,6 +58,11 @@ export interface SchemaEvolution {
    * mend it, when it cannot be done; what time can mend is tried again below.
    */
   readonly evolve: (reshape: Reshape) => Effect.Effect<void, Failure>
+  /**
+   * Looks what was done to a table whose rows have the shape that they had: fails with a `PermanentError` of the table when its key
+   * is not unique any more, and tells when a column is another one than before. Nothing of the target is looked at or changed.
+   */
+  readonly check: (announced: Reannouncement) => Effect.Effect<void, Failure>
   /** The mapping with the target's columns as they are after what was done here. */
   readonly current: (mapping: TableMapping) => TableMapping
 }
@@ -216,7 +224,7 @@ export const make = Effect.fnUntraced(function*(
       )
     })
 
-  const tell = Effect.fnUntraced(function*(task: Task, startedMs: number) {
+  const tell = Effect.fnUntraced(function*(task: Task, before: TableMapping, startedMs: number) {
     const { columns, mapping, reshape, sent } = task
     const table = Identifier.show(mapping.source)
     const lsn = reshape.transaction === undefined ? {} : { lsn: Lsn.format(reshape.transaction.commitLsn) }
@@ -228,18 +236,53 @@ export const make = Effect.fnUntraced(function*(
       ms: (yield* Clock.currentTimeMillis) - startedMs,
       ...lsn
     })
-    const added = new Set(sent.flatMap((statement) => (statement.kind === "add" ? statement.columns : [])))
+    // What was added while the setup looked is taken for the work of an earlier run.
+    const others = before.isChanging === true ? [...mapping.targetColumns.keys()] : []
+    const added = new Set([
+      ...sent.flatMap((statement) => (statement.kind === "add" ? statement.columns : [])),
+      ...others.filter((name) => !before.targetColumns.has(name))
+    ])
     for (const warning of ShapeNews.warnings({ ...reshape, mapping, columns }, added)) {
       yield* log.warn(warning, { table, ...lsn })
     }
   })
 
-  const evolve = Effect.fn("SchemaEvolution.evolve")(function*(reshape: Reshape) {
-    const mapping = current(reshape.mapping)
-    const columns = yield* SourceShape.read(reshape.relation, mapping).pipe(
+  /** What the catalogue says of the shape; fails when the rows of the table cannot be told by the key any more. */
+  const sourceOf = Effect.fnUntraced(function*(relation: Relation, mapping: TableMapping) {
+    const { columns, keys } = yield* SourceShape.read(relation, mapping).pipe(
       Effect.mapError(CheckpointStore.failed),
       Effect.provide(services)
     )
+    // A key that lost a column does not fit its target, which is told of it.
+    const isWhole = mapping.key.every((name) => columns.some((column) => column.name === name))
+    const isUnique = keys?.some((key) => key.every((name) => mapping.key.includes(name))) !== false
+    if (isWhole && !isUnique) return yield* ShapeError.keyNotUnique(mapping)
+    return columns
+  })
+
+  const remember = (mapping: TableMapping, columns: ReadonlyArray<SourceColumn>): void => {
+    // What has had a name before is remembered: another column may come under it.
+    const sourceColumns = new Map(mapping.sourceColumns)
+    for (const column of columns) {
+      const was = sourceColumns.get(column.name)
+      sourceColumns.set(column.name, column.attnum === undefined && was !== undefined ? was : column)
+    }
+    known.set(Identifier.show(mapping.target), { ...mapping, sourceColumns })
+  }
+
+  const check = Effect.fn("SchemaEvolution.check")(function*({ mapping: given, relation }: Reannouncement) {
+    const mapping = current(given)
+    const columns = yield* sourceOf(relation, mapping)
+    const shape: ShapeChange.Shape = { relation, before: relation, columns, mapping }
+    for (const warning of ShapeNews.warnings(shape, NOTHING_ADDED)) {
+      yield* log.warn(warning, { table: Identifier.show(mapping.source) })
+    }
+    remember(mapping, columns)
+  })
+
+  const evolve = Effect.fn("SchemaEvolution.evolve")(function*(reshape: Reshape) {
+    const mapping = current(reshape.mapping)
+    const columns = yield* sourceOf(reshape.relation, mapping)
     const task: Task = {
       reshape,
       columns,
@@ -265,12 +308,9 @@ export const make = Effect.fnUntraced(function*(
     yield* loader.operate(operation, (remember) => attempt(task, remember)).pipe(
       Effect.catchTag("PermanentError", (error) => Effect.fail(failed(task, error)))
     )
-    known.set(Identifier.show(mapping.target), {
-      ...task.mapping,
-      sourceColumns: new Map(columns.map((column) => [column.name, column]))
-    })
-    yield* tell(task, startedMs)
+    yield* tell(task, mapping, startedMs)
+    remember(task.mapping, columns)
   })
 
-  return { evolve, current }
+  return { evolve, check, current }
 })

@@ -26,6 +26,14 @@ const readTypes = Effect.fnUntraced(function*(oids: ReadonlyArray<number>) {
   return new Map(decodeTypes(rows.map((row) => row["type"])).map(({ below, oid }) => [oid, below]))
 })
 
+/** A shape as the catalogue describes it. */
+export interface Found {
+  /** In the order of the relation. */
+  readonly columns: ReadonlyArray<SourceColumn>
+  /** Columns, none of them ever NULL, of which no two rows have the same values; undefined: the table is not there any more. */
+  readonly keys: ReadonlyArray<ReadonlyArray<string>> | undefined
+}
+
 /**
  * In the order of the relation. The catalogue may be newer than the WAL: a column that it does not have any more, or has with
  * another type, is described by the relation alone, and nothing is known of values of rows that were there before it.
@@ -34,7 +42,7 @@ export const read = Effect.fnUntraced(
   function*(
     relation: Relation,
     { types }: TableMapping
-  ): Effect.fn.Return<ReadonlyArray<SourceColumn>, PgSqlError | TransientError | SetupError, PostgresSql> {
+  ): Effect.fn.Return<Found, PgSqlError | TransientError | SetupError, PostgresSql> {
     const tables = yield* TableCatalogue.readTables([{ schema: relation.schema, name: relation.name }])
     const table = tables.find(({ oid }) => oid === relation.relationId)
     const found = new Map((table?.columns ?? []).map((column) => [column.name, column]))
@@ -46,7 +54,7 @@ export const read = Effect.fnUntraced(
       still[index] === undefined && !PgType.isBuiltIn(typeOid) && types?.has(typeOid) !== true
     )
     const below = yield* readTypes(unknown.map(({ typeOid }) => typeOid))
-    return relation.columns.map(({ name, typeOid, typmod }, index): SourceColumn => {
+    const columns = relation.columns.map(({ name, typeOid, typmod }, index): SourceColumn => {
       const column = still[index]
       // It is in the rows, whatever computes it.
       if (column !== undefined) return { ...column, ...(PgType.isBuiltIn(typeOid) ? { typmod } : {}), generated: false }
@@ -59,5 +67,8 @@ export const read = Effect.fnUntraced(
       const base = { name, declaredOid: typeOid, typeName: PgType.of(typeOid).name, notNull: false, generated: false }
       return { ...base, ...resolved }
     })
+    const indexes = (table?.uniqueIndexes ?? []).map((index) => index.columns)
+    const keys = [table?.primaryKey ?? [], ...indexes].filter((key) => key.length > 0)
+    return { columns, keys: table === undefined ? undefined : keys }
   }
 )

@@ -6,6 +6,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
+import * as ShapeNews from "../domain/schema/ShapeNews.ts"
 import * as SetupStep from "../domain/starrocks/SetupStep.ts"
 import * as Plan from "../domain/StarRocksSetup.ts"
 import type { SourceTable, TableMapping } from "../domain/Table.ts"
@@ -152,7 +153,9 @@ const addColumns = Effect.fnUntraced(function*(step: SetupStep.AddColumns) {
     const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(
       Effect.mapError(StarRocksFailure.ofCatalogue)
     )
-    if (step.columns.every(({ name }) => columns.includes(name))) return
+    if (step.columns.every(({ name }) => columns.includes(name))) {
+      return yield* log.warn(ShapeNews.addedAtStart(step.columns, step.source))
+    }
     if ((yield* Clock.currentTimeMillis) >= deadline) return
     yield* Effect.sleep(SchemaJob.POLL_EVERY_MS)
   }

@@ -34,6 +34,7 @@ const Column = Schema.Struct({
   attnum: Schema.optionalKey(Schema.Int),
   missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
   filled: Schema.optionalKey(Schema.Boolean),
+  always: Schema.optionalKey(Schema.Boolean),
   /** Only of a type that the database has defined itself. */
   below: Schema.optionalKey(Schema.NullOr(Below))
 })
@@ -178,10 +179,12 @@ export const readTables = Effect.fnUntraced(function*(
                       'generation', a.attgenerated,
                       'attnum', a.attnum,
                       'missing', ${MISSING},
-                      'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> ''),
+                      'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null),
+                      'always', a.attidentity = 'a',
                       'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a
+               join pg_type dt on dt.oid = a.atttypid
               ${belowOf("a.atttypid", "a.atttypmod")}
               where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
             coalesce((select ${INDEX_COLUMNS} from pg_index i where i.indrelid = c.oid and i.indisprimary), '[]')

@@ -6,7 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as AuditColumns from "../domain/AuditColumns.ts"
 import type { Batch, TableShare } from "../domain/Batch.ts"
 import { ByteWriter } from "../domain/ByteWriter.ts"
-import type { Reshape, Truncation } from "../domain/Change.ts"
+import type { Reannouncement, Reshape, Truncation } from "../domain/Change.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
@@ -126,9 +126,10 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
   const reshapes = yield* Reshapes.make(options.schema.evolve, stop)
 
   /** False: the table's rows from here on are left out. */
-  const operate = Effect.fnUntraced(function*(change: Truncation | Reshape, syncedAt: string) {
+  const operate = Effect.fnUntraced(function*(change: Truncation | Reshape | Reannouncement, syncedAt: string) {
     if (change._tag === "Reshape") return yield* reshapes.carryOut(change)
-    yield* options.truncate({ ...change, mapping: options.schema.current(change.mapping) }, syncedAt)
+    if (change._tag === "Reannounced") yield* options.schema.check(change)
+    else yield* options.truncate({ ...change, mapping: options.schema.current(change.mapping) }, syncedAt)
     return true
   })
 

@@ -97,7 +97,11 @@ const world = <A, E>(
         bytesMax: 1 << 24,
         tableCount: 99,
         truncate: () => Effect.void,
-        schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
+        schema: {
+          evolve: () => Effect.die(new Error("no table is changed here")),
+          check: () => Effect.void,
+          current: (mapping) => mapping
+        },
         resolve,
         onStopped: (stopped) => Effect.sync(() => void warnings.push(stopped.at(-1)?.error.code ?? ""))
       }).pipe(Effect.provideService(StreamLoader, seen))

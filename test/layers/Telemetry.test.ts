@@ -63,7 +63,7 @@ const loadBatches = (count: number) =>
         tableCount: TABLES.length,
         truncate: () => Effect.void,
         resolve: () => Effect.void,
-        schema: { evolve: () => Effect.void, current: (mapping) => mapping },
+        schema: { evolve: () => Effect.void, check: () => Effect.void, current: (mapping) => mapping },
         onStopped: () => Effect.void
       })
       for (let id = 1; id <= count; id++) yield* loads.load(batch(id))

@@ -25,7 +25,11 @@ const OPTIONS: Loads.LoadsOptions = {
   tableCount: TABLES.length,
   truncate: () => Effect.void,
   resolve: () => Effect.void,
-  schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
+  schema: {
+    evolve: () => Effect.die(new Error("no table is changed here")),
+    check: () => Effect.void,
+    current: (mapping) => mapping
+  },
   onStopped: () => Effect.void
 }
 

@@ -6,7 +6,7 @@ import type { TableMapping } from "../Table.ts"
 
 export class PendingRoute implements TableRoute {
   readonly mapping: TableMapping
-  readonly since: Lsn | undefined
+  since: Lsn | undefined
   #encoder: RowEncoder | undefined = undefined
 
   constructor(mapping: TableMapping, since: Lsn | undefined) {

@@ -61,12 +61,11 @@ const isReserved = (column: string): boolean => {
 }
 
 /**
- * Whether rows of the relation can be written without a look at either catalogue. With the policy `stop` always: what cannot
- * be written then is found when they are compiled.
+ * Whether rows of a relation that has had no other shape in the session can be written without a look at either catalogue. With
+ * the policy `stop` always: what cannot be written then is found when they are compiled.
  */
 export const isSettled = (
   relation: Relation,
-  before: Relation | undefined,
   mapping: TableMapping,
   policy: SchemaChangePolicy
 ): boolean => {
@@ -79,7 +78,7 @@ export const isSettled = (
     const typeOid = mapping.types?.get(column.typeOid) ?? column.typeOid
     if (!PgType.isBuiltIn(typeOid)) return mapping.types === undefined
     if (policy === "add" || mapping.key.includes(column.name)) return true
-    const changed = isNew(column, before, mapping)
+    const changed = isNew(column, undefined, mapping)
     return Widening.fit({ typeOid, typmod: column.typmod }, target, changed, mapping.policies)._tag === "Fits"
   })
 }

@@ -70,6 +70,23 @@ export const make = (
   })
 }
 
+/** Rows that are several in the source would be one in the target. */
+export const keyNotUnique = ({ key, source, target }: TableMapping): PermanentError => {
+  const table = Identifier.show(source)
+  const columns = key.map(Identifier.quotePg).join(", ")
+  return new PermanentError({
+    code: "SCHEMA_CHANGED",
+    message: `the key (${
+      key.join(", ")
+    }) of ${table} is not its key any more: rows that are equal in it would become one`,
+    remediation:
+      `Run in PostgreSQL: ALTER TABLE ${Identifier.quotePgTable(source)} ADD UNIQUE (${columns}); (or make it ` +
+      `the primary key again), then start again: replication goes on where it stopped. To replicate the table with ` +
+      `another key, drop ${Identifier.quoteSrTable(target)} in StarRocks, give it that key, and reload it.`,
+    context: { table }
+  })
+}
+
 /** StarRocks has refused the statement, or will never carry it out: `why`, and the error of the last attempt. */
 export const refused = (
   mapping: TableMapping,

@@ -1,19 +1,39 @@
 /** What a person should know of a shape that was carried over, because the replica now differs from the source. */
 import * as ColumnLists from "../ColumnLists.ts"
 import * as Identifier from "../Identifier.ts"
-import type { SourceColumn } from "../Table.ts"
+import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
 import type { Shape } from "./ShapeChange.ts"
 
-/** By the number that a column keeps: the name that it had. */
-const nameBefore = (column: SourceColumn, { before, mapping, relation }: Shape): string | undefined => {
+/** `relreplident` of rows whose old values are all sent. */
+const FULL = "f"
+
+/** Whose rows are to be sent once more. */
+type Table = Pick<SourceTable, "name" | "replicaIdentity" | "columns">
+
+const tableOf = ({ columns, mapping, relation }: Shape): Table => ({
+  name: mapping.source,
+  replicaIdentity: relation.replicaIdentity,
+  columns
+})
+
+/** What makes PostgreSQL send rows with all their values, whichever of them the update sets; `isNew`: those with a value. */
+const resend = (column: SourceColumn, { columns, name, replicaIdentity }: Table, isNew: boolean): string => {
+  const isSettable = ({ always, computed }: SourceColumn): boolean => always !== true && computed === undefined
+  const set = Identifier.quotePg([column, ...columns].find(isSettable)?.name ?? column.name)
+  const where = isNew ? ` WHERE ${Identifier.quotePg(column.name)} IS NOT NULL` : ""
+  const how = replicaIdentity === FULL
+    ? ""
+    : " while the replica identity of the table is FULL (otherwise large values are not sent)"
+  return `run in PostgreSQL${how}: UPDATE ${Identifier.quotePgTable(name)} SET ${set} = ${set}${where};`
+}
+
+/** The column that had its number: the name that it had. */
+const nameBefore = (column: SourceColumn, { before, mapping }: Shape): string | undefined => {
   if (column.attnum === undefined) return undefined
   const names = before?.columns.map(({ name }) => name) ?? [...(mapping.sourceColumns?.keys() ?? [])]
-  return names.find((name) =>
-    name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum &&
-    !relation.columns.some((now) => now.name === name)
-  )
+  return names.find((name) => name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum)
 }
 
 const renamed = (from: string, to: string, { mapping }: Shape): string => {
@@ -26,15 +46,35 @@ const renamed = (from: string, to: string, { mapping }: Shape): string => {
     `moment without changes: UPDATE ${target} SET ${right} = ${left} WHERE ${right} IS NULL;`
 }
 
-const unfilled = (column: SourceColumn, { mapping }: Shape): string => {
-  const name = Identifier.quotePg(column.name)
-  return `rows of ${
-    Identifier.show(mapping.source)
-  } that were there before may have values in column '${column.name}' ` +
-    `which PostgreSQL did not send, and StarRocks has NULL there; to send them, run in PostgreSQL: UPDATE ${
-      Identifier.quotePgTable(mapping.source)
-    } SET ${name} = ${name} WHERE ${name} IS NOT NULL;`
-}
+/** Of a column that was added to StarRocks. `isNew`: rows that are not NULL in it have got their values with it. */
+const unfilled = (column: SourceColumn, table: Table, isNew: boolean): string =>
+  `rows of ${Identifier.show(table.name)} that were there before may have values in column '${column.name}' ` +
+  `which PostgreSQL did not send, and StarRocks does not have them; to send them, ${resend(column, table, isNew)}`
+
+/**
+ * Of columns, some there are, that the setup has added to StarRocks: since when the source has them, and what they were called,
+ * nobody knows.
+ */
+export const addedAtStart = (columns: ReadonlyArray<SourceColumn>, table: Table): string =>
+  `columns were added to StarRocks before the start (${
+    columns.map(({ name }) => name).join(", ")
+  }): those that were renamed, ` +
+  `left out until now, or filled by a default, lack the values of rows of ${Identifier.show(table.name)} that do not ` +
+  `change; to send them, ${resend(columns[0]!, table, false)}`
+
+const another = (column: SourceColumn, shape: Shape): string =>
+  `column '${column.name}' of ${
+    Identifier.show(shape.mapping.source)
+  } is another one than before, and StarRocks had a ` +
+  `column of this name: in rows that have not changed since it keeps the values that it had there; to send those of ` +
+  `PostgreSQL, ${resend(column, tableOf(shape), false)}`
+
+const retyped = (column: SourceColumn, shape: Shape): string =>
+  `column '${column.name}' of ${
+    Identifier.show(shape.mapping.source)
+  } has another type: rows that have not changed since ` +
+  `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
+  resend(column, tableOf(shape), false)
 
 const dropped = (name: string, { mapping }: Shape): string =>
   `column '${name}' of ${
@@ -42,23 +82,46 @@ const dropped = (name: string, { mapping }: Shape): string =>
   } is gone: StarRocks keeps it with the values that it has, and it is ` +
   `not written any more`
 
-/** In the order of the columns. `added`: those that were just added to the target. */
+/** Whether the source had the column before its values were sent. */
+const isOlder = ({ attnum }: SourceColumn, { hiddenColumns, sourceColumns }: TableMapping): boolean =>
+  attnum !== undefined &&
+  (hiddenColumns?.has(attnum) === true || [...(sourceColumns?.values() ?? [])].some((each) => each.attnum === attnum))
+
+/** Whether rows that were there when the column was added have values that StarRocks does not show as its default. */
+const isFilled = (column: SourceColumn): boolean =>
+  (column.filled === true || column.notNull) &&
+  ColumnDefault.of(column, TargetTable.createType(column, false)) === undefined
+
+/** Whether the name was that of another column, or of none that was replicated. */
+const isAnother = ({ attnum, name }: SourceColumn, { sourceColumns }: TableMapping): boolean => {
+  if (attnum === undefined || sourceColumns === undefined) return false
+  const was = sourceColumns.get(name)
+  return was === undefined || (was.attnum !== undefined && was.attnum !== attnum)
+}
+
+const isRetyped = ({ name }: SourceColumn, { before, relation }: Shape): boolean => {
+  const was = before?.columns.find((column) => column.name === name)
+  const is = relation.columns.find((column) => column.name === name)
+  return was !== undefined && is !== undefined && (was.typeOid !== is.typeOid || was.typmod !== is.typmod)
+}
+
+/** In the order of the columns. `added`: those that the target did not have before. */
 export const warnings = (shape: Shape, added: ReadonlySet<string>): ReadonlyArray<string> => {
   const { before, columns, mapping, relation } = shape
   const { selection } = mapping
   const found: Array<string> = []
   const moved = new Set<string>()
   for (const column of columns) {
-    if (!added.has(column.name)) continue
+    const { name } = column
+    if (!ColumnLists.keeps(selection, name)) continue
     const from = nameBefore(column, shape)
-    if (from !== undefined) {
-      moved.add(from)
-      found.push(renamed(from, column.name, shape))
-    } else if (
-      column.filled === true && ColumnDefault.of(column, TargetTable.createType(column, false)) === undefined
-    ) {
-      found.push(unfilled(column, shape))
-    }
+    if (from !== undefined) moved.add(from)
+    if (!added.has(name)) {
+      if (isAnother(column, mapping)) found.push(another(column, shape))
+      else if (isRetyped(column, shape)) found.push(retyped(column, shape))
+    } else if (from !== undefined && ColumnLists.keeps(selection, from)) found.push(renamed(from, name, shape))
+    else if (isOlder(column, mapping)) found.push(unfilled(column, tableOf(shape), false))
+    else if (isFilled(column)) found.push(unfilled(column, tableOf(shape), true))
   }
   for (const { name } of before?.columns ?? []) {
     if (moved.has(name) || !ColumnLists.keeps(selection, name)) continue

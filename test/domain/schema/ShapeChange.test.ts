@@ -65,7 +65,7 @@ describe("A shape that the target does not have is announced in its place, and i
     const rows = [Bytes.begin(1n), Bytes.relation(1, "t", [ID, V]), Bytes.insert(1, ["1", "2"]), Bytes.commit(1n, 2n)]
     assert.deepStrictEqual(tags(decode(rows)), ["Row", "Boundary"])
     assert.deepStrictEqual(tags(decode(rows, "evolve", wider)), ["Row", "Boundary"])
-    assert.deepStrictEqual(tags(decode([...rows, ...rows.slice(0, 2)])), ["Row", "Boundary"])
+    assert.deepStrictEqual(tags(decode([...rows, ...rows.slice(0, 2)])), ["Row", "Boundary", "Reannounced"])
   })
 
   it("T53 rows before and after it are of different routes, and every later shape of the table is looked up too", () => {
