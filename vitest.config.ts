@@ -1,22 +1,41 @@
 import * as path from "node:path"
 import { defineConfig } from "vitest/config"
 import CountReporter from "./test/support/CountReporter.ts"
+import LongestFirst from "./test/support/LongestFirst.ts"
 
 // Every program that a test starts compiles the same sources: once is enough.
 process.env["NODE_COMPILE_CACHE"] ??= path.join(import.meta.dirname, "node_modules/.cache/compile")
 
-const PURE = ["test/domain/**/*.test.ts", "test/streams/**/*.test.ts"]
+/** Files that leave nothing behind in their process. */
+const SHARING = [
+  "test/contract/**/*.test.ts",
+  "test/domain/**/*.test.ts",
+  "test/layers/*.sr.test.ts",
+  "test/layers/control/**/*.test.ts",
+  "test/layers/embedded/starrocks/**/*.test.ts",
+  "test/programs/control/**/*.test.ts",
+  "test/streams/**/*.test.ts"
+]
+
+/** Of these, the ones that replace a module or watch the whole process. */
+const ALONE = [
+  "test/layers/control/GrpcSecurity.test.ts",
+  "test/layers/embedded/starrocks/{HttpFuzz,MysqlFuzz,Start}.test.ts"
+]
 
 export default defineConfig({
   test: {
     projects: [
-      // Files that share nothing but pure code need no process of their own each: loading it is most of their time.
-      { extends: true, test: { name: "pure", include: PURE, isolate: false } },
-      { extends: true, test: { name: "servers", include: ["test/**/*.test.ts"], exclude: PURE } }
+      { extends: true, test: { name: "alone", include: ALONE } },
+      { extends: true, test: { name: "servers", include: ["test/**/*.test.ts"], exclude: [...SHARING, ...ALONE] } },
+      // No process of their own each: loading it is most of their time.
+      { extends: true, test: { name: "sharing", include: SHARING, exclude: ALONE, isolate: false } }
     ],
     pool: "forks",
     // Of two cores: files of integration tests wait for their servers half of the time.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
+    globalSetup: "test/support/RunDirectory.ts",
     testTimeout: 60_000,
     hookTimeout: 60_000,
     passWithNoTests: false,

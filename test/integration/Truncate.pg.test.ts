@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { Client } from "pg"
 import * as DbmazzProcess from "../support/DbmazzProcess.ts"
 import * as HttpStage from "../support/HttpStage.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -25,14 +26,18 @@ const start = (policy: string, extra: Readonly<Record<string, string>> = {}) =>
     const texts = (rows: ReadonlyArray<object>) => rows.map((row) => Object.values(row).map(String).join(" "))
     const items = Effect.map(live("items", "id, name"), texts)
     const notes = Effect.map(live("notes", "id, item, note"), texts)
-    const equal = Effect.gen(function*() {
-      const here = yield* Effect.all([
-        run(replica.source, "select id, name from items order by items.id"),
-        run(replica.source, "select id, item, note from notes order by notes.id")
+    const same = Effect.fnUntraced(function*(client: Client) {
+      const here = yield* Effect.promise(async () => [
+        (await client.query<PostgresServer.Row>("select id, name from items order by items.id")).rows,
+        (await client.query<PostgresServer.Row>("select id, item, note from notes order by notes.id")).rows
       ])
       return JSON.stringify(here.map(texts)) === JSON.stringify(yield* Effect.all([items, notes]))
-    }).pipe(
-      Effect.repeat({ schedule: PostgresServer.pollEvery, until: (same) => same }),
+    })
+    const equal = PostgresServer.connect(replica.source).pipe(
+      Effect.flatMap((client) =>
+        Effect.repeat(same(client), { schedule: PostgresServer.pollEvery, until: (is) => is })
+      ),
+      Effect.scoped,
       Effect.asVoid
     )
     /** Waits until the checkpoint is behind every row that the sink has of the two tables. */
