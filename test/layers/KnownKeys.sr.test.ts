@@ -99,6 +99,7 @@ const world = <A, E>(
         truncate: () => Effect.void,
         schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
         resolve,
+        onWaiting: () => Effect.void,
         onStopped: (stopped) => Effect.sync(() => void warnings.push(stopped.at(-1)?.error.code ?? ""))
       }).pipe(Effect.provideService(StreamLoader, seen))
       const load: World["load"] = (mapping, lsn, messages) => {

@@ -26,7 +26,8 @@ const OPTIONS: Loads.LoadsOptions = {
   truncate: () => Effect.void,
   resolve: () => Effect.void,
   schema: { evolve: () => Effect.die(new Error("no table is changed here")), current: (mapping) => mapping },
-  onStopped: () => Effect.void
+  onStopped: () => Effect.void,
+  onWaiting: () => Effect.void
 }
 
 /** Nothing here is done in SQL. */
