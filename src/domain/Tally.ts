@@ -15,6 +15,8 @@ interface Stretch {
 export class Tally {
   #decoded = 0
   #acknowledged = 0
+  /** Commit time of the transaction that has brought rows and has not ended yet. */
+  #open: bigint | undefined = undefined
   readonly #stretches: Array<Stretch> = []
 
   /** A chunk of changes was decoded. */
@@ -22,8 +24,10 @@ export class Tally {
     let first: bigint | undefined = undefined
     for (let index = 0; index < changes.length; index++) {
       const change = changes[index]!
+      if (change._tag === "Boundary") this.#open = undefined
       if (change._tag !== "Row" && change._tag !== "Truncate") continue
       first ??= change.transaction.commitTime
+      this.#open = change.transaction.commitTime
       this.#decoded += 1
     }
     if (first === undefined) return
@@ -42,8 +46,11 @@ export class Tally {
     return this.#decoded - this.#acknowledged
   }
 
-  /** Commit time of about the oldest pending row, in microseconds since 1970; undefined when none is pending. */
+  /**
+   * Commit time of about the oldest transaction that is not acknowledged whole, in microseconds since 1970; undefined when
+   * there is none. One that is still being received counts from its first row on, also while no row of it is pending.
+   */
   get oldest(): bigint | undefined {
-    return this.#stretches[0]?.commitTime
+    return this.#stretches[0]?.commitTime ?? this.#open
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Whose checkpoint it is, beside it in `dbmazz_checkpoints`: nullable columns that dbmazz v1 does not know and leaves alone, so
+ * Whose checkpoint it is, and how its tables were published, beside it in `dbmazz_checkpoints`: nullable columns that dbmazz v1 does not know and leaves alone, so
  * that both programs can use the table, and that vanish with the row when a person deletes it.
  */
 import * as Effect from "effect/Effect"
@@ -7,20 +7,41 @@ import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import type { Columns, Identity, Stored } from "../domain/postgres/Identity.ts"
+import type { Left } from "../domain/postgres/PublicationChange.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
 
-const decodeColumns = Schema.decodeUnknownSync(Schema.Struct({ count: Schema.Int, owned: Schema.Boolean }))
+const decodeColumns = Schema.decodeUnknownSync(
+  Schema.Struct({ count: Schema.Int, isNewest: Schema.Boolean, owned: Schema.Boolean })
+)
+
+/** By `schema.name`; what a table's publication does not have is absent. */
+const Published = Schema.Struct({
+  publication: Schema.String,
+  tables: Schema.Record(
+    Schema.String,
+    Schema.Struct({
+      position: Lsn.FromText,
+      atMs: Schema.Finite,
+      membership: Schema.optionalKey(Schema.String),
+      filter: Schema.optionalKey(Schema.String)
+    })
+  )
+})
 
 /** Columns that were not added yet are absent, so one query serves both forms of the table. */
 const decodeStored = Schema.decodeUnknownSync(Schema.Struct({
   system_identifier: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  timeline_id: Schema.optionalKey(Schema.NullOr(Schema.Int))
+  timeline_id: Schema.optionalKey(Schema.NullOr(Schema.Int)),
+  published: Schema.optionalKey(Schema.NullOr(Published))
 }))
 
+/** Without the newest one, `published`, which a job can do without. */
 const COLUMN_COUNT = 4
+const UNDEFINED_COLUMN = "42703"
 
 /** Whether the table has the columns, or can be given them; a table that is still to be made can. */
 export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.gen(function*() {
@@ -29,12 +50,25 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
     `select pg_has_role(c.relowner, 'usage') as owned,
             (select count(*)::int from pg_attribute a
               where a.attrelid = c.oid and a.attname in ('system_identifier', 'timeline_id', 'run', 'loads_in_flight') and not a.attisdropped)
-              as count
+              as count,
+            exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'published' and not a.attisdropped)
+              as "isNewest"
        from pg_class c where c.oid = to_regclass('dbmazz_checkpoints')`
   )
   if (rows.length === 0) return "addable"
-  const { count, owned } = decodeColumns(rows[0])
+  const { count, isNewest, owned } = decodeColumns(rows[0])
+  if (owned && !isNewest) return "addable"
   return count === COLUMN_COUNT ? "present" : owned ? "addable" : "fixed"
+})
+
+const leftOf = ({ publication, tables }: typeof Published.Type): Left => ({
+  publication,
+  tables: new Map(
+    Object.entries(tables).map(([name, { atMs, filter, membership, position }]) => [
+      name,
+      { atMs, position, table: { membership, filter } }
+    ])
+  )
 })
 
 /** What the slot's row says; undefined without a row. The table must exist. */
@@ -44,7 +78,11 @@ export const read = Effect.fnUntraced(
     const rows = yield* query("select to_jsonb(c) as stored from dbmazz_checkpoints c where c.slot_name = $1", [slot])
     if (rows.length === 0) return undefined
     const stored = decodeStored(rows[0]?.["stored"])
-    return { systemIdentifier: stored.system_identifier ?? undefined, timeline: stored.timeline_id ?? undefined }
+    return {
+      systemIdentifier: stored.system_identifier ?? undefined,
+      timeline: stored.timeline_id ?? undefined,
+      published: stored.published === null || stored.published === undefined ? undefined : leftOf(stored.published)
+    }
   }
 )
 
@@ -59,4 +97,23 @@ export const store = Effect.fnUntraced(function*(
     identity.systemIdentifier,
     identity.timeline
   ])
+})
+
+/** Stores how the tables were published, for the run that has claimed the slot; without the column nothing is kept. */
+export const storePublished = Effect.fnUntraced(function*(
+  slot: string,
+  run: string,
+  { publication, tables: seen }: Left
+): Effect.fn.Return<void, Failure, PostgresSql> {
+  const { query } = yield* PostgresSql
+  const tables = Object.fromEntries(
+    [...seen].map(([name, { atMs, position, table }]) => [name, { ...table, atMs, position: Lsn.format(position) }])
+  )
+  yield* query("update dbmazz_checkpoints set published = $3::jsonb where slot_name = $1 and run = $2", [
+    slot,
+    run,
+    JSON.stringify({ publication, tables })
+  ]).pipe(
+    Effect.catchIf((error) => error._tag === "PgSqlError" && error.sqlState === UNDEFINED_COLUMN, () => Effect.void)
+  )
 })

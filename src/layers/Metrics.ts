@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import type { Batch } from "../domain/Batch.ts"
+import type { Batch, TableShare } from "../domain/Batch.ts"
 import { type Definition, METRICS } from "../domain/control/MetricCatalogue.ts"
 import * as ProcessReadings from "./ProcessReadings.ts"
 
@@ -52,6 +52,7 @@ const SAMPLED = {
   bufferLimitBytes: gauge(METRICS.bufferLimitBytes),
   readingPaused: gauge(METRICS.readingPaused),
   stoppedTables: gauge(METRICS.stoppedTables),
+  waitingTables: gauge(METRICS.waitingTables),
   eventsPerSecond: gauge(METRICS.eventsPerSecond),
   pendingEvents: gauge(METRICS.pendingEvents)
 } as const
@@ -81,18 +82,17 @@ export interface Acknowledged {
   readonly nowMs: number
 }
 
-/** Row changes by target table, without looking at a row. */
-export const rowsByTable = (batch: Batch): ReadonlyArray<readonly [table: string, rows: number]> =>
-  Array.from(
-    batch.tables,
-    ([table, share]) => [table, share.segments.reduce((rows, segment) => rows + segment.length, 0)] as const
-  )
+const rowsOf = ({ segments }: TableShare): number => segments.reduce((rows, segment) => rows + segment.length, 0)
 
-/** What is counted of a batch that was acknowledged just now. */
-export const acknowledged = (batch: Batch, nowMs: number): Acknowledged => ({
-  rows: batch.rowCount,
+/** As the batch counts them, which takes a truncation for a row. */
+const changesOf = (share: TableShare): number =>
+  rowsOf(share) + share.operations.filter(({ change }) => change._tag === "Truncate").length
+
+/** What is counted of a batch that was acknowledged just now, but for the targets that were left out. Looks at no row. */
+export const acknowledged = (batch: Batch, leftOut: ReadonlySet<string>, nowMs: number): Acknowledged => ({
+  rows: [...leftOut].reduce((rows, target) => rows - changesOf(batch.tables.get(target)!), batch.rowCount),
   bytes: batch.bytes,
-  tables: rowsByTable(batch),
+  tables: Array.from(batch.tables).flatMap(([table, share]) => leftOut.has(table) ? [] : [[table, rowsOf(share)]]),
   commitTimeMs: batch.commitTime === undefined ? undefined : Number(batch.commitTime / 1000n),
   nowMs
 })

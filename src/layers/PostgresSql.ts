@@ -47,8 +47,15 @@ interface Session {
   lost: boolean
 }
 
-const open = async (address: PgAddress, applicationName: string, settings: SessionSettings): Promise<Session> => {
+/** Whoever does not want it any more, before it is there, aborts `signal`. */
+const open = async (
+  address: PgAddress,
+  applicationName: string,
+  settings: SessionSettings,
+  signal: AbortSignal
+): Promise<Session> => {
   const socket = PostgresClient.socket(address)
+  signal.addEventListener("abort", () => socket.destroy(), { once: true })
   const client = new Client({ ...PostgresClient.config(address, applicationName), stream: () => socket })
   const session: Session = { client, socket, lost: false }
   const markLost = () => {
@@ -100,7 +107,7 @@ export const make = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => Effect.promise(async () => current === undefined ? undefined : close(current)))
 
   const connect = Effect.callback<Session, TransientError | SetupError>((resume, signal) => {
-    void open(address, applicationName, settings).then(
+    void open(address, applicationName, settings, signal).then(
       (session) => {
         if (signal.aborted) return session.socket.destroy()
         current = session

@@ -4,7 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { Rejected, Trouble } from "../domain/control/Health.ts"
+import type { Rejected, Trouble, Waiting } from "../domain/control/Health.ts"
 import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
 import { type Lsn, ZERO } from "../domain/Lsn.ts"
@@ -24,7 +24,7 @@ export interface Observation {
   readonly full: boolean
   /** Rows decoded and not acknowledged. */
   readonly pending: number
-  /** Commit time of the oldest of them, in microseconds since 1970; undefined when there is none. */
+  /** Commit time of the oldest transaction that is not acknowledged whole, in microseconds since 1970; undefined: there is none. */
   readonly oldest: bigint | undefined
 }
 
@@ -55,10 +55,12 @@ export interface ProgressState {
   readonly observe: Effect.Effect<Observation> | undefined
   /** The end of the server's WAL, asked for every second while the pipeline runs, and now and then while it does not. */
   readonly walEnd: Lsn | undefined
-  /** When nothing was pending for the last time, in ms since 1970: what has happened since may be missing. */
+  /** Up to this moment everything is known to be there, in ms since 1970: what has happened since may be missing. */
   readonly upToDateMs: number | undefined
   /** Tables that are left out since something of theirs cannot be carried over; the position stands still meanwhile. */
   readonly stopped: ReadonlyArray<StoppedTable>
+  /** Tables that wait for their columns to be changed; the position stands still meanwhile. */
+  readonly waiting: ReadonlyArray<Waiting>
   /** By target table, the load that is being sent again and why; without those that go well. */
   readonly retrying: ReadonlyMap<string, Retrying & Trouble>
   /** By source table, the rows that were diverted since the program started. */
@@ -82,6 +84,7 @@ const initial = (startedMs: number): ProgressState => ({
   walEnd: undefined,
   upToDateMs: undefined,
   stopped: [],
+  waiting: [],
   retrying: new Map(),
   rejected: new Map(),
   slot: undefined,

@@ -30,7 +30,7 @@ export interface Checkpoints {
    * Commits the batch's last transaction boundary, when it has one and everything before it is in StarRocks. Batches come
    * in order, each after it was loaded. Gives the position that is durable now; never moves it back.
    */
-  readonly commit: (loaded: Loaded) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
+  readonly commit: (loaded: Pick<Loaded, "batch" | "complete">) => Effect.Effect<Lsn.Lsn, TransientError | SetupError>
 }
 
 /** Where the slot stands, and whether rows behind it are loaded that a later boundary will cover. */

@@ -57,6 +57,8 @@ export interface LoadsOptions {
   readonly partialBytesMin?: number | undefined
   /** Called with all stopped tables each time one more has stopped. */
   readonly onStopped: (stopped: ReadonlyArray<StoppedTable>) => Effect.Effect<void>
+  /** Called with a source table, `schema.name`, whose rows are left out until its target's columns are changed. */
+  readonly onWaiting: (table: string) => Effect.Effect<void>
 }
 
 /** The commits of its first and its last row: a batch that ends within a transaction has no boundary to tell. */
@@ -75,6 +77,8 @@ export interface Loaded {
   readonly batch: Batch
   /** Whether StarRocks has every row up to the batch's boundary: false once a table has stopped or was put aside. */
   readonly complete: boolean
+  /** Targets of it, as the batch names them, whose rows were left out, or some of them. */
+  readonly leftOut: ReadonlySet<string>
 }
 
 /** Loads the batches it is given, one batch at a time. */
@@ -123,7 +127,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     if (row !== undefined) yield* options.divert(row)
   })
 
-  const reshapes = yield* Reshapes.make(options.schema.evolve, stop)
+  const reshapes = yield* Reshapes.make(options.schema.evolve, stop, options.onWaiting)
 
   /** False: the table's rows from here on are left out. */
   const operate = Effect.fnUntraced(function*(change: Truncation | Reshape | Reannouncement, syncedAt: string) {
@@ -138,7 +142,9 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     let operated = 0
     for (let index = 0; index <= segments.length; index++) {
       for (; operations[operated]?.after === index; operated++) {
-        if (!(yield* operate(operations[operated]!.change, loadOptions.syncedAt))) return void writers.push(writer)
+        if (yield* operate(operations[operated]!.change, loadOptions.syncedAt)) continue
+        writers.push(writer)
+        return false
       }
       const segment = segments[index]
       if (segment === undefined) break
@@ -160,15 +166,19 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       }
     }
     if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)
+    return true
   })
 
-  const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<void, Failure> =>
-    stopped.has(share.mapping) || reshapes.isAside(share.mapping) ? Effect.void : sendShare(share, loadOptions).pipe(
-      Effect.catchTag(
-        "PermanentError",
-        (error) => Policy.isOfTable(error.code) ? stop(share.mapping, error) : Effect.fail(error)
+  /** False: rows of it were left out. */
+  const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<boolean, Failure> =>
+    stopped.has(share.mapping) || reshapes.isAside(share.mapping)
+      ? Effect.succeed(false)
+      : sendShare(share, loadOptions).pipe(
+        Effect.catchTag(
+          "PermanentError",
+          (error) => Policy.isOfTable(error.code) ? Effect.as(stop(share.mapping, error), false) : Effect.fail(error)
+        )
       )
-    )
 
   return {
     stop,
@@ -183,10 +193,12 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
         partialBytesMin: options.partialBytesMin
       }
-      yield* Effect.forEach(batch.tables.values(), (share) => loadShare(share, loadOptions), {
-        concurrency: TABLES_IN_FLIGHT_MAX,
-        discard: true
-      })
+      const leftOut = new Set<string>()
+      yield* Effect.forEach(
+        batch.tables,
+        ([target, share]) => Effect.map(loadShare(share, loadOptions), (whole) => void (whole || leftOut.add(target))),
+        { concurrency: TABLES_IN_FLIGHT_MAX, discard: true }
+      )
       const endedMs = yield* Clock.currentTimeMillis
       yield* log.debug("batch loaded", () => ({
         rows: batch.rowCount,
@@ -197,7 +209,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       }))
       // Rows before the stop are in this batch's shares, or in an earlier batch.
       yield* Effect.forEach(batch.stops, ({ error, mapping }) => stop(mapping, error), { discard: true })
-      return { batch, complete: stopped.size === 0 && reshapes.count() === 0 }
+      return { batch, complete: stopped.size === 0 && reshapes.count() === 0, leftOut }
     }),
     verdict: Effect.suspend((): Effect.Effect<void, Failure> => {
       const error = stopped.first()

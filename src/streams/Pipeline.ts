@@ -79,10 +79,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     ),
     partialBytesMin: job.partialBytesMin,
     divert: job.rejectedRows === undefined ? undefined : yield* Diversion.make(job.rejectedRows),
-    onStopped: yield* Told.onStopped
+    onStopped: yield* Told.onStopped,
+    onWaiting: yield* Told.onWaiting
   })
   const checkpoints = yield* Checkpoints.make(job, session)
   const publication = yield* PublicationWatch.make({
+    slot,
+    run,
     publication: job.publication,
     tables: tables.map(({ source }) => source),
     start,
@@ -99,7 +102,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
     const position = yield* checkpoints.commit(loaded)
     yield* session.release(loaded.batch.bytes)
-    yield* Told.acknowledged(loaded.batch, position, tally)
+    yield* Told.acknowledged(loaded, position, tally)
   })
   yield* Wal.frames(session).pipe(
     Changes.decode(tables, session.release, tally, truncatePolicy, job.schemaChangePolicy),
@@ -108,7 +111,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),
     Stream.runForEach(finish),
     // A load that waits for the sink must not outlive the session: whoever has the slot next would be overtaken by it.
-    Effect.raceFirst(Effect.raceAllFirst([session.lost, Watches.store(tally), publication.watch, loads.over]))
+    Effect.raceFirst(Effect.raceAllFirst([session.lost, Watches.store(session, tally), publication.watch, loads.over]))
   )
   const confirmed = yield* session.flushConfirmations
   // Without its walsender the slot can still be told, so that it does not keep WAL for nobody.

@@ -6,6 +6,7 @@ import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
+import * as CheckpointIdentity from "../layers/CheckpointIdentity.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
@@ -21,6 +22,9 @@ const EVERY_MS = 60_000
 const LOOK_MS_MAX = 5_000
 
 export interface Watched {
+  readonly slot: string
+  /** That has claimed the slot. */
+  readonly run: string
   readonly publication: string
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
   /** Where replication began. */
@@ -44,22 +48,42 @@ export interface PublicationWatch {
 export const make = Effect.fnUntraced(function*(
   watched: Watched
 ): Effect.fn.Return<PublicationWatch, never, CheckpointStore | JobControl | PostgresSql | Progress> {
-  const { everyMs = EVERY_MS, publication, start, stop, tables, truncations } = watched
+  const { everyMs = EVERY_MS, publication, run, slot, start, stop, tables, truncations } = watched
   const context = yield* Effect.context<PostgresSql>()
   const progress = yield* Progress
   const store = yield* CheckpointStore
   const { lifecycle } = yield* JobControl
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const resumes = attempt?.resumes ?? 0
+  let kept: PublicationChange.SeenTables = new Map()
+  let keptAt: Lsn.Lsn | undefined
+
+  /** A later start compares with it. Of an idle job the moment alone is not worth the WAL that storing it would write. */
+  const keep = Effect.fnUntraced(function*(seen: PublicationChange.SeenTables, checkpoint: Lsn.Lsn | undefined) {
+    if (keptAt === checkpoint && PublicationChange.isSame(kept, seen)) return
+    yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen })
+    kept = seen
+    keptAt = checkpoint
+  })
 
   const look = Effect.gen(function*() {
     // Asked first: what was published when it was read was so up to here.
     const atMs = yield* Clock.currentTimeMillis
     const position = yield* store.walEnd
     const facts = yield* PublishedTables.read(publication, tables, truncations)
-    const seen = PublicationChange.accepted((yield* progress.get).published, resumes)
-    const verdict = PublicationChange.judge({ publication, tables, seen, start, resumes }, { position, atMs }, facts)
+    const { position: checkpoint, published } = yield* progress.get
+    const seen = PublicationChange.accepted(published, resumes)
+    const verdict = PublicationChange.judge(
+      { slot, publication, tables, seen, start, resumes },
+      { position, atMs },
+      facts
+    )
     yield* progress.update((state) => ({ ...state, published: verdict.seen }))
+    yield* keep(PublicationChange.stored(verdict.seen), checkpoint).pipe(
+      Effect.catch((error) =>
+        log.debug("how the tables are published could not be stored", () => ({ reason: error.message }))
+      )
+    )
     return verdict
   }).pipe(
     Effect.provide(context),

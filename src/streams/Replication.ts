@@ -40,6 +40,13 @@ export const newBeginning = Effect.gen(function*() {
   yield* Effect.raceFirst(Stream.runHead(otherTables), Stream.runHead(resumed))
 })
 
+/**
+ * An attempt that is told to begin anew goes on until it is so old, in ms: each one opens sessions on PostgreSQL, which ends
+ * those of its predecessor when it gets to it, and a burst of calls would use up what it has. What is told meanwhile is one
+ * new beginning.
+ */
+const ATTEMPT_MS_MIN = 250
+
 /** What has not failed yet. */
 const none = (): Policy.Failure | undefined => undefined
 
@@ -70,7 +77,7 @@ const lostTable = (
 const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Settings["tables"]) {
   const { lifecycle, live, report } = yield* JobControl
   const progress = yield* Progress
-  const { begun, position } = yield* progress.get
+  const { begun, position, published: known } = yield* progress.get
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const { joined } = yield* SubscriptionRef.get(live)
   yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
@@ -78,7 +85,12 @@ const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Sett
   // out, or a column dropped, and the others are not to wait for that.
   const hasOtherTables = begun !== undefined || settings.tables !== configured
   const plan = yield* Setup.inspect(settings, { reached: position, hasOtherTables })
-  const published = PublicationChange.accepted((yield* progress.get).published, attempt?.resumes ?? 0)
+  // What a process before this one has seen counts until this one has looked.
+  const left = plan.source.facts.storedIdentity?.published
+  const isLeft = begun === undefined && left?.publication === settings.publication
+  const seen = isLeft ? left.tables : known
+  yield* progress.update((state) => ({ ...state, published: seen }))
+  const published = PublicationChange.accepted(seen, attempt?.resumes ?? 0)
   const source = PostgresPlan.leaveUnpublished(plan.source, (table) => published.has(Identifier.show(table)))
   const job = yield* Setup.apply(settings, { ...plan, source })
   const lost = lostTable(begun, attempt, job)
@@ -133,7 +145,12 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
       const watch = ReplicaIdentity.watch(partitioned.map(({ source }) => source))
       return Effect.as(Effect.raceFirst(Pipeline.run(ready, stop), watch), true)
     })
-    const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
+    const isOldEnough = Effect.flatMap(
+      Clock.currentTimeMillis,
+      (nowMs) => Effect.sleep(Math.max(0, startedAtMs + ATTEMPT_MS_MIN - nowMs))
+    )
+    const told = Effect.as(Effect.andThen(newBeginning, isOldEnough), false)
+    const result = yield* Effect.result(Effect.raceFirst(ended, told))
     if (Result.isSuccess(result)) {
       if (result.success && failure !== undefined && !receives && (yield* isBegun)) return yield* Effect.fail(failure)
       if (result.success) return

@@ -44,10 +44,11 @@ export interface Reshapes {
   readonly verdict: Effect.Effect<void, TransientError>
 }
 
-/** `onStopped` is told of a table that was put aside and cannot go on. All of it ends with the scope. */
+/** `onAside` is told of a table that is put aside, `onStopped` of one that cannot go on. All of it ends with the scope. */
 export const make = Effect.fnUntraced(function*(
   evolve: (reshape: Reshape) => Effect.Effect<void, Policy.Failure>,
-  onStopped: (mapping: TableMapping, error: PermanentError) => Effect.Effect<void, Policy.Failure>
+  onStopped: (mapping: TableMapping, error: PermanentError) => Effect.Effect<void, Policy.Failure>,
+  onAside: (table: string) => Effect.Effect<void>
 ): Effect.fn.Return<Reshapes, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const ending = yield* Deferred.make<never, Policy.Failure>()
@@ -56,6 +57,7 @@ export const make = Effect.fnUntraced(function*(
   const putAside = Effect.fnUntraced(function*(mapping: TableMapping, change: Fiber.Fiber<void, Policy.Failure>) {
     const table = Identifier.show(mapping.source)
     aside.add(table)
+    yield* onAside(table)
     yield* log.warn(
       "a schema change takes long: the rows of its table are left out until it is over, the others go on",
       {

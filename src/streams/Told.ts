@@ -5,7 +5,6 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { Batch } from "../domain/Batch.ts"
 import type { FlushLimits } from "../domain/config/Settings.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import { Pace } from "../domain/Pace.ts"
@@ -14,8 +13,9 @@ import type { Tally } from "../domain/Tally.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import type { Retrying } from "../layers/LoadAttempts.ts"
 import * as Metrics from "../layers/Metrics.ts"
-import { Progress } from "../layers/Progress.ts"
+import { Progress, type ProgressState } from "../layers/Progress.ts"
 import type { ReplicationSession } from "../layers/ReplicationSession.ts"
+import type { Loaded } from "./Loads.ts"
 
 /** How often a drain looks whether what it owes has come again: it costs nothing, and a drain need not be slower. */
 const RECEIVED_LOOK_EVERY = "20 millis"
@@ -44,6 +44,8 @@ export const limits: Effect.Effect<Effect.Effect<FlushLimits>, never, JobControl
   })
 })
 
+const leavesNothingOut = ({ stopped, waiting }: ProgressState): boolean => stopped.length === 0 && waiting.length === 0
+
 /** From now on, until the scope closes, a pipeline runs that can be looked at. */
 export const runs = (
   start: Lsn.Lsn,
@@ -59,11 +61,11 @@ export const runs = (
   }))
   return Progress.use(({ update }) =>
     Effect.acquireRelease(
-      update((state) => ({ ...state, position: start, stopped: [], observe })),
+      update((state) => ({ ...state, position: start, stopped: [], waiting: [], observe })),
       () =>
         Effect.flatMap(session.state, ({ bufferedBytes, whole }) =>
           update((state) => {
-            const isSettled = bufferedBytes === 0 && tally.pending === 0 && state.stopped.length === 0
+            const isSettled = bufferedBytes === 0 && tally.pending === 0 && leavesNothingOut(state)
             const owed = isSettled && whole >= state.owed ? Lsn.ZERO : Lsn.max(whole, state.owed)
             return { ...state, observe: undefined, owed }
           }))
@@ -82,15 +84,16 @@ export const receivedAgain = (session: ReplicationSession): Effect.Effect<void, 
       Effect.asVoid
     ))
 
-/** StarRocks has this batch, and `position` is durable. */
-export const acknowledged = Effect.fnUntraced(function*(batch: Batch, position: Lsn.Lsn, tally: Tally) {
+/** StarRocks has this batch, but for what was left out of it, and `position` is durable. */
+export const acknowledged = Effect.fnUntraced(function*({ batch, leftOut }: Loaded, position: Lsn.Lsn, tally: Tally) {
   tally.acknowledged(batch.rowCount)
-  yield* Metrics.batchAcknowledged(Metrics.acknowledged(batch, yield* Clock.currentTimeMillis))
+  const counted = Metrics.acknowledged(batch, leftOut, yield* Clock.currentTimeMillis)
+  yield* Metrics.batchAcknowledged(counted)
   yield* Progress.use(({ update }) =>
     update((state) => ({
       ...state,
-      rows: state.rows + batch.rowCount,
-      batches: state.batches + (batch.rowCount > 0 ? 1 : 0),
+      rows: state.rows + counted.rows,
+      batches: state.batches + (counted.rows > 0 ? 1 : 0),
       position,
       commitTime: batch.commitTime ?? state.commitTime
     }))
@@ -115,6 +118,14 @@ export const onStopped = Effect.gen(function*() {
     )
 })
 
+/** To be told of a table that waits for its columns to be changed. */
+export const onWaiting = Progress.useSync(({ update }) => (table: string): Effect.Effect<void> =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (sinceMs) => update((state) => ({ ...state, waiting: [...state.waiting, { table, sinceMs }] }))
+  )
+)
+
 /** To be told why a table's load is sent again, each time, and undefined when it has gone through. */
 export const onRetrying = Progress.useSync(({ update }) => (table: string, retrying: Retrying | undefined) =>
   Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
@@ -128,11 +139,36 @@ export const onRetrying = Progress.useSync(({ update }) => (table: string, retry
     }))
 )
 
-/** Where the server's WAL ends, and whether anything of it that concerns us is still on its way. */
-export const serverAt = (walEnd: Lsn.Lsn, nothingPending: boolean): Effect.Effect<void, never, Progress> =>
-  Progress.use(({ update }) =>
-    Effect.flatMap(
-      Clock.currentTimeMillis,
-      (nowMs) => update((state) => ({ ...state, walEnd, upToDateMs: nothingPending ? nowMs : state.upToDateMs }))
-    )
-  )
+/** Where the server's WAL ended at a moment, in ms since 1970. */
+interface End {
+  readonly position: Lsn.Lsn
+  readonly atMs: number
+}
+
+/**
+ * To be told again and again where the server's WAL ends: what is known to be there is everything up to the last end that all
+ * transactions were received to, and acknowledged.
+ */
+export const onWalEnd = (
+  session: ReplicationSession,
+  tally: Tally
+): Effect.Effect<(walEnd: Lsn.Lsn) => Effect.Effect<void>, never, Progress> =>
+  Effect.map(Progress, ({ update }) => {
+    let awaited: End | undefined
+    return Effect.fnUntraced(function*(walEnd: Lsn.Lsn) {
+      const now: End = { position: walEnd, atMs: yield* Clock.currentTimeMillis }
+      const { whole } = yield* session.state
+      const { oldest } = tally
+      const reached = oldest === undefined
+        ? [now, awaited].find((end) => end !== undefined && end.position <= whole)
+        : undefined
+      if (reached !== undefined) awaited = undefined
+      awaited ??= now
+      // While there is always something on its way, everything before the oldest of it is there.
+      const knownMs = oldest === undefined ? reached?.atMs : Math.min(now.atMs, Number(oldest / 1000n))
+      yield* update((state) => {
+        const isKnown = knownMs !== undefined && leavesNothingOut(state)
+        return { ...state, walEnd, upToDateMs: isKnown ? Math.max(knownMs, state.upToDateMs ?? 0) : state.upToDateMs }
+      })
+    })
+  })

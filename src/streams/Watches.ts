@@ -21,12 +21,16 @@ const log = Log.module("SlotHealth")
 const STORE_EVERY = "1 second"
 
 /** Fails when the checkpoint store does not answer any more; tells where the server's WAL ends each time it does. */
-export const store = (tally: Tally): Effect.Effect<never, SetupError | TransientError, CheckpointStore | Progress> =>
-  CheckpointStore.use(({ walEnd }) => walEnd).pipe(
-    Effect.flatMap((walEnd) => Told.serverAt(walEnd, tally.pending === 0)),
-    Effect.repeat(Schedule.spaced(STORE_EVERY)),
-    Effect.andThen(Effect.never)
-  )
+export const store = (
+  session: ReplicationSession,
+  tally: Tally
+): Effect.Effect<never, SetupError | TransientError, CheckpointStore | Progress> =>
+  Effect.flatMap(Told.onWalEnd(session, tally), (told) =>
+    CheckpointStore.use(({ walEnd }) => walEnd).pipe(
+      Effect.flatMap(told),
+      Effect.repeat(Schedule.spaced(STORE_EVERY)),
+      Effect.andThen(Effect.never)
+    ))
 
 /** Looks at the slot every minute, says what is wrong with it, and keeps what was found for those who show it. */
 export const slot = Effect.fnUntraced(function*(name: string, session: ReplicationSession) {

@@ -32,7 +32,27 @@ describe("Tally", () => {
     tally.acknowledged(1)
     assert.deepStrictEqual([tally.pending, tally.oldest], [1, 30n])
     tally.acknowledged(1)
+    tally.decoded([boundary])
     assert.deepStrictEqual([tally.pending, tally.oldest], [0, undefined])
+  })
+
+  it("T04 counts a transaction from its first row to its end, also while all of it that has come is acknowledged", () => {
+    const tally = new Tally()
+    tally.decoded([row(5n), boundary, row(10n)])
+    tally.acknowledged(2)
+    assert.deepStrictEqual([tally.pending, tally.oldest], [0, 10n])
+    tally.decoded([row(10n), row(10n)])
+    tally.acknowledged(1)
+    assert.deepStrictEqual([tally.pending, tally.oldest], [1, 10n])
+    tally.acknowledged(1)
+    tally.decoded([])
+    assert.strictEqual(tally.oldest, 10n)
+    tally.decoded([boundary])
+    assert.strictEqual(tally.oldest, undefined)
+    tally.decoded([boundary, row(20n), boundary])
+    assert.strictEqual(tally.oldest, 20n)
+    tally.acknowledged(1)
+    assert.strictEqual(tally.oldest, undefined)
   })
 
   it("counts a truncation as a batch does: what is acknowledged must be what was decoded", () => {
@@ -41,6 +61,7 @@ describe("Tally", () => {
     tally.decoded([{ _tag: "Truncate", mapping: undefined as never, transaction, ordinal: 0, weight: 0 }])
     assert.deepStrictEqual([tally.pending, tally.oldest], [1, 10n])
     tally.acknowledged(1)
+    tally.decoded([boundary])
     assert.deepStrictEqual([tally.pending, tally.oldest], [0, undefined])
   })
 
@@ -52,6 +73,7 @@ describe("Tally", () => {
     assert.strictEqual(tally.pending, 1)
     assert.isDefined(tally.oldest)
     tally.acknowledged(1)
+    tally.decoded([boundary])
     assert.strictEqual(tally.oldest, undefined)
   })
 })

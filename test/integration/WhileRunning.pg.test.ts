@@ -61,7 +61,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         const left = yield* client.ReloadConfig({ ...KEEP, tables: ["items"] })
         assert.deepInclude(left, {
           success: true,
-          message: "Configuration reloaded: tables=[\"items\"] (removed [\"public.people\"])"
+          message:
+            "Configuration reloaded: tables=[\"items\"] (removed [\"public.people\"]; until the next start, which goes by TABLES)"
         })
         yield* cutOff(replica)
         yield* run(replica.source, "insert into items values (1, 'x')")
@@ -134,5 +135,51 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         yield* replica.caughtUp
         assert.strictEqual((yield* client.Check()).status, "SERVING")
       }))
+
+    for (const isLeftOut of [false, true]) {
+      it.effect(`T55 a table that was taken out of the publication ${isLeftOut ? "" : "and put back "}while no program ran stops, until that is accepted`, () =>
+        Effect.gen(function*() {
+          const replica = yield* Replica.start
+          yield* create(replica, "other")
+          const first = yield* start(replica, { TABLES: "items,other" })
+          yield* first.replicating
+          yield* run(replica.source, "insert into items values (1, 'x')")
+          yield* replica.caughtUp
+          yield* first.client.DrainAndStop()
+          assert.strictEqual(yield* first.ended, "drained")
+          yield* run(replica.source, "alter publication dbmazz_pub drop table items")
+          yield* run(replica.source, "insert into items values (2, 'missing')")
+          if (!isLeftOut) yield* run(replica.source, "alter publication dbmazz_pub add table items")
+
+          // However often it starts.
+          for (const _ of [1, 2]) {
+            const again = yield* start(replica, { TABLES: "items,other" })
+            const { error_detail } = yield* again.until(({ error_detail }) => error_detail.includes("is stopped since"))
+            assert.match(
+              error_detail,
+              isLeftOut
+                ? /'public\.items': it is not in publication .* since [0-9A-F]+\/[0-9A-F]+ \(20\d\d-.*Z\) may be missing/
+                : /'public\.items': it was taken out of .* since [0-9A-F]+\/[0-9A-F]+ \(20\d\d-.*Z\) may be missing/
+            )
+            yield* again.client.Stop({ skip_slot_cleanup: true })
+            yield* again.ended
+          }
+          const last = yield* start(replica, { TABLES: "items,other" })
+          yield* last.until(({ error_detail }) => error_detail.includes("is stopped since"))
+          assert.isTrue((yield* last.client.Resume()).success)
+          yield* last.replicating
+          yield* run(replica.source, "update items set id = id")
+          yield* replica.caughtUp
+          yield* last.client.DrainAndStop()
+          assert.strictEqual(yield* last.ended, "drained")
+          const healed = yield* start(replica, { TABLES: "items,other" })
+          yield* healed.replicating
+          yield* run(replica.source, "insert into items values (3, 'x')")
+          yield* replica.caughtUp
+          assert.strictEqual((yield* healed.client.Check()).status, "SERVING")
+          yield* healed.client.Stop({ skip_slot_cleanup: true })
+          yield* healed.ended
+        }))
+    }
   }
 )

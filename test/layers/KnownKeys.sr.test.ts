@@ -103,6 +103,7 @@ const world = <A, E>(
           current: (mapping) => mapping
         },
         resolve,
+        onWaiting: () => Effect.void,
         onStopped: (stopped) => Effect.sync(() => void warnings.push(stopped.at(-1)?.error.code ?? ""))
       }).pipe(Effect.provideService(StreamLoader, seen))
       const load: World["load"] = (mapping, lsn, messages) => {

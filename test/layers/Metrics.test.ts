@@ -30,6 +30,7 @@ const SAMPLE: Metrics.Sample = {
   bufferLimitBytes: 60,
   readingPaused: true,
   stoppedTables: 2,
+  waitingTables: 4,
   eventsPerSecond: 1.5,
   pendingEvents: 3
 }

@@ -162,7 +162,9 @@ export class ModelSql {
     if (statement.startsWith("select from dbmazz_rejected_rows")) return []
     if (statement.startsWith("select to_regclass")) return [{ exists: postgres.checkpointTable }]
     if (statement.startsWith("select pg_has_role(c.relowner")) {
-      return postgres.checkpointTable ? [{ owned: true, count: this.#checkpointColumns ? 4 : 0 }] : []
+      return postgres.checkpointTable
+        ? [{ owned: true, count: this.#checkpointColumns ? 4 : 0, isNewest: this.#checkpointColumns }]
+        : []
     }
     if (/alter table dbmazz_checkpoints/i.test(statement)) {
       this.#checkpointColumns = true
@@ -172,7 +174,13 @@ export class ModelSql {
       return this.#checkpoints.has(String(parameters[0])) ? [{ stored: this.#identity }] : []
     }
     if (statement.startsWith("update dbmazz_checkpoints set system_identifier")) {
-      this.#identity = { system_identifier: parameters[1], timeline_id: parameters[2] }
+      this.#identity = { ...this.#identity, system_identifier: parameters[1], timeline_id: parameters[2] }
+      return []
+    }
+    if (statement.startsWith("update dbmazz_checkpoints set published")) {
+      if (parameters[1] === this.#run) {
+        this.#identity = { ...this.#identity, published: JSON.parse(String(parameters[2])) }
+      }
       return []
     }
     if (statement.startsWith("create table if not exists dbmazz_checkpoints")) {

@@ -30,7 +30,8 @@ const OPTIONS: Loads.LoadsOptions = {
     check: () => Effect.void,
     current: (mapping) => mapping
   },
-  onStopped: () => Effect.void
+  onStopped: () => Effect.void,
+  onWaiting: () => Effect.void
 }
 
 /** Nothing here is done in SQL. */

@@ -43,6 +43,8 @@ const watching = Effect.fnUntraced(
   function*<E>(truncations: boolean, act: (stopped: ReadonlyMap<string, PermanentError>) => Effect.Effect<void, E>) {
     const stopped = new Map<string, PermanentError>()
     const { watch } = yield* PublicationWatch.make({
+      slot: "s",
+      run: "r",
       publication: "pub",
       tables,
       start: Lsn.ZERO,

@@ -137,8 +137,9 @@ export const METRICS = {
     type: "gauge",
     unit: "milliseconds",
     meaning:
-      "Age of the oldest transaction that is not acknowledged, 0 when there is none. While nothing is replicated: the time " +
-      "since everything was known to be there, or the stored checkpoint's age, or else the program's. A name of dbmazz v1."
+      "Age of the oldest transaction that is not acknowledged whole, 0 when there is none. While nothing is replicated, or " +
+      "the server does not send what it has: the time since everything was known to be there, or the stored checkpoint's age, " +
+      "or else the program's. A name of dbmazz v1."
   },
   slotRetainedBytes: {
     name: "dbmazz_slot_retained_bytes",
@@ -175,6 +176,13 @@ export const METRICS = {
     meaning:
       "Tables that are left out because something of theirs cannot be carried over. Alert on it: the slot keeps " +
       "everything from there on."
+  },
+  waitingTables: {
+    name: "dbmazz_waiting_tables",
+    type: "gauge",
+    meaning:
+      "Tables whose rows wait until StarRocks has changed their columns, and are read again then. Nothing to do, but the " +
+      "slot keeps everything from there on."
   },
   rejectedRows: {
     name: "dbmazz_rejected_rows_total",

@@ -98,6 +98,9 @@ export const failedAfter = (why: string): Answer => ({
   message: `Configuration changed, and replication with it has not begun yet: ${why}`
 })
 
+/** A change of the tables that is forgotten unseen costs rows. */
+const UNTIL_RESTART = "until the next start, which goes by TABLES"
+
 /** What was changed, in v1's words; what follows for the tables is said behind them. */
 export const done = (reload: Reload, { added, removed }: Changes): Answer => {
   const parts: Array<string> = []
@@ -113,6 +116,7 @@ export const done = (reload: Reload, { added, removed }: Changes): Answer => {
       : [`added ${quoted(added.map(Identifier.show))}: what changed before now is not replicated`]),
     ...(removed.length === 0 ? [] : [`removed ${quoted(removed.map(Identifier.show))}`])
   ]
-  const note = notes.length === 0 ? "" : ` (${notes.join("; ")})`
+  // Where v1's words are all there is to say they stay alone: clients compare them.
+  const note = notes.length === 0 ? "" : ` (${notes.join("; ")}; ${UNTIL_RESTART})`
   return { success: true, message: `Configuration reloaded: ${parts.join(", ")}${note}` }
 }

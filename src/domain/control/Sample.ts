@@ -18,16 +18,22 @@ export interface Sample {
   readonly pending: number
   /** Everything received is acknowledged, whether it was worth a checkpoint or not. */
   readonly settled: boolean
-  /** Commit time of the oldest of them, in microseconds since 1970. */
+  /** Commit time of the oldest transaction that is not acknowledged whole, in microseconds since 1970. */
   readonly oldest: bigint | undefined
   /** Replication runs at the moment. */
   readonly connected: boolean
-  /** When everything was known to be there for the last time, in ms since 1970: at the earliest moment that it may have been. */
+  /** Up to this moment everything is known to be there, in ms since 1970. */
   readonly upToDateMs: number
   /** Resident memory in bytes, and CPU time used since the start in microseconds. */
   readonly memoryBytes: number
   readonly cpuUs: number
 }
+
+/**
+ * The server is asked where it is every second, and says so itself when it has sent all of it: what takes longer is on its
+ * way, or held up. In ms.
+ */
+export const UNSENT_MS_MAX = 5_000
 
 const floor = (value: number): bigint => BigInt(Math.max(0, Math.floor(value)))
 
@@ -45,13 +51,14 @@ export const lagBytes = ({ checkpoint, received, settled, walEnd }: Sample): big
 }
 
 /**
- * How far the sink is behind, in ms: the age of the oldest transaction that is not acknowledged. While nothing is pending it is
- * 0, if the server can be heard; otherwise what has happened since it was last heard may be missing.
+ * How far the sink is behind, in ms: the age of the oldest transaction that is not acknowledged. While there is none it is
+ * 0, if the server has sent all that it has; otherwise what has happened since it had may be missing: it decodes a large
+ * transaction, or cannot be heard.
  */
 export const lagMs = (sample: Sample): number => {
   if (sample.oldest !== undefined) return Math.max(0, sample.nowMs - Number(sample.oldest / 1000n))
-  if (sample.connected) return 0
-  return Math.max(0, sample.nowMs - sample.upToDateMs)
+  const unknownMs = Math.max(0, sample.nowMs - sample.upToDateMs)
+  return sample.connected && unknownMs <= UNSENT_MS_MAX ? 0 : unknownMs
 }
 
 /** The metrics of this moment; rates are over the time since the one before. */

@@ -4,6 +4,7 @@
  */
 import type { SetupReason } from "../errors/SetupError.ts"
 import * as Lsn from "../Lsn.ts"
+import type { Left } from "./PublicationChange.ts"
 import * as Timeline from "./Timeline.ts"
 
 export interface Identity {
@@ -15,6 +16,8 @@ export interface Identity {
 export interface Stored {
   readonly systemIdentifier: string | undefined
   readonly timeline: number | undefined
+  /** How the tables were published when a run before looked last; undefined: nobody has looked. */
+  readonly published?: Left | undefined
 }
 
 /** Whether the checkpoint table has the columns for it: `fixed` when they are missing and the role may not add them. */

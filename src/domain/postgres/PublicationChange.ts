@@ -41,6 +41,13 @@ export interface Seen extends Moment {
 /** By `schema.name`. */
 export type SeenTables = ReadonlyMap<string, Seen>
 
+/** What an earlier run has left of what it had seen. */
+export interface Left {
+  /** Another one is not compared with it. */
+  readonly publication: string
+  readonly tables: SeenTables
+}
+
 /** A table that is to be stopped. */
 export interface Lost {
   readonly table: Identifier.QualifiedName
@@ -56,6 +63,7 @@ export interface Verdict {
 
 /** What a look is compared with. */
 export interface Before {
+  readonly slot: string
   readonly publication: string
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
   readonly seen: SeenTables
@@ -131,9 +139,27 @@ const faultOf = (
 export const accepted = (seen: SeenTables, resumes: number): SeenTables =>
   new Map([...seen].filter(([, { toldAt }]) => toldAt === undefined || toldAt >= resumes))
 
+/**
+ * What is worth storing of what was seen, so that a later start notices what happened meanwhile: without what was never
+ * published, and without what was told, which stands until a person accepts it.
+ */
+export const stored = (seen: SeenTables): SeenTables =>
+  new Map(
+    [...seen].flatMap(([name, { atMs, position, table }]) =>
+      table.membership === undefined ? [] : [[name, { atMs, position, table }] as const]
+    )
+  )
+
+/** Whether two looks found the same, but for the moment. */
+export const isSame = (one: SeenTables, other: SeenTables): boolean =>
+  one.size === other.size && [...one].every(([name, { table }]) => {
+    const found = other.get(name)?.table
+    return found?.membership === table.membership && found?.filter === table.filter
+  })
+
 /** Compares a look, made after `now`, with what was seen before. */
 export const judge = (before: Before, now: Moment, facts: Facts | undefined): Verdict => {
-  const { publication, resumes, seen, start, tables } = before
+  const { publication, resumes, seen, slot, start, tables } = before
   const names = tables.map(Identifier.show)
   if (facts === undefined || facts.unpublished.length > 0) {
     const moments = names.flatMap((name) => seen.get(name) ?? [])
@@ -172,7 +198,8 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
         code: "PG_TABLE_UNPUBLISHED",
         message: `Table '${name}': ${fault?.what ?? ""}. What changed in it since ${windowText(known, start)} may be ` +
           `missing in StarRocks.`,
-        remediation: fault?.remedy ?? "",
+        remediation: `${fault?.remedy ?? ""} A job without a control plane goes on when it is started after: ` +
+          `UPDATE dbmazz_checkpoints SET published = NULL WHERE slot_name = '${slot}';`,
         context: { table: name, publication }
       })
     })

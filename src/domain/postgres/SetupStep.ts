@@ -46,7 +46,7 @@ export const sql = (step: Step): string => {
     case "AddCheckpointColumns":
       return `alter table ${CHECKPOINT_TABLE} add column if not exists system_identifier text, ` +
         `add column if not exists timeline_id integer, add column if not exists run text, ` +
-        `add column if not exists loads_in_flight jsonb`
+        `add column if not exists loads_in_flight jsonb, add column if not exists published jsonb`
     case "CreateRejectedRowTable":
       return RejectedRowTable.CREATE
     case "StoreIdentity":

@@ -41,10 +41,10 @@ export const layer = (slot: string) =>
     return Operations.of({
       Check: () =>
         Effect.gen(function*() {
-          const { rejected, retrying, stopped } = yield* progress.get
+          const { rejected, retrying, stopped, waiting } = yield* progress.get
           const lifecycle = yield* SubscriptionRef.get(control.lifecycle)
           const nowMs = yield* Clock.currentTimeMillis
-          return Health.of(lifecycle, stopped, [...retrying.values()], nowMs, [...rejected.values()])
+          return Health.of(lifecycle, stopped, [...retrying.values()], nowMs, [...rejected.values()], waiting)
         }),
       Pause: () => command({ _tag: "Pause" }),
       Resume: () => command({ _tag: "Resume" }),

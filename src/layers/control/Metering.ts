@@ -20,7 +20,7 @@ export const layer = (bufferBytesMax: number): Layer.Layer<never, never, Progres
     let before: Sample.Sample | undefined = undefined
     const observe = Effect.gen(function*() {
       const sample = yield* Sampler.take
-      const { observe, slot, stopped } = yield* progress.get
+      const { observe, slot, stopped, waiting } = yield* progress.get
       const seen = observe === undefined ? undefined : yield* observe
       const lagBytes = Sample.lagBytes(sample)
       yield* Metrics.observe({
@@ -34,6 +34,7 @@ export const layer = (bufferBytesMax: number): Layer.Layer<never, never, Progres
         bufferLimitBytes: bufferBytesMax,
         readingPaused: seen?.full ?? false,
         stoppedTables: stopped.length,
+        waitingTables: waiting.length,
         eventsPerSecond: Sample.metrics(sample, before).events_per_second,
         pendingEvents: sample.pending
       })

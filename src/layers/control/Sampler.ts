@@ -3,13 +3,15 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Sample } from "../../domain/control/Sample.ts"
-import type { StoppedTable } from "../../domain/StoppedTable.ts"
 import { JobControl } from "../JobControl.ts"
 import { Progress } from "../Progress.ts"
 
-/** A stopped table waits at least since it stopped; times in microseconds since 1970. */
-const oldestOf = (pending: bigint | undefined, stopped: ReadonlyArray<StoppedTable>): bigint | undefined => {
-  const since = stopped[0] === undefined ? undefined : BigInt(stopped[0].sinceMs) * 1000n
+/**
+ * What a table has not got since its rows are left out counts from the moment up to which everything was known to be there:
+ * each new beginning finds it anew. Times in microseconds since 1970.
+ */
+const oldestOf = (pending: bigint | undefined, leftOutMs: number | undefined): bigint | undefined => {
+  const since = leftOutMs === undefined ? undefined : BigInt(leftOutMs) * 1000n
   if (pending === undefined || since === undefined) return pending ?? since
   return pending < since ? pending : since
 }
@@ -19,6 +21,9 @@ export const take: Effect.Effect<Sample, never, Progress | JobControl> = Effect.
   const progress = yield* (yield* Progress).get
   const { stage } = yield* SubscriptionRef.get((yield* JobControl).lifecycle)
   const seen = progress.observe === undefined ? undefined : yield* progress.observe
+  const upToDateMs = progress.upToDateMs ?? progress.found?.storedAtMs ?? progress.startedMs
+  const leftOut = [...progress.stopped, ...progress.waiting].map(({ sinceMs }) => sinceMs)
+  const oldest = oldestOf(seen?.oldest, leftOut.length === 0 ? undefined : Math.floor(Math.min(upToDateMs, ...leftOut)))
   const { system, user } = process.cpuUsage()
   return {
     nowMs: yield* Clock.currentTimeMillis,
@@ -28,10 +33,10 @@ export const take: Effect.Effect<Sample, never, Progress | JobControl> = Effect.
     walEnd: progress.walEnd,
     received: seen?.received,
     pending: seen?.pending ?? 0,
-    settled: seen !== undefined && progress.stopped.length === 0 && seen.pending === 0 && seen.bufferedBytes === 0,
-    oldest: oldestOf(seen?.oldest, progress.stopped),
+    settled: seen !== undefined && oldest === undefined && seen.pending === 0 && seen.bufferedBytes === 0,
+    oldest,
     connected: stage === "cdc" && seen !== undefined,
-    upToDateMs: progress.upToDateMs ?? progress.found?.storedAtMs ?? progress.startedMs,
+    upToDateMs,
     memoryBytes: process.memoryUsage.rss(),
     cpuUs: system + user
   }

@@ -54,6 +54,23 @@ describe("Health", () => {
     )
   })
 
+  it("T53 tells of a table that waits for its ALTER, which is nobody's failure, and serves no more when it takes long", () => {
+    const waiting = { table: "public.orders", sinceMs: 1_000 }
+    const of = (nowMs: number, stopped: ReadonlyArray<typeof STOPPED> = []) =>
+      Health.of(REPLICATING, stopped, [], nowMs, [], [waiting])
+    const long = of(1_000 + Health.RETRYING_MS_MAX)
+    assert.deepStrictEqual([of(2_000).status, long.status], ["SERVING", "NOT_SERVING"])
+    assert.strictEqual(
+      long.error_detail,
+      "Table 'public.orders' waits since 10 s for StarRocks to change its columns: the others go on, and its rows are read " +
+        "again then. Nothing to do."
+    )
+    // One that cannot go on waits for a person.
+    const stopped = of(31_000, [{ ...STOPPED, table: "public.orders" }])
+    assert.notInclude(stopped.error_detail, "waits since")
+    assert.strictEqual(Health.of(Lifecycle.INITIAL, [], [], 60_000, [], [waiting]).error_detail, "")
+  })
+
   it("serves while rows are diverted, and says how many, of which table and why", () => {
     const rejected = { table: "public.items", count: 2, lastMs: 1_000, last: "the insert of id=7 at 0/9, too long" }
     const { error_detail, status } = Health.of(REPLICATING, [], [], 31_000, [rejected])

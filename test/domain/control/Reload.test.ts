@@ -22,7 +22,7 @@ describe("Reload", () => {
     assert.strictEqual(
       message({ tables: ["a", "sales.c"] }, Reload.changes([A, B], [A, C])),
       "Configuration reloaded: tables=[\"a\", \"sales.c\"] (added [\"sales.c\"]: what changed before now is not replicated; " +
-        "removed [\"public.b\"])"
+        "removed [\"public.b\"]; until the next start, which goes by TABLES)"
     )
     assert.deepStrictEqual(Reload.done(parsed({}), Reload.UNCHANGED), {
       success: false,

@@ -57,6 +57,14 @@ describe("Sample", () => {
     assert.strictEqual(lag({ oldest: 2_000_000_000n, pending: 1 }), 0)
   })
 
+  it("T04 counts from the last good moment when a server that is heard does not send what it has", () => {
+    const lag = (sinceMs: number) => Sample.lagMs({ ...CAUGHT_UP, upToDateMs: CAUGHT_UP.nowMs - sinceMs })
+    assert.strictEqual(lag(Sample.UNSENT_MS_MAX), 0)
+    assert.strictEqual(lag(Sample.UNSENT_MS_MAX + 1), Sample.UNSENT_MS_MAX + 1)
+    assert.strictEqual(lag(180_000), 180_000)
+    assert.strictEqual(lag(-5), 0)
+  })
+
   it("counts from the last good moment while the server is not heard", () => {
     const lag = (part: Partial<Sample.Sample>) => Sample.lagMs({ ...CAUGHT_UP, connected: false, ...part })
     assert.strictEqual(lag({}), 500)

@@ -1,0 +1,33 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as CheckpointIdentity from "../../src/layers/CheckpointIdentity.ts"
+import * as PostgresSql from "../../src/layers/PostgresSql.ts"
+import * as PostgresServer from "../support/PostgresServer.ts"
+import { run } from "../support/PostgresServer.ts"
+
+layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity", (it) => {
+  it.effect("T07 a table that lacks only the newest column keeps the identity of its checkpoint, also of a role that may not add it", () =>
+    Effect.gen(function*() {
+      const { freshDatabase } = yield* PostgresServer.PostgresServer
+      const address = yield* freshDatabase
+      const role = `other_${process.pid}`
+      yield* run(
+        address,
+        "create table dbmazz_checkpoints (slot_name text primary key, lsn bigint not null, system_identifier text, " +
+          "timeline_id int, run text, loads_in_flight jsonb); insert into dbmazz_checkpoints values ('s', 1, '7', 1, 'r'); " +
+          `create role ${role}; grant select, update on dbmazz_checkpoints to ${role}`
+      )
+      const identity = { systemIdentifier: "7", timeline: 1, published: undefined }
+      yield* Effect.gen(function*() {
+        const { query } = yield* PostgresSql.PostgresSql
+        assert.strictEqual(yield* CheckpointIdentity.readColumns, "addable")
+        yield* query(`set role ${role}`)
+        assert.strictEqual(yield* CheckpointIdentity.readColumns, "present")
+        yield* CheckpointIdentity.storePublished("s", "r", { publication: "p", tables: new Map() })
+        assert.deepStrictEqual(yield* CheckpointIdentity.read("s"), identity)
+        yield* query("reset role; alter table dbmazz_checkpoints drop column run")
+        yield* query(`set role ${role}`)
+        assert.strictEqual(yield* CheckpointIdentity.readColumns, "fixed")
+      }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
+    }))
+})
