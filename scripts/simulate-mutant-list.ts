@@ -305,8 +305,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "goes on with a table that has stopped",
     file: "streams/Loads.ts",
-    search: "stopped.has(share.mapping) || reshapes.isAside(share.mapping) ?",
-    replace: "reshapes.isAside(share.mapping) ?"
+    search: "stopped.has(share.mapping) || reshapes.isAside(share.mapping)",
+    replace: "reshapes.isAside(share.mapping)"
   },
   {
     name: "takes a refused password for a success",

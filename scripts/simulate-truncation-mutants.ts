@@ -130,8 +130,8 @@ export const TRUNCATION_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "truncates a table at most once a batch",
     file: "streams/Loads.ts",
-    search: "        if (!(yield* operate(",
-    replace: "        if (operated > 0) continue\n        if (!(yield* operate("
+    search: "        if (yield* operate(",
+    replace: "        if (operated > 0) continue\n        if (yield* operate("
   },
   {
     name: "leaves the truncations of a transaction with the same number",

@@ -38,7 +38,7 @@ const MAPPING: TableMapping = {
 }
 const OPTIONS: LoadOptions = {
   origin: { systemIdentifier: "7", timeline: 1, database: "bench", slot: "s", run: "r" },
-  start: Lsn.ZERO,
+  trustedAfter: Lsn.ZERO,
   syncedAt: "2026-01-02 03:04:05",
   bytesMax: 16 * 1024 * 1024
 }

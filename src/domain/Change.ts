@@ -10,13 +10,6 @@ import type { TableMapping } from "./Table.ts"
 export interface TableRoute {
   readonly mapping: TableMapping
   readonly encoder: RowEncoder
-  /**
-   * The commit of the last transaction that announced the table: what StarRocks shows of rows up to it may have been written in
-   * another shape, or have got other values without a change of their own. It moves on when the same shape is announced once
-   * more, also for rows that came before: they are trusted less then, which does no harm. Undefined: the session's first
-   * announcement.
-   */
-  since: Lsn | undefined
 }
 
 /** The transaction a row belongs to: shared by its rows, not copied. */
@@ -81,13 +74,14 @@ export interface Reshape {
 }
 
 /**
- * The table was announced once more with the shape that it had: something was done to it that its rows do not show, perhaps to
- * its key, or to a column that has gone and come again.
+ * The table was announced once more, and its rows can be written as they are: something was done to it that they do not show,
+ * perhaps to its key or to the values of all rows, or to a column that has gone and come again.
  */
 export interface Reannouncement {
   readonly _tag: "Reannounced"
   readonly mapping: TableMapping
   readonly relation: Relation
+  readonly before: Relation
   /** Undefined: announced outside of one. */
   readonly transaction: Transaction | undefined
   readonly weight: number

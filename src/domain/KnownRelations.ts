@@ -78,7 +78,7 @@ export class KnownRelations {
     const known = this.#relations.get(relation.relationId)
     const isNew = known !== undefined && !sameShape(known.relation, relation)
     if (known !== undefined && !isNew && sameIdentity(known.relation, relation)) {
-      if (known.route !== undefined) this.#announcedAgain(relation, known.route, transaction)
+      if (known.route !== undefined) this.#again(known.relation, relation, known.route.mapping, transaction)
       return
     }
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
@@ -109,7 +109,7 @@ export class KnownRelations {
     const policy = this.#schemaChangePolicy
     const isToLookUp = policy !== "stop" && (isNew || this.#reshaped.has(mapping))
     if (isToLookUp || !ShapeChange.isSettled(relation, mapping, policy)) {
-      const route = new PendingRoute(mapping, transaction?.commitLsn)
+      const route = new PendingRoute(mapping)
       this.#reshaped.add(mapping)
       this.#relations.set(relation.relationId, { ...base, route })
       this.#chunk.push({
@@ -124,20 +124,19 @@ export class KnownRelations {
       })
       return
     }
-    const since = known === undefined ? undefined : transaction?.commitLsn ?? known.route?.since
     const encoder = RowEncoder.compile(relation, mapping)
     if (Result.isFailure(encoder)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.stop(mapping, ShapeError.make(relation, mapping, encoder.failure), 0)
     }
-    this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success, since } })
+    this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
+    if (known !== undefined) this.#again(known.relation, relation, mapping, transaction)
   }
 
   /** An ALTER that rewrites the table gives its rows other values, and all that is sent of it is the same shape again. */
-  #announcedAgain(relation: Relation, route: TableRoute, transaction: Transaction | undefined): void {
-    route.since = transaction?.commitLsn ?? route.since
+  #again(before: Relation, relation: Relation, mapping: TableMapping, transaction: Transaction | undefined): void {
     const weight = this.#chunk.weigh(0)
-    this.#chunk.push({ _tag: "Reannounced", mapping: route.mapping, relation, transaction, weight })
+    this.#chunk.push({ _tag: "Reannounced", mapping, relation, before, transaction, weight })
   }
 
   /** What is known of a relation in this transaction; undefined: it was never announced. */

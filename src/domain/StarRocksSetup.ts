@@ -41,6 +41,7 @@ const mappingOf = (source: SourceTable, target: TableFacts, isChanging: boolean)
     sourceColumns: new Map(source.columns.map((column) => [column.name, column])),
     hiddenColumns: new Set((source.leftOut ?? []).flatMap(({ attnum }) => attnum ?? [])),
     ...(isChanging ? { isChanging } : {}),
+    ...(source.lookedAt === undefined ? {} : { lookedAt: source.lookedAt }),
     selection: GeneratedTargets.selection(source, target),
     ...(source.kind === PARTITIONED_TABLE ? { partitioned: true } : {})
   }

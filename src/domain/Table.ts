@@ -38,6 +38,8 @@ export interface SourceColumn {
   readonly missing?: string | null
   /** It, or its type, has a default, or it is an identity column: rows that were there when it was added may have been given values. */
   readonly filled?: boolean
+  /** Another one after every ALTER of the column that could have given rows other values; undefined: unknown. */
+  readonly version?: string
   /** GENERATED ALWAYS AS IDENTITY: nobody may set it. */
   readonly always?: boolean
 }
@@ -63,6 +65,8 @@ export interface SourceTable {
   readonly primaryKeyDeferrable: boolean
   /** The role may SELECT from it. */
   readonly readable: boolean
+  /** See `TableMapping`. */
+  readonly lookedAt?: Lsn
   /** Its table's name in StarRocks; undefined: its own. */
   readonly target?: string
   /** The publication's WHERE, SQL over the columns; undefined: every row is published. */
@@ -107,6 +111,8 @@ export interface TableMapping {
   readonly types?: ReadonlyMap<number, number>
   /** The source's columns by name, as the setup has found them; undefined: unknown. */
   readonly sourceColumns?: ReadonlyMap<string, SourceColumn>
+  /** Where the WAL ended after they were looked up: no later commit is in what was found. Undefined: unknown. */
+  readonly lookedAt?: Lsn
   /** `attnum` of the source's columns that were not replicated when the setup looked; undefined: there were none. */
   readonly hiddenColumns?: ReadonlySet<number>
   /** A schema change of the target was running when its columns were read: they may be others by now. */

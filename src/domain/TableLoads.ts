@@ -38,8 +38,8 @@ export interface LoadOptions {
   readonly bytesMax: number
   /** A row leaves unchanged values out that are together this large, if StarRocks has them; undefined: a few kB. */
   readonly partialBytesMin?: number | undefined
-  /** Where the run has begun: rows that were loaded before are not trusted to have what an update leaves out. */
-  readonly start: Lsn.Lsn
+  /** Rows of a later version are trusted to have what an update leaves out. */
+  readonly trustedAfter: Lsn.Lsn
 }
 
 const NOTHING_KNOWN: KeyLookup.Versions = new Map()
@@ -95,9 +95,9 @@ export class TableLoads {
   /** Says which rows StarRocks has, before the first part is asked for; without it, it has none of them. */
   answer(versions: KeyLookup.Versions): void {
     const { hasGaps, rows } = this.#merged
-    const { encoder, mapping } = this.#route
+    const { encoder } = this.#route
     this.#groups = hasGaps
-      ? Omission.groups(rows, encoder, mapping, this.#options.start, this.questions, versions)
+      ? Omission.groups(rows, encoder, this.#options.trustedAfter, this.questions, versions)
       : [{ columns: encoder.whole, rows }]
   }
 

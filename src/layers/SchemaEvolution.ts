@@ -15,6 +15,7 @@ import * as Label from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import type { Relation } from "../domain/pgoutput/Message.ts"
 import * as RowEncoder from "../domain/RowEncoder.ts"
+import { KnownShapes } from "../domain/schema/KnownShapes.ts"
 import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import * as ShapeChange from "../domain/schema/ShapeChange.ts"
 import * as ShapeError from "../domain/schema/ShapeError.ts"
@@ -63,6 +64,8 @@ export interface SchemaEvolution {
    * is not unique any more, and tells when a column is another one than before. Nothing of the target is looked at or changed.
    */
   readonly check: (announced: Reannouncement) => Effect.Effect<void, Failure>
+  /** Rows of the table that were loaded later than this are trusted to have what an update leaves out. */
+  readonly trustedAfter: (mapping: TableMapping) => Lsn.Lsn
   /** The mapping with the target's columns as they are after what was done here. */
   readonly current: (mapping: TableMapping) => TableMapping
 }
@@ -95,17 +98,17 @@ const failed = ({ mapping, problems, reshape, wanted, why }: Task, error: Perman
     ? ShapeError.make(reshape.relation, mapping, problems)
     : ShapeError.refused(mapping, wanted, why, error)
 
-/** For one run of the pipeline. */
+/** For one run of the pipeline, that begins at `start`. */
 export const make = Effect.fnUntraced(function*(
   origin: Label.Origin,
-  policy: SchemaChangePolicy
+  policy: SchemaChangePolicy,
+  start: Lsn.Lsn
 ): Effect.fn.Return<SchemaEvolution, never, PostgresSql | StarRocksSql | StreamLoader | Scope.Scope> {
   const { query } = yield* StarRocksSql
   const services = yield* Effect.context<PostgresSql | StarRocksSql>()
   const loader = yield* StreamLoader
   const heartbeat = yield* Heartbeat.make
-  const known = new Map<string, TableMapping>()
-  const current = (mapping: TableMapping): TableMapping => known.get(Identifier.show(mapping.target)) ?? mapping
+  const shapes = new KnownShapes(start)
 
   /** The target as it is, with what is told of every table of the job. */
   const look = Effect.fnUntraced(function*(task: Task) {
@@ -249,43 +252,35 @@ export const make = Effect.fnUntraced(function*(
 
   /** What the catalogue says of the shape; fails when the rows of the table cannot be told by the key any more. */
   const sourceOf = Effect.fnUntraced(function*(relation: Relation, mapping: TableMapping) {
-    const { columns, keys } = yield* SourceShape.read(relation, mapping).pipe(
+    const found = yield* SourceShape.read(relation, mapping).pipe(
       Effect.mapError(CheckpointStore.failed),
       Effect.provide(services)
     )
+    const { columns, keys } = found
     // A key that lost a column does not fit its target, which is told of it.
     const isWhole = mapping.key.every((name) => columns.some((column) => column.name === name))
     const isUnique = keys?.some((key) => key.every((name) => mapping.key.includes(name))) !== false
     if (isWhole && !isUnique) return yield* ShapeError.keyNotUnique(mapping)
-    return columns
+    return found
   })
 
-  const remember = (mapping: TableMapping, columns: ReadonlyArray<SourceColumn>): void => {
-    // What has had a name before is remembered: another column may come under it.
-    const sourceColumns = new Map(mapping.sourceColumns)
-    for (const column of columns) {
-      const was = sourceColumns.get(column.name)
-      sourceColumns.set(column.name, column.attnum === undefined && was !== undefined ? was : column)
-    }
-    known.set(Identifier.show(mapping.target), { ...mapping, sourceColumns })
-  }
-
-  const check = Effect.fn("SchemaEvolution.check")(function*({ mapping: given, relation }: Reannouncement) {
-    const mapping = current(given)
-    const columns = yield* sourceOf(relation, mapping)
-    const shape: ShapeChange.Shape = { relation, before: relation, columns, mapping }
+  const check = Effect.fn("SchemaEvolution.check")(function*(announced: Reannouncement) {
+    const { before, relation, transaction } = announced
+    const mapping = shapes.current(announced.mapping)
+    const found = yield* sourceOf(relation, mapping)
+    const shape: ShapeChange.Shape = { relation, before, columns: found.columns, mapping }
     for (const warning of ShapeNews.warnings(shape, NOTHING_ADDED)) {
       yield* log.warn(warning, { table: Identifier.show(mapping.source) })
     }
-    remember(mapping, columns)
+    shapes.remember(mapping, found, transaction?.commitLsn)
   })
 
   const evolve = Effect.fn("SchemaEvolution.evolve")(function*(reshape: Reshape) {
-    const mapping = current(reshape.mapping)
-    const columns = yield* sourceOf(reshape.relation, mapping)
+    const mapping = shapes.current(reshape.mapping)
+    const found = yield* sourceOf(reshape.relation, mapping)
     const task: Task = {
       reshape,
-      columns,
+      columns: found.columns,
       mapping,
       problems: [],
       sent: [],
@@ -309,8 +304,13 @@ export const make = Effect.fnUntraced(function*(
       Effect.catchTag("PermanentError", (error) => Effect.fail(failed(task, error)))
     )
     yield* tell(task, mapping, startedMs)
-    remember(task.mapping, columns)
+    shapes.remember(task.mapping, found, reshape.transaction?.commitLsn)
   })
 
-  return { evolve, check, current }
+  return {
+    evolve,
+    check,
+    trustedAfter: (mapping) => shapes.trustedAfter(mapping),
+    current: (mapping) => shapes.current(mapping)
+  }
 })

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
+import type { Lsn } from "../domain/Lsn.ts"
 import type { Relation } from "../domain/pgoutput/Message.ts"
 import * as PgType from "../domain/PgType.ts"
 import type { SourceColumn, TableMapping } from "../domain/Table.ts"
@@ -32,6 +33,7 @@ export interface Found {
   readonly columns: ReadonlyArray<SourceColumn>
   /** Columns, none of them ever NULL, of which no two rows have the same values; undefined: the table is not there any more. */
   readonly keys: ReadonlyArray<ReadonlyArray<string>> | undefined
+  readonly lookedAt: Lsn | undefined
 }
 
 /**
@@ -69,6 +71,6 @@ export const read = Effect.fnUntraced(
     })
     const indexes = (table?.uniqueIndexes ?? []).map((index) => index.columns)
     const keys = [table?.primaryKey ?? [], ...indexes].filter((key) => key.length > 0)
-    return { columns, keys: table === undefined ? undefined : keys }
+    return { columns, keys: table === undefined ? undefined : keys, lookedAt: table?.lookedAt }
   }
 )

@@ -5,6 +5,7 @@ import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
+import * as Lsn from "../domain/Lsn.ts"
 import * as NamePattern from "../domain/NamePattern.ts"
 import * as PgType from "../domain/PgType.ts"
 import type { TableFacts } from "../domain/postgres/SourceFacts.ts"
@@ -35,6 +36,7 @@ const Column = Schema.Struct({
   missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
   filled: Schema.optionalKey(Schema.Boolean),
   always: Schema.optionalKey(Schema.Boolean),
+  version: Schema.optionalKey(Schema.String),
   /** Only of a type that the database has defined itself. */
   below: Schema.optionalKey(Schema.NullOr(Below))
 })
@@ -63,6 +65,7 @@ const TableRow = Schema.Struct({
   persistence: Schema.String,
   readable: Schema.Boolean,
   owned: Schema.Boolean,
+  lookedAt: Schema.optionalKey(Lsn.FromText),
   columns: Schema.Array(Column),
   primaryKey: Names,
   primaryKeyDeferrable: Schema.Boolean,
@@ -170,6 +173,7 @@ export const readTables = Effect.fnUntraced(function*(
             c.relreplident as "replicaIdentity", c.relpersistence as persistence,
             has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select') as readable,
             pg_has_role(c.relowner, 'usage') as owned,
+            case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text as "lookedAt",
             (select coalesce(json_agg(json_build_object(
                       'name', a.attname,
                       'typeOid', a.atttypid::bigint,
@@ -181,6 +185,7 @@ export const readTables = Effect.fnUntraced(function*(
                       'missing', ${MISSING},
                       'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null),
                       'always', a.attidentity = 'a',
+                      'version', a.xmin::text,
                       'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a

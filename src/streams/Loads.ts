@@ -39,8 +39,6 @@ const BODY_BYTES_KEPT_MAX = 16 * 1024 * 1024
 
 export interface LoadsOptions {
   readonly origin: Origin
-  /** Where the run begins. */
-  readonly start: Lsn.Lsn
   /** Size at which a load is split. */
   readonly bytesMax: number
   /** Tables of the job: when all of them have stopped, there is nothing left to do. */
@@ -98,6 +96,7 @@ export interface Loads {
   readonly over: Effect.Effect<never, Failure>
 }
 
+type BatchOptions = Omit<LoadOptions, "trustedAfter">
 type Stoppable = Pick<TableMapping, "source">
 
 export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.fn.Return<
@@ -137,43 +136,48 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     return true
   })
 
-  const sendShare = Effect.fnUntraced(function*({ operations, segments }: TableShare, loadOptions: LoadOptions) {
-    const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
-    let operated = 0
-    for (let index = 0; index <= segments.length; index++) {
-      for (; operations[operated]?.after === index; operated++) {
-        if (yield* operate(operations[operated]!.change, loadOptions.syncedAt)) continue
-        writers.push(writer)
-        return false
-      }
-      const segment = segments[index]
-      if (segment === undefined) break
-      const loads = new TableLoads(segment, writer, loadOptions)
-      yield* options.resolve(loads)
-      while (true) {
-        const request = loads.next()
-        if (Result.isFailure(request)) {
-          yield* leaveOut(loads, request.failure)
-          continue
+  const sendShare = Effect.fnUntraced(
+    function*({ mapping, operations, segments }: TableShare, batchOptions: BatchOptions) {
+      const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
+      let operated = 0
+      for (let index = 0; index <= segments.length; index++) {
+        for (; operations[operated]?.after === index; operated++) {
+          if (yield* operate(operations[operated]!.change, batchOptions.syncedAt)) continue
+          writers.push(writer)
+          return false
         }
-        if (request.success === undefined) break
-        yield* loader.load(request.success).pipe(
-          Effect.catchTags({
-            LoadTooLarge: () => Effect.sync(() => loads.halve()),
-            PermanentError: (error) => leaveOut(loads, error)
-          })
-        )
+        const segment = segments[index]
+        if (segment === undefined) break
+        const loads = new TableLoads(segment, writer, {
+          ...batchOptions,
+          trustedAfter: options.schema.trustedAfter(mapping)
+        })
+        yield* options.resolve(loads)
+        while (true) {
+          const request = loads.next()
+          if (Result.isFailure(request)) {
+            yield* leaveOut(loads, request.failure)
+            continue
+          }
+          if (request.success === undefined) break
+          yield* loader.load(request.success).pipe(
+            Effect.catchTags({
+              LoadTooLarge: () => Effect.sync(() => loads.halve()),
+              PermanentError: (error) => leaveOut(loads, error)
+            })
+          )
+        }
       }
+      if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)
+      return true
     }
-    if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)
-    return true
-  })
+  )
 
   /** False: rows of it were left out. */
-  const loadShare = (share: TableShare, loadOptions: LoadOptions): Effect.Effect<boolean, Failure> =>
+  const loadShare = (share: TableShare, batchOptions: BatchOptions): Effect.Effect<boolean, Failure> =>
     stopped.has(share.mapping) || reshapes.isAside(share.mapping)
       ? Effect.succeed(false)
-      : sendShare(share, loadOptions).pipe(
+      : sendShare(share, batchOptions).pipe(
         Effect.catchTag(
           "PermanentError",
           (error) => Policy.isOfTable(error.code) ? Effect.as(stop(share.mapping, error), false) : Effect.fail(error)
@@ -186,9 +190,8 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       yield* Effect.annotateCurrentSpan({ rows: batch.rowCount, bytes: batch.bytes })
       const startedMs = yield* Clock.currentTimeMillis
       const syncedAt = AuditColumns.formatSyncedAt(startedMs)
-      const loadOptions: LoadOptions = {
+      const batchOptions: BatchOptions = {
         origin: options.origin,
-        start: options.start,
         syncedAt,
         bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
         partialBytesMin: options.partialBytesMin
@@ -196,7 +199,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       const leftOut = new Set<string>()
       yield* Effect.forEach(
         batch.tables,
-        ([target, share]) => Effect.map(loadShare(share, loadOptions), (whole) => void (whole || leftOut.add(target))),
+        ([target, share]) => Effect.map(loadShare(share, batchOptions), (whole) => void (whole || leftOut.add(target))),
         { concurrency: TABLES_IN_FLIGHT_MAX, discard: true }
       )
       const endedMs = yield* Clock.currentTimeMillis

@@ -68,11 +68,10 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
 
   const loads = yield* Loads.make({
     origin: job.origin,
-    start,
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
-    schema: yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy),
+    schema: yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy, start),
     resolve: yield* KnownKeys.make(
       job.origin,
       job.leftOut === undefined ? undefined : yield* RejectedRows.reader(job.leftOut)

@@ -27,7 +27,7 @@ const begin = (
   const changes = decodeAll([{ ...table, format }], [relation, Bytes.begin(100n), ...messages])
   return new TableLoads(rowsOf(changes), new ByteWriter(16), {
     origin: ORIGIN,
-    start: Lsn.ZERO,
+    trustedAfter: Lsn.ZERO,
     syncedAt: SYNCED_AT,
     bytesMax
   })
@@ -41,7 +41,7 @@ const nextOf = (loads: TableLoads) => {
 /** All loads, read. */
 const load = (...args: Parameters<typeof begin>) => {
   const loads = begin(...args)
-  if (loads.questions.length > 0) loads.answer(new Map(loads.questions.map(({ key }) => [key.id, 0n])))
+  if (loads.questions.length > 0) loads.answer(new Map(loads.questions.map(({ key }) => [key.id, 1n])))
   const requests: Array<NonNullable<ReturnType<typeof nextOf>>> = []
   for (let next = nextOf(loads); next !== undefined; next = nextOf(loads)) requests.push(next)
   return requests

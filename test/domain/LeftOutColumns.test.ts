@@ -90,7 +90,7 @@ describe("Columns that are left out", () => {
       Bytes.commit(1n, 2n),
       shape([...after, { name: "extra", oid: TEXT }])
     ])
-    assert.deepStrictEqual(changes.map((change) => change._tag), ["Row", "Row", "Boundary", "Stop"])
+    assert.deepStrictEqual(changes.map((change) => change._tag), ["Row", "Reannounced", "Row", "Boundary", "Stop"])
     const written = rowsOf(changes).flatMap((row) => Result.getOrThrow(loadsOf([row])))
     assert.deepStrictEqual(data(written.flatMap((load) => load.rows)), [{ id: 1, v: "a" }, { id: 2, v: "b" }])
     const stop = changes.at(-1)

@@ -93,13 +93,13 @@ const world = <A, E>(
       )
       const loads = yield* Loads.make({
         origin: ORIGIN,
-        start: Lsn.ZERO,
         bytesMax: 1 << 24,
         tableCount: 99,
         truncate: () => Effect.void,
         schema: {
           evolve: () => Effect.die(new Error("no table is changed here")),
           check: () => Effect.void,
+          trustedAfter: () => Lsn.ZERO,
           current: (mapping) => mapping
         },
         resolve,

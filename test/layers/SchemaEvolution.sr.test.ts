@@ -8,6 +8,7 @@ import type { Reshape } from "../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
 import type { SrAddress } from "../../src/domain/config/Settings.ts"
 import type { Origin } from "../../src/domain/Label.ts"
+import * as Lsn from "../../src/domain/Lsn.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import { STANDSTILL_MS } from "../../src/layers/Heartbeat.ts"
 import { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
@@ -46,7 +47,7 @@ const columns = Effect.map(
 )
 const changes = Effect.map(query("SHOW ALTER TABLE COLUMN FROM shop"), (jobs) => jobs.length)
 const evolve = (change: Reshape) =>
-  Effect.flatMap(SchemaEvolution.make(ORIGIN, "evolve"), (evolution) => evolution.evolve(change))
+  Effect.flatMap(SchemaEvolution.make(ORIGIN, "evolve", Lsn.ZERO), (evolution) => evolution.evolve(change))
 
 /** A catalogue that is newer than the WAL and does not know the table any more. */
 const catalogue = Layer.succeed(PostgresSql, { query: () => Effect.succeed([]) })

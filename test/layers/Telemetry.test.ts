@@ -58,12 +58,16 @@ const loadBatches = (count: number) =>
     yield* Effect.gen(function*() {
       const loads = yield* Loads.make({
         origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
-        start: Lsn.ZERO,
         bytesMax: 1 << 20,
         tableCount: TABLES.length,
         truncate: () => Effect.void,
         resolve: () => Effect.void,
-        schema: { evolve: () => Effect.void, check: () => Effect.void, current: (mapping) => mapping },
+        schema: {
+          evolve: () => Effect.void,
+          check: () => Effect.void,
+          trustedAfter: () => Lsn.ZERO,
+          current: (mapping) => mapping
+        },
         onStopped: () => Effect.void,
         onWaiting: () => Effect.void
       })

@@ -180,7 +180,7 @@ const load = (
   const table = { ...mapping("t", ["k"], TYPES), format, policies }
   const loads = new TableLoads(rowsOf(decodeAll([table], [RELATION, ...messages])), new ByteWriter(16), {
     origin: ORIGIN,
-    start: Lsn.ZERO,
+    trustedAfter: Lsn.ZERO,
     syncedAt: SYNCED_AT,
     bytesMax
   })

@@ -69,7 +69,7 @@ const load = (
 ) => {
   const loads = new TableLoads(history(operations, format), new ByteWriter(16), {
     origin: ORIGIN,
-    start: Lsn.ZERO,
+    trustedAfter: Lsn.ZERO,
     syncedAt: SYNCED_AT,
     bytesMax
   })

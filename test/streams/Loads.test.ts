@@ -20,7 +20,6 @@ const RELATIONS = NAMES.map((name, index) => Bytes.relation(index + 1, name, COL
 
 const OPTIONS: Loads.LoadsOptions = {
   origin: { systemIdentifier: "7", timeline: 1, database: "shop", slot: "s", run: "1" },
-  start: Lsn.ZERO,
   bytesMax: 1 << 20,
   tableCount: TABLES.length,
   truncate: () => Effect.void,
@@ -28,6 +27,7 @@ const OPTIONS: Loads.LoadsOptions = {
   schema: {
     evolve: () => Effect.die(new Error("no table is changed here")),
     check: () => Effect.void,
+    trustedAfter: () => Lsn.ZERO,
     current: (mapping) => mapping
   },
   onStopped: () => Effect.void,

@@ -77,7 +77,7 @@ export interface ReadLoad extends Omit<LoadRequest, "body"> {
 export interface LoadsOf {
   readonly bytesMax?: number
   readonly partialBytesMin?: number
-  readonly start?: Lsn.Lsn
+  readonly trustedAfter?: Lsn.Lsn
   readonly answer?: (questions: ReadonlyArray<Omission.Question>) => KeyLookup.Versions
 }
 
@@ -86,10 +86,10 @@ export const loadsOf = (
   changes: ReadonlyArray<RowChange>,
   options: number | LoadsOf = {}
 ): Result.Result<ReadonlyArray<ReadLoad>, PermanentError> => {
-  const { answer, bytesMax = 1 << 26, partialBytesMin, start = Lsn.ZERO }: LoadsOf = typeof options === "number"
+  const { answer, bytesMax = 1 << 26, partialBytesMin, trustedAfter = Lsn.ZERO }: LoadsOf = typeof options === "number"
     ? { bytesMax: options }
     : options
-  const limits = { origin: ORIGIN, start, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
+  const limits = { origin: ORIGIN, trustedAfter, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
   const loads = new TableLoads(changes, new ByteWriter(16), limits)
   if (answer !== undefined) loads.answer(answer(loads.questions))
   const read: Array<ReadLoad> = []

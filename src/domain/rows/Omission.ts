@@ -4,7 +4,6 @@
  */
 import * as Lsn from "../Lsn.ts"
 import type { RowEncoder } from "../RowEncoder.ts"
-import type { TableMapping } from "../Table.ts"
 import type * as ColumnSet from "./ColumnSet.ts"
 import * as Gaps from "./Gaps.ts"
 import * as KeyLookup from "./KeyLookup.ts"
@@ -73,25 +72,18 @@ export const questions = (
   rows.flatMap((row) => row.gaps === undefined ? [] : questionOf(row, row.gaps, lookup, bytesMin) ?? [])
 
 /**
- * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that loads of this job's part have
- * written in the shape that it has now, and not yet a later version of it: a replay then shows each version as it was. What
- * was loaded before `start` may have been loaded by a run with other tables, columns or names: nobody remembers.
+ * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that was loaded after what its table
+ * is trusted from, and not yet a later version of it: a replay then shows each version as it was.
  */
-const isKnown = (
-  { key, reason, row }: Question,
-  { from }: TableMapping,
-  start: Lsn.Lsn,
-  versions: KeyLookup.Versions
-): boolean => {
+const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions: KeyLookup.Versions): boolean => {
   const stored = versions.get(key.id)
   if (stored === undefined) return false
   // Positions are unsigned, the column is not.
   const version = stored === null ? null : Lsn.fromBigint(stored)
-  const { route: { since }, transaction: { commitLsn: own } } = row.change
+  const own = row.change.transaction.commitLsn
   switch (reason) {
     case "chosen":
-      return version !== null && version >= start && version <= own && (from === undefined || version >= from) &&
-        (since === undefined || version > since)
+      return version !== null && version > trustedAfter && version <= own
     case "needed":
       return true
     case "ahead":
@@ -121,13 +113,12 @@ const chosenSets = (known: Iterable<Question>, encoder: RowEncoder): ReadonlySet
 export const groups = (
   rows: ReadonlyArray<Merge.FinalRow>,
   encoder: RowEncoder,
-  mapping: TableMapping,
-  start: Lsn.Lsn,
+  trustedAfter: Lsn.Lsn,
   asked: ReadonlyArray<Question>,
   versions: KeyLookup.Versions
 ): ReadonlyArray<Group> => {
   const known = new Map(
-    asked.filter((question) => isKnown(question, mapping, start, versions)).map((question) => [question.row, question])
+    asked.filter((question) => isKnown(question, trustedAfter, versions)).map((question) => [question.row, question])
   )
   const chosen = chosenSets(known.values(), encoder)
   const setOf = (row: Merge.FinalRow): ColumnSet.ColumnSet => {

@@ -1,17 +1,14 @@
 /** The route of rows whose shape the target does not have yet: it is settled before the first of them is loaded. */
 import type { TableRoute } from "../Change.ts"
-import type { Lsn } from "../Lsn.ts"
 import type { RowEncoder } from "../RowEncoder.ts"
 import type { TableMapping } from "../Table.ts"
 
 export class PendingRoute implements TableRoute {
   readonly mapping: TableMapping
-  since: Lsn | undefined
   #encoder: RowEncoder | undefined = undefined
 
-  constructor(mapping: TableMapping, since: Lsn | undefined) {
+  constructor(mapping: TableMapping) {
     this.mapping = mapping
-    this.since = since
   }
 
   /** A defect until it is settled: rows must not come before the change of their table. */

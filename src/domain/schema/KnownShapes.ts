@@ -1,0 +1,49 @@
+/** What a run knows of its tables since it began: their columns on both sides, and which rows in StarRocks it trusts. */
+import * as Identifier from "../Identifier.ts"
+import type { Lsn } from "../Lsn.ts"
+import type { SourceColumn, TableMapping } from "../Table.ts"
+import * as Trust from "./Trust.ts"
+
+/** A look at the source's catalogue. */
+export interface Look {
+  readonly columns: ReadonlyArray<SourceColumn>
+  /** See `TableMapping`. */
+  readonly lookedAt: Lsn | undefined
+}
+
+export class KnownShapes {
+  readonly #start: Lsn
+  readonly #mappings = new Map<string, TableMapping>()
+  readonly #trusted = new Map<string, Lsn>()
+
+  /** Of a run that begins at `start`. */
+  constructor(start: Lsn) {
+    this.#start = start
+  }
+
+  /** The mapping as it is after the last look. */
+  current(mapping: TableMapping): TableMapping {
+    return this.#mappings.get(Identifier.show(mapping.target)) ?? mapping
+  }
+
+  /** Rows of the table that were loaded later than this are trusted to have what an update leaves out. */
+  trustedAfter(mapping: TableMapping): Lsn {
+    return this.#trusted.get(Identifier.show(mapping.target)) ?? Trust.atStart(this.#start, mapping)
+  }
+
+  /** `mapping` is the current one, with the target's columns as they are by now. */
+  remember(mapping: TableMapping, { columns, lookedAt }: Look, announcedAt: Lsn | undefined): void {
+    const target = Identifier.show(mapping.target)
+    const before = Trust.isUntouched(mapping, columns) ? mapping.lookedAt : undefined
+    this.#trusted.set(target, Trust.next(this.trustedAfter(mapping), announcedAt, before))
+    // What has had a name before is remembered: another column may come under it.
+    const sourceColumns = new Map(mapping.sourceColumns)
+    for (const column of columns) {
+      const was = sourceColumns.get(column.name)
+      sourceColumns.set(column.name, column.attnum === undefined && was !== undefined ? was : column)
+    }
+    const { lookedAt: _, ...rest } = mapping
+    const at = before ?? lookedAt
+    this.#mappings.set(target, { ...rest, sourceColumns, ...(at === undefined ? {} : { lookedAt: at }) })
+  }
+}
