@@ -10,6 +10,7 @@
  */
 
 import type { Mutant } from "./Mutant.ts"
+import { SCHEMA_MUTANTS } from "./simulate-schema-mutants.ts"
 import { TRUNCATION_MUTANTS } from "./simulate-truncation-mutants.ts"
 
 const CHECKPOINTS = "streams/Checkpoints.ts"
@@ -362,14 +363,6 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     search: `const wasWell = stage === "cdc" && nowMs`,
     replace: "const wasWell = nowMs"
   },
-  {
-    name: "loads rows of a new shape before their table is changed",
-    file: "layers/SchemaEvolution.ts",
-    search: "        if (next === undefined) return compile(task)\n",
-    replace:
-      "        const names = task.columns.map(({ name }) => [name, { name, type: \"string\", nullable: true }] as const)\n" +
-      "        task.mapping = { ...mapping, targetColumns: new Map([...names, ...mapping.targetColumns]) }\n" +
-      "        if (next === undefined || next.kind === \"add\") return compile(task)\n"
-  },
+  ...SCHEMA_MUTANTS,
   ...TRUNCATION_MUTANTS
 ]

@@ -1,6 +1,7 @@
 /**
- * `npm run simulate:mutants -- [--only text] [--seeds N]`: applies each mutant of the list to a copy of the sources and
- * runs the simulation there. Every mutant must be caught; a text that is no longer found once is a failure too.
+ * `npm run simulate:mutants -- [--only text]... [--seeds N]`: applies each mutant of the list, or those with one of these texts in
+ * their names, to a copy of the sources and runs the simulation there. Every mutant must be caught; a text that is no longer
+ * found once is a failure too.
  */
 import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
@@ -65,9 +66,12 @@ const occurrences = (mutant: Mutant): number =>
 
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
-    options: { only: { type: "string", default: "" }, seeds: { type: "string", default: String(SEEDS_DEFAULT) } }
+    options: {
+      only: { type: "string", multiple: true, default: [""] },
+      seeds: { type: "string", default: String(SEEDS_DEFAULT) }
+    }
   })
-  const chosen = MUTANTS.filter((mutant) => mutant.name.includes(values.only))
+  const chosen = MUTANTS.filter(({ name }) => values.only.some((text) => name.includes(text)))
   const lost = chosen.filter((mutant) => occurrences(mutant) !== 1)
   for (const mutant of lost) {
     console.error(`LOST    ${mutant.name}: its text stands ${occurrences(mutant)} times in src/${mutant.file}`)

@@ -26,6 +26,7 @@ import type { SourceColumn, TableMapping } from "../domain/Table.ts"
 import * as TargetTruncation from "../domain/TargetTruncation.ts"
 import * as CheckpointStore from "./CheckpointStore.ts"
 import * as Heartbeat from "./Heartbeat.ts"
+import { BEGIN_MS } from "./LoadFence.ts"
 import * as Log from "./Log.ts"
 import * as Metrics from "./Metrics.ts"
 import type { PostgresSql } from "./PostgresSql.ts"
@@ -138,17 +139,33 @@ export const make = Effect.fnUntraced(function*(
     const permit = heartbeat.permit()
     // A column that is added late does no harm; a type that is set late could take back what a successor has done.
     if (kind === "widen") yield* remember
-    const mayBegin = (): boolean => kind === "add" || !heartbeat.isStale(permit, false)
+    let begun = false
+    const mayBegin = (): boolean => {
+      begun = kind === "add" || !heartbeat.isStale(permit, false)
+      return begun
+    }
     return yield* query(statement, { withinMs: STATEMENT_MS_MAX, mayBegin }).pipe(
       Effect.as<Outcome | undefined>(undefined),
-      Effect.catchTag("SrSqlError", (error) =>
-        Effect.succeed<Outcome | undefined>(
-          SchemaJob.isDuplicate(error)
-            ? undefined
-            : SchemaJob.isBusy(error)
-            ? busy(`(${error.code}) ${error.message}`)
-            : TargetTruncation.refused(error)
-        ))
+      Effect.catchTags({
+        SrSqlError: (error) =>
+          Effect.succeed<Outcome | undefined>(
+            SchemaJob.isDuplicate(error)
+              ? undefined
+              : SchemaJob.isBusy(error)
+              ? busy(`(${error.code}) ${error.message}`)
+              : TargetTruncation.refused(error)
+          ),
+        // It may still begin, and must have begun before the next change of the type: it could take that back.
+        TransientError: (error) =>
+          kind === "widen" && begun
+            ? Effect.succeed<Outcome>({
+              _tag: "Transient",
+              code: "SR_REPLY_LOST",
+              why: error.message,
+              retryAfterMs: BEGIN_MS
+            })
+            : Effect.fail(error)
+      })
     )
   })
 

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Reshape } from "../../src/domain/Change.ts"
@@ -12,6 +13,7 @@ import * as Lsn from "../../src/domain/Lsn.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import { STANDSTILL_MS } from "../../src/layers/Heartbeat.ts"
 import { InFlightLoads } from "../../src/layers/InFlightLoads.ts"
+import { BEGIN_MS } from "../../src/layers/LoadFence.ts"
 import { PostgresSql } from "../../src/layers/PostgresSql.ts"
 import * as SchemaEvolution from "../../src/layers/SchemaEvolution.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
@@ -161,6 +163,23 @@ describe("A shape carried over to StarRocks", () => {
       LoadsInFlight.layer(),
       {},
       catalogueOf(sourceColumn("id", 20), sourceColumn("n", 23), sourceColumn("twice", 23, "s"), sourceColumn("a", 25))
+    ))
+
+  it.live("a type whose change may still begin is not changed again, so that a later type is not taken back", () =>
+    world(({ faults }) =>
+      Effect.gen(function*() {
+        const waits: Array<number> = []
+        const logger = Logger.make(({ message }) => {
+          const [text, details] = Array.isArray(message) ? message : [message]
+          if (text === "statement will be sent again") waits.push(details.waitMs)
+        })
+        faults.on("mysql-reset-after", { count: 1 })
+        const fiber = yield* Effect.forkChild(Effect.provide(evolve(reshape(WIDER)), Logger.layer([logger])))
+        yield* HttpStage.until(() => waits.length > 0)
+        yield* Fiber.interrupt(fiber)
+        assert.strictEqual(faults.hits("mysql-reset-after"), 1)
+        assert.isAtLeast(waits[0] ?? 0, BEGIN_MS)
+      })
     ))
 
   it.live("T09 a program that stood still asks again whether it may, before a type is changed", () => {

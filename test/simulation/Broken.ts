@@ -17,6 +17,7 @@ export type Invariant =
   | "a label never names different bytes"
   | "a load holds a key once"
   | "rows of different columns never share a load"
+  | "a row fits its table"
   | "a load is asked for strictly"
   | "buffered bytes within the budget"
   | "the keepalive is never starved"

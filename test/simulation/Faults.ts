@@ -7,6 +7,7 @@ export const RATES = {
   "postgres: connection refused": 0.1,
   "postgres: replication connection lost": 0.012,
   "postgres: replication connection lost at a truncation": 0.15,
+  "postgres: replication connection lost at a schema change": 0.1,
   "postgres: slot still active": 0.2,
   "postgres: server crash": 0.001,
   "postgres: peer hangs at the end": 0.1,
@@ -19,6 +20,9 @@ export const RATES = {
   "starrocks sql: begins late": 0.3,
   "starrocks sql: refused": 0.15,
   "starrocks sql: slow": 0.25,
+  "starrocks sql: schema change slow": 0.4,
+  "starrocks sql: schema change cancelled": 0.1,
+  "starrocks sql: catalogue late": 0.1,
   "http: refused": 0.04,
   "http: lost before the body": 0.04,
   "http: lost within the body": 0.03,
@@ -44,6 +48,8 @@ export const RATES = {
   "job: absent at its retry": 0.8,
   "job: absent at its truncation": 0.12,
   "job: killed at its truncation": 0.1,
+  "job: absent at its schema change": 0.25,
+  "job: killed at its schema change": 0.1,
   "job: killed while a load is not seen": 0.25,
   "job: stopped": 0.0015
 } as const

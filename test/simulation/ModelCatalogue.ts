@@ -1,11 +1,11 @@
 /** The model sink's catalogue: its tables are there, with their audit columns. */
 import * as AuditColumns from "../../src/domain/AuditColumns.ts"
-import { SrSqlError } from "../../src/domain/errors/SrSqlError.ts"
 import * as TargetTruncation from "../../src/domain/TargetTruncation.ts"
 import type { Row } from "../../src/layers/StarRocksSql.ts"
 import type { Verdict } from "./Broken.ts"
 import { DATABASE } from "./ModelHttp.ts"
 import type { ModelStarRocks } from "./ModelStarRocks.ts"
+import type { SchemaJob } from "./ModelTargets.ts"
 import type { Prng } from "./Prng.ts"
 import type * as SourceTables from "./SourceTables.ts"
 
@@ -50,22 +50,26 @@ const keyRows = (name: string, { connections, starRocks }: CatalogueWorld): Read
   })
 }
 
-/** Columns are added at once; a statement that comes again is refused. */
-const alter = (statement: string, { starRocks }: CatalogueWorld): ReadonlyArray<Row> | SrSqlError => {
-  const name = /^ALTER TABLE `[^`]+`\.`([^`]+)`/.exec(statement)?.[1] ?? ""
-  const columns = [...statement.matchAll(/ADD COLUMN `([^`]+)`/g)].map((match) => match[1] ?? "")
-  return starRocks.addColumnsOf(name, columns)
-    ? []
-    : new SrSqlError({ code: 1060, message: `Duplicate column name '${columns[0] ?? ""}'` })
+const jobRow = ({ id, state, table }: SchemaJob): Row => ({
+  JobId: String(id),
+  TableName: table,
+  State: state,
+  Msg: state === "CANCELLED" ? "tablet 10123 has few replicas" : ""
+})
+
+/** The jobs of all tables, or the newest one of the table that is asked for. */
+const jobRows = (statement: string, { starRocks: { targets } }: CatalogueWorld): ReadonlyArray<Row> => {
+  const name = /TableName = '([^']+)'/.exec(statement)?.[1]
+  if (name === undefined) return targets.jobs.map(jobRow)
+  return targets.jobs.filter(({ table }) => table === name).slice(0, 1).map(jobRow)
 }
 
-/** The answer to a question about the catalogue, or about keys, or to a schema change; it refuses all others. */
-export const answer = (statement: string, world: CatalogueWorld): ReadonlyArray<Row> | SrSqlError => {
-  const { starRocks: { tables }, verdict } = world
+/** The answer to a question about the catalogue, or about keys; it refuses all others. */
+export const answer = (statement: string, world: CatalogueWorld): ReadonlyArray<Row> => {
+  const { starRocks: { targets: { shown: tables } }, verdict } = world
   const question = KEY_QUESTION.exec(statement)
   if (question !== null) return keyRows(question[2] ?? "", world)
-  if (statement.startsWith("ALTER TABLE ")) return alter(statement, world)
-  if (statement.startsWith("SHOW ALTER TABLE COLUMN")) return []
+  if (statement.startsWith("SHOW ALTER TABLE COLUMN")) return jobRows(statement, world)
   if (statement === TargetTruncation.insertLimit) return [{ Variable_name: "insert_timeout", Value: "14400" }]
   if (statement === "SELECT 1") return [{ "1": "1" }]
   if (statement === "SHOW BACKENDS") return [{ Alive: "true" }]

@@ -31,6 +31,8 @@ const ROUNDS_MAX = 50
 /** Large enough to be stored out of line. */
 const LARGE = "large ".repeat(600)
 const [ITEMS] = SourceTables.ALL
+/** What the model's chance makes of the column's type. */
+const QTY_TYPE = SourceTables.retyped(ITEMS, new Prng(1, "type"))?.columns[3]?.typeName ?? ""
 const INSERT = "Insert tttnt"
 const UPDATE = "Update full tttnt tttnt"
 
@@ -43,7 +45,7 @@ class NoChance extends Prng {
 
 const rowOf = (id: number, body: string): SourceTables.Row => [String(id), "n", body, null, "t"]
 
-/** The second part of the script: columns that are added, within a transaction and by themselves, and a truncation. */
+/** The second part of the script: changes of columns, within a transaction and by themselves, and truncations. */
 const changeTable = (postgres: ModelPostgres): void => {
   const transaction = (act: (open: OpenTransaction) => void): void => {
     const open = postgres.begin()
@@ -57,7 +59,7 @@ const changeTable = (postgres: ModelPostgres): void => {
   }
   transaction((open) => {
     insert(open, 5)
-    open.addColumn(now(open))
+    open.alter(SourceTables.widened(now(open)))
     insert(open, 6)
   })
   transaction((open) => {
@@ -65,7 +67,7 @@ const changeTable = (postgres: ModelPostgres): void => {
     const before = open.row(table, ["5"]) ?? []
     open.change({ kind: "update", table, before, after: before.with(1, "other"), lsn: 0n })
   })
-  transaction((open) => void open.addColumn(now(open)))
+  transaction((open) => void open.alter(SourceTables.widened(now(open))))
   transaction((open) => insert(open, 7))
   transaction((open) => {
     insert(open, 8)
@@ -73,6 +75,13 @@ const changeTable = (postgres: ModelPostgres): void => {
     insert(open, 9)
   })
   transaction((open) => insert(open, 10))
+  transaction((open) => {
+    insert(open, 11)
+    open.alter(SourceTables.renamed(now(open)) ?? ITEMS)
+    insert(open, 12)
+  })
+  transaction((open) => void open.alter(SourceTables.retyped(now(open), new Prng(1, "type")) ?? ITEMS))
+  transaction((open) => insert(open, 13))
   transaction((open) => void open.truncate(now(open)))
 }
 
@@ -186,6 +195,13 @@ const server = Effect.fnUntraced(function*(source: PgAddress) {
   yield* go(one, insert(9, "small"))
   yield* go(one, "commit")
   yield* go(one, insert(10, "small"))
+  yield* go(one, "begin")
+  yield* go(one, insert(11, "small"))
+  yield* go(one, "alter table items rename body to body1")
+  yield* go(one, insert(12, "small"))
+  yield* go(one, "commit")
+  yield* go(one, `alter table items alter qty type ${QTY_TYPE}`)
+  yield* go(one, insert(13, "small"))
   yield* go(one, "truncate items")
   const [end] = yield* run(source, "select pg_current_wal_insert_lsn()::text as lsn")
   const target = Result.getOrThrow(Lsn.fromText(String(end?.["lsn"])))
@@ -265,7 +281,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("the model source a
         const source = yield* freshDatabase
         yield* run(
           source,
-          `create table items (id bigint primary key, name text, body text, qty integer, ok boolean);
+          `create table items (id bigint primary key, name text, body text, qty smallint, ok boolean);
            alter table items alter body set storage external;
            alter table items replica identity full;
            create table unpublished (n int);

@@ -32,6 +32,8 @@ export class ModelPostgres {
   #xid = 700
   /** The catalogue, as what has committed left it. */
   tables: ReadonlyArray<SourceTables.Table> = SourceTables.ALL
+  /** What each table ever was: its changes are read as they were made. */
+  readonly versions: Array<SourceTables.Table> = [...SourceTables.ALL]
   slot: Slot | undefined = undefined
   checkpointTable = false
   publication = false
@@ -69,6 +71,9 @@ export class ModelPostgres {
   commit(transaction: OpenTransaction): Commit {
     this.#end(transaction)
     this.tables = transaction.tables
+    for (const table of [...transaction.changes.map((change) => change.table), ...this.tables]) {
+      if (!this.versions.includes(table)) this.versions.push(table)
+    }
     for (const [key, row] of transaction.writes) {
       if (row === undefined) this.rows.delete(key)
       else this.rows.set(key, row)

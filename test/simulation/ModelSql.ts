@@ -155,7 +155,10 @@ export class ModelSql {
     }
     if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
     if (/from unnest\(\$1::text\[\]/.test(statement)) {
-      return postgres.tables.filter(({ wanted }) => wanted).map(tableRow)
+      return postgres.tables.filter(({ wanted }) => wanted).map((table) => ({
+        ...tableRow(table),
+        lookedAt: Lsn.format(Lsn.fromBigint(postgres.wal.end))
+      }))
     }
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     // Nothing is diverted here.
@@ -302,7 +305,8 @@ const tableRow = (table: SourceTables.Table): Row => ({
     typeName: column.typeName,
     typmod: -1,
     notNull: column.notNull,
-    generation: ""
+    generation: "",
+    version: `${column.name} ${column.oid}`
   })),
   primaryKey: table.key.map((index) => table.columns[index]?.name ?? ""),
   primaryKeyDeferrable: false,

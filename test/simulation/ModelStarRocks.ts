@@ -1,8 +1,8 @@
 /** The model sink: tables of rows by primary key, and labels that commit at most once per database. */
-import * as AuditColumns from "../../src/domain/AuditColumns.ts"
 import type { Verdict } from "./Broken.ts"
 import type { Ledger, SinkRow } from "./Ledger.ts"
 import { parse } from "./LoadBody.ts"
+import { ModelTargets } from "./ModelTargets.ts"
 import * as SourceTables from "./SourceTables.ts"
 import type { Trace } from "./Trace.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
@@ -55,14 +55,23 @@ export class ModelStarRocks {
   #refusesLogin = false
   #everRefusedLogin = false
   ledger: Ledger | undefined = undefined
-  /** The target tables: with the columns of the source tables' versions that they were made for. */
-  tables: ReadonlyArray<SourceTables.Table> = SourceTables.WANTED
+  readonly targets: ModelTargets
 
   constructor(labelsMax: number, verdict: Verdict, trace: Trace, time: VirtualTime) {
     this.#labelsMax = labelsMax
     this.#time = time
     this.#verdict = verdict
     this.#trace = trace
+    this.targets = new ModelTargets(time, trace, (table) => this.#altered(table))
+  }
+
+  get verdict(): Verdict {
+    return this.#verdict
+  }
+
+  /** The target tables. */
+  get tables(): ReadonlyArray<SourceTables.Table> {
+    return this.targets.tables
   }
 
   /** Whether the program's password is refused, and whether it ever was. */
@@ -79,34 +88,6 @@ export class ModelStarRocks {
     this.#refusesLogin = refuses
     this.#everRefusedLogin ||= refuses
     this.#trace.add(refuses ? "password changed" : "password put back")
-  }
-
-  /** Whether there is a column for every one of this version of a source table. */
-  fits({ columns, relationId }: SourceTables.Table): boolean {
-    return this.tables.some((table) => table.relationId === relationId && table.columns.length >= columns.length)
-  }
-
-  /** Adds the columns that the source tables have more. */
-  addColumns(sources: ReadonlyArray<SourceTables.Table>): void {
-    this.tables = this.tables.map((table) => sources.find(({ relationId }) => relationId === table.relationId) ?? table)
-    this.ledger?.sinkAltered()
-  }
-
-  /** The program adds columns that a source table has got; false when one of them is there. */
-  addColumnsOf(name: string, columns: ReadonlyArray<string>): boolean {
-    const table = this.tables.find((each) => each.name === name)
-    if (table === undefined || table.columns.some((column) => columns.includes(column.name))) return false
-    let wider = table
-    for (let added = 0; added < columns.length; added++) wider = SourceTables.widened(wider)
-    this.#verdict.expect(
-      columns.every((column) => wider.columns.some((each) => each.name === column)),
-      "the model is used as it was meant to be",
-      () => `columns ${columns.join(", ")} are added to ${name}`
-    )
-    this.tables = this.tables.map((each) => each === table ? wider : each)
-    this.#trace.add(`sink table ${name} gets ${columns.join(", ")}`)
-    this.ledger?.sinkAltered()
-    return true
   }
 
   /** Begins a load; the one that holds the label when it is taken. */
@@ -157,7 +138,9 @@ export class ModelStarRocks {
       else {
         if (load.columns !== undefined) this.#isExact(load, load.columns, row.values)
         const kept = load.columns === undefined ? {} : this.rows.get(key)?.values
-        this.#write(load, table, key, { ...row, values: stored(table, { ...kept, ...row.values }) })
+        const misfit = ModelTargets.misfit(table, row.values)
+        this.#verdict.expect(misfit === undefined, "a row fits its table", () => `${key}: ${misfit}, by ${load.label}`)
+        this.#write(load, table, key, { ...row, values: ModelTargets.stored(table, { ...kept, ...row.values }) })
       }
     }
     this.#committed({ load, before }, visible)
@@ -251,6 +234,11 @@ export class ModelStarRocks {
     return new Map([...this.rows].filter(([key]) => key.startsWith(prefix)))
   }
 
+  #altered(table: SourceTables.Table): void {
+    for (const [key, row] of this.#rowsOf(table)) this.rows.set(key, ModelTargets.converted(table, row))
+    this.ledger?.sinkAltered()
+  }
+
   #write(load: Load, table: SourceTables.Table, key: string, row: Omit<SinkRow, "session">): void {
     this.ledger?.written(table, key, row.version, load.label)
     this.#inOrder(load, key, row.version)
@@ -310,9 +298,3 @@ export class ModelStarRocks {
     this.#lastBySession.set(name, version)
   }
 }
-
-/** What the table keeps of a row: a member that is no column is ignored, a column that is no member is NULL. */
-const stored = (table: SourceTables.Table, values: SinkRow["values"]): SinkRow["values"] =>
-  Object.fromEntries(
-    [...table.columns.map(({ name }) => name), ...AuditColumns.NAMES].map((name) => [name, values[name] ?? null])
-  )

@@ -7,6 +7,7 @@ import * as Replies from "./HttpReplies.ts"
 import type { Sender } from "./HttpRequest.ts"
 import type { SinkRow } from "./Ledger.ts"
 import { type ModelHttp, PUBLISH_MS_MAX, SLOW_MS_MAX } from "./ModelHttp.ts"
+import { notNormal } from "./ModelSchemaChanges.ts"
 import type { Load, ModelStarRocks } from "./ModelStarRocks.ts"
 import type { Network } from "./Network.ts"
 import type { Prng } from "./Prng.ts"
@@ -132,6 +133,7 @@ export class ModelStatements {
     const refused = faults.happens("starrocks sql: refused")
     const ms = this.#lasts()
     if (cancelled) return
+    if (starRocks.targets.isChanging(table.name)) return reply(notNormal(table.name))
     time.after(ms, () => {
       if (refused || ms === TIMEOUT_MS) {
         return reply(new SrSqlError({ code: FAILED, message: prng.pick(Replies.REFUSALS) }))

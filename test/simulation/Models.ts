@@ -5,6 +5,7 @@ import { Faults } from "./Faults.ts"
 import { Ledger } from "./Ledger.ts"
 import { ModelHttp } from "./ModelHttp.ts"
 import { ModelPostgres } from "./ModelPostgres.ts"
+import { ModelSchemaChanges } from "./ModelSchemaChanges.ts"
 import { ModelSql } from "./ModelSql.ts"
 import { ModelStarRocks } from "./ModelStarRocks.ts"
 import { ModelStatements } from "./ModelStatements.ts"
@@ -31,6 +32,7 @@ export class Models {
   readonly http: ModelHttp
   readonly connections: Prng
   readonly statements: ModelStatements
+  readonly schema: ModelSchemaChanges
   readonly workload: Workload
   /** Replication sessions so far. */
   sessions = 0
@@ -47,7 +49,7 @@ export class Models {
       this.starRocks.rows,
       this.verdict,
       plan.truncatePolicy,
-      (table) => this.starRocks.fits(table)
+      (table) => this.starRocks.targets.fits(table)
     )
     this.starRocks.ledger = this.ledger
     this.postgres = new ModelPostgres(new Prng(seed, "postgres"), this.time, this.ledger, this.trace)
@@ -65,6 +67,7 @@ export class Models {
     this.connections = new Prng(seed, "connections")
     this.http = new ModelHttp({ ...shared, prng: new Prng(seed, "http"), classicDuplicates })
     this.statements = new ModelStatements({ ...shared, http: this.http, prng: new Prng(seed, "statements") })
+    this.schema = new ModelSchemaChanges({ ...shared, prng: new Prng(seed, "schema changes") })
     this.workload = new Workload(new Prng(seed, "workload"), plan.workload, this.postgres, this.time)
   }
 }

@@ -58,12 +58,12 @@ export class OpenTransaction {
     this.changes.push(change)
   }
 
-  /** Adds a nullable column; false when another transaction has locked anything of the table. */
-  addColumn(table: SourceTables.Table): boolean {
+  /** Gives the table another shape; false when another transaction has locked anything of it. */
+  alter(table: SourceTables.Table): boolean {
     if (!this.#lockTable(table)) return false
     const lsn = this.#postgres.wal.write()
     this.firstLsn ??= lsn
-    this.#altered.set(table.relationId, SourceTables.widened(table))
+    this.#altered.set(table.relationId, table)
     return true
   }
 

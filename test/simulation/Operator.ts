@@ -8,6 +8,8 @@ import { Prng } from "./Prng.ts"
  * look before the faults end.
  */
 const REPAIR_MS = [0, 5_000, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY] as const
+/** The same, of a sink whose columns the program adds itself. */
+const REPAIR_SELDOM_MS = [5_000, ...Array.from({ length: 9 }, () => Number.POSITIVE_INFINITY)] as const
 /** How long a person takes to see that a table has stopped, in ms at most. */
 const RESTART_MS_MAX = 5_000
 
@@ -29,7 +31,7 @@ export class Operator {
   look(): void {
     const { time } = this.#models
     if (this.missing) {
-      this.#repairAtMs ??= time.nowMs + this.#prng.pick(REPAIR_MS)
+      this.#repairAtMs ??= time.nowMs + this.#prng.pick(this.#evolves ? REPAIR_SELDOM_MS : REPAIR_MS)
       if (time.nowMs >= this.#repairAtMs) this.repair()
     }
     this.restart()
@@ -50,7 +52,7 @@ export class Operator {
     const { postgres, starRocks, trace } = this.#models
     this.#repairAtMs = undefined
     trace.add("the sink gets the columns that it lacks")
-    starRocks.addColumns(postgres.tables)
+    starRocks.targets.repair(postgres.versions)
     this.#running = this.#orchestrator.job
   }
 
@@ -62,13 +64,18 @@ export class Operator {
   /** Whether the sink lacks a column. */
   get missing(): boolean {
     const { postgres, starRocks } = this.#models
-    return postgres.tables.some((table) => table.wanted && !starRocks.fits(table))
+    return postgres.versions.some((table) => table.wanted && !starRocks.targets.fits(table))
+  }
+
+  /** Whether the program changes the sink's columns itself. */
+  get #evolves(): boolean {
+    return this.#models.plan.schemaChangePolicy !== "stop"
   }
 
   /** Whether a start would bring a table back. */
   #mendable(job: Job): boolean {
     return job.watch.stopped.some(({ error: { code } }) =>
-      (code === "SCHEMA_CHANGED" && !this.missing) ||
+      (code === "SCHEMA_CHANGED" && (this.#evolves || !this.missing)) ||
       (code === "SR_ACCESS_DENIED" && !this.#models.starRocks.refusesLogin)
     )
   }

@@ -221,7 +221,7 @@ export class Orchestrator {
   #expected(job: Job, error: unknown): string | undefined {
     const { postgres, starRocks } = this.#models
     if (error instanceof SetupError && error.code === "SrColumnMissing") {
-      const missing = postgres.tables.some((table) => table.wanted && !starRocks.fits(table))
+      const missing = postgres.tables.some((table) => table.wanted && !starRocks.targets.fits(table))
       return missing ? error.code : undefined
     }
     if (error instanceof SetupError && error.code === "SrConnectionFailed") {

@@ -1,5 +1,6 @@
 /** What a seed stands for: sizes, limits and habits of one run. A shrunk plan is a plan too. */
 import type { FlushLimits } from "../../src/domain/config/Settings.ts"
+import type { SchemaChangePolicy } from "../../src/domain/schema/SchemaChangePolicy.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import { type FaultKind, type FaultPlan, KINDS } from "./Faults.ts"
 import { Prng } from "./Prng.ts"
@@ -15,6 +16,7 @@ export interface Plan {
   readonly slowness: number
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
+  readonly schemaChangePolicy: SchemaChangePolicy
   /** Finished labels that the sink remembers. */
   readonly labelsMax: number
   readonly classicDuplicates: boolean
@@ -33,6 +35,13 @@ const WIDE_SHARE = 0.04
 /** Shares of runs whose workload adds columns, and truncates tables: tables that stop hide what else may go wrong. */
 const COLUMN_SHARE = 0.4
 const TRUNCATE_SHARE = 0.35
+const TABLE_SHARE = 0.06
+/** Of runs about schema changes: one soon follows the other. */
+const TABLE_SHARE_OF_SHAPES = 0.15
+const RENAME_SHARE = 0.2
+/** Of runs that widen types: a type that is not widened stops its table at some value, and not at the change. */
+const RETYPE_SHARE = 0.25
+const SCHEMA_POLICIES = ["evolve", "evolve", "evolve", "evolve", "evolve", "evolve", "add", "stop", "stop"] as const
 /** Truncations of a run whose policy carries them over. */
 const TRUNCATIONS_MAX = 6
 /** How often each policy is chosen: `fail` seldom, for the same reason. */
@@ -54,6 +63,8 @@ const ordinary = (seed: number): Plan => {
   const wide = prng.chance(WIDE_SHARE)
   const tables = new Prng(seed, "plan of tables")
   const truncatePolicy = tables.pick(POLICIES)
+  const shapes = new Prng(seed, "plan of shapes")
+  const schemaChangePolicy = shapes.pick(SCHEMA_POLICIES)
   return {
     seed,
     workload: {
@@ -64,6 +75,9 @@ const ordinary = (seed: number): Plan => {
       pauseMsMax: prng.pick([2, 20, 200, 1_500]),
       largestValue: wide ? 40 * KIB : 90,
       columnsAdded: tables.chance(COLUMN_SHARE) ? tables.int(1, 2) : 0,
+      tableShare: TABLE_SHARE,
+      columnsRenamed: shapes.chance(RENAME_SHARE) ? shapes.int(1, 2) : 0,
+      columnsRetyped: schemaChangePolicy === "evolve" && shapes.chance(RETYPE_SHARE) ? shapes.int(1, 3) : 0,
       truncations: tables.chance(TRUNCATE_SHARE) ? truncatePolicy === "fail" ? 1 : tables.int(1, TRUNCATIONS_MAX) : 0
     },
     faults: {
@@ -81,6 +95,7 @@ const ordinary = (seed: number): Plan => {
     bufferBytesMax: BUFFER_BYTES_MIN,
     slowness: prng.pick([0, 1, 1, 4, 20]),
     truncatePolicy,
+    schemaChangePolicy,
     walSenderTimeoutMs: prng.pick([5_000, 60_000, 60_000]),
     labelsMax: prng.pick([1, 3, 1_000]),
     classicDuplicates: prng.chance(0.5),
@@ -90,6 +105,7 @@ const ordinary = (seed: number): Plan => {
   }
 }
 
+const NO_COLUMNS = { columnsAdded: 0, columnsRenamed: 0, columnsRetyped: 0 }
 /** Share of runs that are about truncations: many, in small batches, and few other faults that would hide theirs. */
 const FOCUS_SHARE = 0.15
 const FAULTS_AT_TRUNCATION: ReadonlyArray<FaultKind> = [
@@ -116,7 +132,7 @@ const focused = (plan: Plan, prng: Prng): Plan => {
   return {
     ...plan,
     truncatePolicy,
-    workload: { ...plan.workload, pauseMsMax: prng.pick([20, 200]), columnsAdded: 0, truncations: prng.int(4, 10) },
+    workload: { ...plan.workload, pauseMsMax: prng.pick([20, 200]), truncations: prng.int(4, 10), ...NO_COLUMNS },
     flush: { ...plan.flush, rows: prng.int(1, 4), everyMs: prng.pick([1, 10]) },
     slowness: prng.pick([0, 1]),
     faults: {
@@ -128,7 +144,83 @@ const focused = (plan: Plan, prng: Prng): Plan => {
   }
 }
 
+/** Share of the other runs that are about schema changes: many, and what may go wrong with them and between them. */
+const SHAPE_SHARE = 0.15
+const FAULTS_AT_SHAPE: ReadonlyArray<FaultKind> = [
+  "postgres: replication connection lost at a schema change",
+  "starrocks sql: lost",
+  "starrocks sql: lost before the statement",
+  "starrocks sql: lost after the statement",
+  "starrocks sql: begins late",
+  "starrocks sql: refused",
+  "starrocks sql: schema change slow",
+  "starrocks sql: schema change cancelled",
+  "starrocks sql: catalogue late",
+  "backend: publish timeout",
+  "job: killed",
+  "job: absent at its schema change",
+  "job: killed at its schema change",
+  "job: stopped"
+]
+
+const reshaped = (plan: Plan, prng: Prng): Plan => ({
+  ...plan,
+  schemaChangePolicy: "evolve",
+  workload: {
+    ...plan.workload,
+    transactions: prng.int(20, 50),
+    pauseMsMax: prng.pick([20, 200, 1_500]),
+    tableShare: prng.pick([TABLE_SHARE, TABLE_SHARE_OF_SHAPES]),
+    columnsAdded: prng.int(0, 3),
+    columnsRenamed: prng.int(0, 3),
+    columnsRetyped: prng.int(1, 3),
+    truncations: prng.pick([0, 0, 1, 2])
+  },
+  truncatePolicy: prng.pick<TruncatePolicy>(["soft-delete", "truncate"]),
+  flush: { ...plan.flush, rows: prng.int(1, 8), everyMs: prng.pick([1, 10]) },
+  slowness: prng.pick([0, 1]),
+  faults: {
+    ...plan.faults,
+    intensity: prng.pick([0.3, 1, 2]),
+    often: new Set(),
+    without: new Set(KINDS.filter((kind) => !FAULTS_AT_SHAPE.includes(kind)))
+  }
+})
+
+/** Share of these in which one type follows the other so soon that a statement which begins late meets the next one's type. */
+const HURRIED_SHARE = 0.5
+const FAULTS_AT_HASTE: ReadonlyArray<FaultKind> = [
+  "starrocks sql: begins late",
+  "job: absent at its schema change",
+  "job: killed at its schema change"
+]
+
+const hurried = (plan: Plan, prng: Prng): Plan => ({
+  ...plan,
+  workload: {
+    ...plan.workload,
+    transactions: 25,
+    pauseMsMax: 2,
+    tableShare: 0.3,
+    columnsAdded: 0,
+    columnsRenamed: prng.int(0, 1),
+    columnsRetyped: 6,
+    truncations: 0
+  },
+  flush: { ...plan.flush, rows: prng.int(2, 8), everyMs: 1 },
+  slowness: 0,
+  faults: {
+    ...plan.faults,
+    intensity: 1,
+    without: new Set(KINDS.filter((kind) => !FAULTS_AT_HASTE.includes(kind)))
+  }
+})
+
 export const fromSeed = (seed: number): Plan => {
   const focus = new Prng(seed, "focus")
-  return focus.chance(FOCUS_SHARE) ? focused(ordinary(seed), focus) : ordinary(seed)
+  if (focus.chance(FOCUS_SHARE)) return focused(ordinary(seed), focus)
+  const shapes = new Prng(seed, "focus on shapes")
+  if (!shapes.chance(SHAPE_SHARE)) return ordinary(seed)
+  const plan = reshaped(ordinary(seed), shapes)
+  return shapes.chance(HURRIED_SHARE) ? hurried(plan, shapes) : plan
 }

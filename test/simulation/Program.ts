@@ -53,6 +53,7 @@ export const settingsOf = (plan: Plan): Settings => {
     STARROCKS_DB: DATABASE,
     STARROCKS_USER: "root",
     TRUNCATE_POLICY: plan.truncatePolicy,
+    SCHEMA_CHANGE_POLICY: plan.schemaChangePolicy,
     FLUSH_SIZE: String(plan.flush.rows),
     FLUSH_INTERVAL_MS: String(plan.flush.everyMs),
     RETRY_BASE_MS: "50",

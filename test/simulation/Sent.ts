@@ -23,6 +23,9 @@ const kindsOf = (bytes: Buffer, tuple: number): string => {
   return kinds
 }
 
+const shapeOf = (columns: ReadonlyArray<{ readonly name: string; readonly typeOid: number }>): string =>
+  columns.map(({ name, typeOid }) => `${name}:${typeOid}`).join(" ")
+
 export const readFrame = (frame: Envelope.WalFrame): Sent | undefined => {
   if (frame.bytes[frame.start] !== Envelope.XLOG_DATA) return undefined
   const message = Decoder.decode(frame.bytes, frame.start + Envelope.XLOG_DATA_HEADER_BYTES, frame.end)
@@ -33,7 +36,7 @@ export const readFrame = (frame: Envelope.WalFrame): Sent | undefined => {
     case "Commit":
       return { ...sent, what: "Commit", commit: message }
     case "Relation":
-      return { ...sent, what: `Relation ${message.name} ${message.replicaIdentity} ${message.columns.length}` }
+      return { ...sent, what: `Relation ${message.name} ${message.replicaIdentity} ${shapeOf(message.columns)}` }
     case "Insert":
       return { ...sent, what: `Insert ${kindsOf(message.bytes, message.newTuple)}` }
     case "Update":

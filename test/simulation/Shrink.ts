@@ -90,6 +90,8 @@ const shrinkHabits = async (search: Search): Promise<boolean> => {
     (plan) => ({ ...plan, sendsEmpty: false, classicDuplicates: true }),
     (plan) => ({ ...plan, workload: { ...plan.workload, largeShare: 0 } }),
     (plan) => ({ ...plan, workload: { ...plan.workload, columnsAdded: 0 } }),
+    (plan) => ({ ...plan, workload: { ...plan.workload, columnsRenamed: 0 } }),
+    (plan) => ({ ...plan, workload: { ...plan.workload, columnsRetyped: 0 } }),
     (plan) => ({ ...plan, workload: { ...plan.workload, truncations: 0 } })
   ]
   let moved = false

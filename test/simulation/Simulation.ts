@@ -123,7 +123,11 @@ class World {
     if (!this.#operator.missing) return
     const { ledger } = this.#models
     const orchestrator = this.#orchestrator
-    await this.#until(() => orchestrator.refused || this.#operator.programIsBehind || ledger.difference() === undefined)
+    await this.#until(() => {
+      // What has stopped for another reason (a password that was changed) is started again all the same.
+      this.#operator.restart()
+      return orchestrator.refused || this.#operator.programIsBehind || ledger.difference() === undefined
+    })
     this.#operator.repair()
   }
 

@@ -15,6 +15,8 @@ export interface Column {
   readonly value: (prng: Prng, large: number) => Cell
   /** What a JSON reader gives for the text. */
   readonly json: (text: string) => unknown
+  /** The column with each type that has room for its values, and for more; none: its type never changes. */
+  readonly wider?: () => ReadonlyArray<Column>
 }
 
 /** A table as the catalogue has it at one moment; another version of it has the same `relationId`. */
@@ -29,6 +31,8 @@ export interface Table {
   readonly keys: readonly [Row, ...ReadonlyArray<Row>]
   /** Whether the job replicates it; the publication holds it in any case. */
   readonly wanted: boolean
+  /** Names that columns had and have no more: the sink keeps what stood there. */
+  readonly former?: ReadonlyArray<string>
 }
 
 /** A value from this length on is stored out of line. Much less than PostgreSQL's 2 kB, to keep runs small. */
@@ -67,15 +71,29 @@ const large = (name: string): Column => ({
       : words(prng)
   )
 })
-const integer = (name: string, oid: 20 | 23, notNull: boolean): Column => ({
-  name,
-  oid,
-  typeName: oid === 20 ? "bigint" : "integer",
-  starRocks: oid === 20 ? "bigint(20)" : "int(11)",
-  notNull,
-  value: nullable((prng) => String(prng.int(-9999, 9999))),
-  json: Number
-})
+const INTEGERS = {
+  21: { typeName: "smallint", starRocks: "smallint(6)", most: 9_999 },
+  23: { typeName: "integer", starRocks: "int(11)", most: 2 ** 31 - 1 },
+  20: { typeName: "bigint", starRocks: "bigint(20)", most: Number.MAX_SAFE_INTEGER }
+} as const
+const integer = (name: string, oid: keyof typeof INTEGERS, notNull: boolean): Column => {
+  const { most, starRocks, typeName } = INTEGERS[oid]
+  return {
+    name,
+    oid,
+    typeName,
+    starRocks,
+    notNull,
+    value: nullable((prng) => String(prng.int(-most, most))),
+    json: Number
+  }
+}
+/** A number that gets room, and becomes a text at last. */
+const growing = (name: string, ...[oid, ...others]: ReadonlyArray<keyof typeof INTEGERS>): Column =>
+  oid === undefined ? text(name) : {
+    ...integer(name, oid, false),
+    wider: () => [growing(name, ...others), ...growing(name, ...others).wider?.() ?? []]
+  }
 const boolean = (name: string): Column => ({
   name,
   oid: 16,
@@ -99,7 +117,7 @@ const ITEMS: Table = {
   relationId: 16_401,
   schema: "public",
   name: "items",
-  columns: [integer("id", 20, true), text("name"), large("body"), integer("qty", 23, false), boolean("ok")],
+  columns: [integer("id", 20, true), text("name"), large("body"), growing("qty", 21, 23, 20), boolean("ok")],
   key: [0],
   keys: [["1"], ["2"], ["3"], ["-4"], ["1234567890123456"]],
   wanted: true
@@ -109,7 +127,7 @@ const PAIRS: Table = {
   relationId: 16_402,
   schema: "public",
   name: "pairs",
-  columns: [text("v"), { ...text("b"), notNull: true }, integer("a", 23, true), json("doc")],
+  columns: [text("v"), { ...text("b"), notNull: true }, integer("a", 23, true), json("doc"), growing("n", 21, 23, 20)],
   key: [2, 1],
   keys: [["1", "x"], ["1", "1x"], ["11", "x"], ["2", ""], ["2", "ü,\""]],
   wanted: true
@@ -119,7 +137,7 @@ const NOTES: Table = {
   relationId: 16_403,
   schema: "public",
   name: "notes",
-  columns: [{ ...text("k"), notNull: true }, large("note")],
+  columns: [{ ...text("k"), notNull: true }, large("note"), growing("size", 21, 23, 20)],
   key: [0],
   keys: [["a"], ["A"], ["a "], ["日本"]],
   wanted: true
@@ -131,11 +149,34 @@ const ARCHIVE: Table = { ...ITEMS, relationId: 16_404, schema: "archive", wanted
 export const ALL: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES, ARCHIVE]
 export const WANTED: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES]
 
+/** A column of a target that was added or changed. */
+export const targetColumn = (name: string, starRocks: string): Column => ({ ...text(name), starRocks })
+
 /** The table after a nullable column was added to it. */
 export const widened = (table: Table): Table => ({
   ...table,
   columns: [...table.columns, text(`added_${table.columns.length}`)]
 })
+
+/** The table after the column that holds large values got another name. */
+export const renamed = (table: Table): Table | undefined => {
+  const index = table.columns.findIndex(({ name }) => LARGE_NAME.test(name))
+  const column = table.columns[index]
+  if (column === undefined) return undefined
+  const former = [...table.former ?? [], column.name]
+  const name = column.name.replace(/\d*$/, String(former.length))
+  return { ...table, former, columns: table.columns.with(index, { ...column, name }) }
+}
+const LARGE_NAME = /^(?:body|note)\d*$/
+
+/** The table after the type of a column was widened; undefined: it has none that could be. */
+export const retyped = (table: Table, prng: Prng): Table | undefined => {
+  const index = table.columns.findIndex(({ wider }) => wider !== undefined)
+  const [first, ...others] = table.columns[index]?.wider?.() ?? []
+  return first === undefined
+    ? undefined
+    : { ...table, columns: table.columns.with(index, prng.pick([first, first, ...others])) }
+}
 
 /** A row of an earlier version of the table, as this version shows it: without a default, what was added is NULL. */
 export const fitted = (table: Table, row: Row): Row =>

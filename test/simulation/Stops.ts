@@ -1,7 +1,7 @@
 /**
- * Where the rows of a table end that nobody can carry over: at the first one with a column that the sink does not have, and
- * at a truncation when the policy is `fail`. Until the sink has the column, what comes after must not be loaded, and nothing
- * after it be confirmed.
+ * Where the rows of a table end that nobody can carry over: at the first change, a truncation too, of a shape that the sink does
+ * not have, since the shape is announced before it, and at a truncation when the policy is `fail`. Until the sink has the shape,
+ * what comes after must not be loaded, and nothing after it be confirmed.
  */
 import type { PermanentCode } from "../../src/domain/errors/PermanentError.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
@@ -27,7 +27,7 @@ export class Stops {
   /** Tables and what may be in their way for a session that was set up before the sink had what it has now. */
   readonly #ever = new Set<string>()
 
-  /** `fits`: whether the sink has all columns of this version of a table. */
+  /** `fits`: whether the sink has room for this version of a table. */
   constructor(fits: (table: SourceTables.Table) => boolean, policy: TruncatePolicy) {
     this.#fits = fits
     this.#policy = policy
@@ -47,7 +47,7 @@ export class Stops {
       const truncates = change.kind === "truncate"
       const stops = truncates && this.#policy === "fail"
       if (stops) this.#ever.add(`${name} truncate`)
-      if (this.#byTable.has(name) || !(stops || (!truncates && !this.#fits(table)))) continue
+      if (this.#byTable.has(name) || !(stops || !this.#fits(table))) continue
       const { commitLsn } = commit
       const mine = commit.changes.slice(0, index).filter((each) => SourceTables.nameOf(each.table) === name)
       const before = Effects.apply(new Map(), mine, commitLsn, this.#policy)

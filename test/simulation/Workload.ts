@@ -18,12 +18,16 @@ export interface WorkloadPlan {
   readonly largestValue: number
   /** Columns that are added to wanted tables, at most. */
   readonly columnsAdded: number
+  /** Columns of wanted tables that get another name, and another type, at most. */
+  readonly columnsRenamed: number
+  readonly columnsRetyped: number
   /** Wanted tables that are truncated, at most. */
   readonly truncations: number
+  /** Share of statements that change a table as a whole, as long as the plan wants more of them. */
+  readonly tableShare: number
 }
 
-/** Share of statements that change a table as a whole, as long as the plan wants more of them. */
-const TABLE_SHARE = 0.06
+const TABLE_CHANGES: ReadonlyArray<TableChange> = ["add", "rename", "retype", "truncate"]
 /** A large transaction has this many times the changes. */
 const LARGE_FACTOR = 8
 const ROLLBACK_SHARE = 0.08
@@ -32,6 +36,8 @@ const TOGETHER_SHARE = 0.4
 const UNPUBLISHED_SHARE = 0.1
 const IDLE_WAL_SHARE = 0.06
 const IDLE_WAL_BYTES_MAX = 3 * 1024 * 1024
+
+type TableChange = "add" | "rename" | "retype" | "truncate"
 
 interface Session {
   transaction: OpenTransaction | undefined
@@ -44,8 +50,8 @@ export class Workload {
   readonly #postgres: ModelPostgres
   readonly #time: VirtualTime
   readonly #sessions: ReadonlyArray<Session>
-  #columnsAdded = 0
-  #truncations = 0
+  /** What may still be done to tables as a whole. */
+  readonly #left: Record<TableChange, number>
   #started = 0
   #running = 0
 
@@ -54,6 +60,12 @@ export class Workload {
     this.#plan = plan
     this.#postgres = postgres
     this.#time = time
+    this.#left = {
+      add: plan.columnsAdded,
+      rename: plan.columnsRenamed,
+      retype: plan.columnsRetyped,
+      truncate: plan.truncations
+    }
     this.#sessions = Array.from({ length: plan.sessions }, () => ({ transaction: undefined, left: 0 }))
   }
 
@@ -115,7 +127,7 @@ export class Workload {
   /** One statement: what it does depends on what is there, and what others hold. */
   #change(open: OpenTransaction): void {
     const prng = this.#prng
-    if (this.#wantsMore && prng.chance(TABLE_SHARE)) return this.#changeTable(open)
+    if (this.#wanted.length > 0 && prng.chance(this.#plan.tableShare)) return this.#changeTable(open)
     const [first, ...others] = open.tables
     if (first === undefined) return
     const table = prng.pick([first, ...others])
@@ -143,20 +155,28 @@ export class Workload {
     } else this.#swap(open, table, row, there, key, to)
   }
 
-  get #wantsMore(): boolean {
-    return this.#columnsAdded < this.#plan.columnsAdded || this.#truncations < this.#plan.truncations
+  get #wanted(): ReadonlyArray<TableChange> {
+    return TABLE_CHANGES.filter((change) => this.#left[change] > 0)
   }
 
   /** DDL, in the midst of whatever the transaction does. */
   #changeTable(open: OpenTransaction): void {
     const prng = this.#prng
+    const [first, ...others] = this.#wanted
+    if (first === undefined) return
+    const change = prng.pick([first, ...others])
     const { relationId } = prng.pick(SourceTables.WANTED)
     const now = open.tables.find((table) => table.relationId === relationId)
     if (now === undefined) return
-    const adds = this.#truncations >= this.#plan.truncations ||
-      (this.#columnsAdded < this.#plan.columnsAdded && prng.chance(0.5))
-    if (adds) this.#columnsAdded += open.addColumn(now) ? 1 : 0
-    else this.#truncations += open.truncate(now) ? 1 : 0
+    const next = change === "add"
+      ? SourceTables.widened(now)
+      : change === "rename"
+      ? SourceTables.renamed(now)
+      : change === "retype"
+      ? SourceTables.retyped(now, prng)
+      : now
+    if (next === undefined) return
+    if (change === "truncate" ? open.truncate(now) : open.alter(next)) this.#left[change] -= 1
   }
 
   /** Two rows change keys, over a third one, as a unique index wants it. */
