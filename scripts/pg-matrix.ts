@@ -34,6 +34,8 @@ const CORE: ReadonlyArray<string> = [
   "test/integration/KilledProgram.pg",
   "test/integration/SchemaEvolution.pg",
   "test/integration/SourceShapes.pg",
+  "test/integration/UnsentValues.pg",
+  "test/integration/Toast.pg",
   "test/integration/Truncate.pg",
   "test/integration/Lists.pg",
   "test/integration/AutoCreate.pg",
