@@ -66,6 +66,10 @@ const told = (job: DbmazzProcess.DbmazzProcess): ReadonlyArray<string> => [
   )
 ]
 
+/** 19 kB of another text for each row, which nothing makes smaller: stored out of line. */
+const NOISE = `create function noise() returns text language sql volatile as
+  $$ select string_agg(md5(random()::text || n), '') from generate_series(1, 600) n $$;`
+
 layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds" })(
   "Values that PostgreSQL gives to rows and does not send",
   (it) => {
@@ -144,7 +148,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         const { sql } = replica
         const random = "(select string_agg(md5(n::text || i), '') from generate_series(1, 600) n)"
         yield* sql(
-          "create table docs (id int primary key, n int, doc text); create table again (id int primary key, n int, doc text)"
+          `create table docs (id int primary key, n int, doc text); create table again (id int primary key, n int, doc text);
+           ${NOISE}`
         )
         const job = yield* replica.job()
         yield* sql(
@@ -154,8 +159,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* sql("alter table docs alter doc type text using reverse(doc); update docs set n = 1")
         // The same shape once more, with another column in it.
         yield* sql(
-          "begin; alter table again drop doc; alter table again add doc text storage external " +
-            "default repeat(random()::text, 1000); commit; update again set n = 1 where id = 1"
+          "begin; alter table again drop doc; alter table again add doc text default noise(); commit; " +
+            "update again set n = 1 where id = 1"
         )
         yield* replica.shows("SELECT id, n FROM shop.docs ORDER BY id", ["1 1", "2 1"])
         yield* replica.shows("SELECT id, n FROM shop.again ORDER BY id", ["1 1", "2 0"])
@@ -169,20 +174,23 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
       Effect.gen(function*() {
         const replica = yield* start({ TABLES: "docs", REPLICA_IDENTITY: "keep", PUBLICATION_NAME: "listed" })
         const { sql } = replica
+        // Before column lists only the new column is one that StarRocks lacks.
+        const lists = (yield* PostgresServer.majorOf(replica.source)) >= 15
         yield* sql(
-          "create table docs (id int primary key, n int, late int default 3); create publication listed for table docs (id, n)"
+          `create table docs (id int primary key, n int, late int default 3);
+           create publication listed for table docs${lists ? " (id, n)" : ""}; ${NOISE}`
         )
         const job = yield* replica.job()
         yield* sql("insert into docs values (1, 1, 1), (2, 2, 2)")
         yield* replica.shows("SELECT id, n FROM shop.docs ORDER BY id", ["1 1", "2 2"])
-        yield* sql("alter table docs add doc text storage external default repeat(random()::text, 1000)")
+        yield* sql("alter table docs add doc text default noise()")
         yield* sql("alter publication listed set table docs")
         yield* sql("update docs set n = 3 where id = 1")
         yield* replica.shows("SELECT id, n FROM shop.docs ORDER BY id", ["1 3", "2 2"])
         const statements = told(job)
         assert.deepStrictEqual([...statements].sort(), [
           "UPDATE \"public\".\"docs\" SET \"doc\" = \"doc\" WHERE \"doc\" IS NOT NULL;",
-          "UPDATE \"public\".\"docs\" SET \"late\" = \"late\";"
+          ...(lists ? ["UPDATE \"public\".\"docs\" SET \"late\" = \"late\";"] : [])
         ])
         assert.include(job.log(), "while the replica identity of the table is FULL")
         yield* sql("alter table docs replica identity full")
