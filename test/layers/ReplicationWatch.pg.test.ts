@@ -172,7 +172,8 @@ layer(PostgresServer.layer({ wal_sender_timeout: "0" }), { excludeTestServices: 
         slotOf(source)
       ])
       const loss = yield* lossOf(session)
-      assert.include(loss.message, "no walsender")
+      // A walsender that is blocked in sending takes its time to end: until then it is the silence that is noticed.
+      assert.match(loss.message, /no walsender|our status messages do not arrive/)
     }))
 
   it.effect("T17 T16 a network that dies under backpressure is noticed by our status messages that do not arrive", () =>
