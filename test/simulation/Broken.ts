@@ -5,6 +5,7 @@ export type Invariant =
   | "confirmed ≤ stored checkpoint"
   | "checkpoint is a commit boundary"
   | "checkpoint never falls"
+  | "a checkpoint is stored by the run that has claimed its slot"
   | "everything before the checkpoint is in the sink"
   | "nothing behind the checkpoint is written again"
   | "nothing behind a stopped table is confirmed"

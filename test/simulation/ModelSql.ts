@@ -243,6 +243,10 @@ export class ModelSql {
     if (/stored\.run = \$3/.test(statement) && run !== this.#run) return []
     const before = this.#checkpoints.get(String(slot))
     this.#save("on conflict where (excluded.lsn #", [slot, position])
+    const isMoved = before !== this.#checkpoints.get(String(slot))
+    if (isMoved && run !== this.#run) {
+      this.#world.ledger.verdict.broken("a checkpoint is stored by the run that has claimed its slot", String(run))
+    }
     return before === this.#checkpoints.get(String(slot)) ? [] : [{ one: 1 }]
   }
 
