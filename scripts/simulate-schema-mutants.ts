@@ -120,7 +120,7 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "trusts a row of a later version to have what an update leaves out",
     file: OMISSION,
-    search: "version > trustedAfter && version <= own",
+    search: "version > trustedAfter && version < row.since",
     replace: "version > trustedAfter"
   }
 ]

@@ -1,6 +1,5 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import * as fs from "node:fs"
 import type { Settings } from "../../src/domain/config/Settings.ts"
 import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
