@@ -3,7 +3,8 @@
  *
  * Not in the list, because nothing is lost by it: beginning anew before the change of a table that was put aside is over, which
  * only puts it aside again; taking a schema change that was cancelled for one that runs, which only takes longer, and looking at a table
- * whose mapping is known to change, which is missing what its rows need and is looked at all the same.
+ * whose mapping is known to change, which is missing what its rows need and is looked at all the same; and a batch that does not part rows by their route: a change
+ * of the table stands between rows of two routes, and parts them.
  */
 import type { Mutant } from "./Mutant.ts"
 
@@ -94,12 +95,6 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
     replace: "table === undefined ? Effect.void : Effect.asVoid(Effect.succeed(table))"
   },
   {
-    name: "loads rows of two shapes together",
-    file: "domain/Batch.ts",
-    search: "segment[0]!.route === change.route &&",
-    replace: "segment[0]!.route.mapping === change.route.mapping &&"
-  },
-  {
     name: "trusts rows of another shape to have what an update leaves out",
     file: TRUST,
     search: "if (lookedAt === undefined) return at",
@@ -120,7 +115,7 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "trusts a row of a later version to have what an update leaves out",
     file: OMISSION,
-    search: "version > trustedAfter && version <= own",
+    search: "version > trustedAfter && version < row.since",
     replace: "version > trustedAfter"
   }
 ]

@@ -128,6 +128,12 @@ const MISSING = `case when a.atthasmissing then case
                         else (a.attmissingval::text::text[])[1]::timestamp end) as m (t))
     else (a.attmissingval::text::text[])[1] end end`
 
+/** Changes when a partition comes or goes: what was done to it outside of its table is not sent, and no column shows it. */
+const PARTED = `case when c.relkind = 'p' then
+              (select md5(coalesce(string_agg(p.inhrelid || ' ' || p.xmin, ',' order by p.inhrelid), ''))
+                 from pg_partition_tree(c.oid) as tree join pg_inherits p on p.inhrelid = tree.relid)
+            else '' end`
+
 /** `attgenerated`, by what the server writes there. */
 const COMPUTED: ReadonlyMap<string, "stored" | "virtual"> = new Map([["s", "stored"], ["v", "virtual"]])
 
@@ -185,7 +191,7 @@ export const readTables = Effect.fnUntraced(function*(
                       'missing', ${MISSING},
                       'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null),
                       'always', a.attidentity = 'a',
-                      'version', a.xmin::text,
+                      'version', a.xmin::text || ${PARTED},
                       'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a

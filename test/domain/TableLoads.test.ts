@@ -76,6 +76,23 @@ describe("Loads of rows with less than everything", () => {
     }
   })
 
+  it("T39 a row that changes which the load holds, or their transaction, have given is another run's: sent whole", () => {
+    const twice = [
+      FULL,
+      Bytes.begin(60n),
+      keepsBoth(1),
+      Bytes.commit(60n, 61n),
+      Bytes.begin(70n),
+      Bytes.update(1, ["1", "new", LARGE, "c"], ["1", "newer", undefined, undefined])
+    ]
+    for (const [version, partial] of [[59n, true], [60n, false], [70n, false]] as const) {
+      const options = { answer: having(version), trustedAfter: Lsn.Lsn.make(50n) }
+      const [load, ...others] = Result.getOrThrow(loadsOf(rowsOf(decodeAll([TABLE], twice)), options))
+      assert.deepStrictEqual([others.length, load!.partialUpdate], [0, partial], String(version))
+      assert.strictEqual(load!.rows[0]!["b"], partial ? undefined : LARGE)
+    }
+  })
+
   it("a value that is small is sent again without a question: another load would cost more", () => {
     let asked = 0
     const answer = (questions: ReadonlyArray<Omission.Question>) => {

@@ -127,7 +127,7 @@ const FAULTS_OF_SIGHT: ReadonlyArray<FaultKind> = [
 ]
 
 /** A statement that is on its way when it is asked for again is seldom, unless many take long and few answers arrive. */
-const OFTEN_AT_TRUNCATION: ReadonlyArray<ReadonlyArray<FaultKind>> & { readonly 0: ReadonlyArray<FaultKind> } = [
+const OFTEN_AT_TRUNCATION: readonly [ReadonlyArray<FaultKind>, ReadonlyArray<FaultKind>] = [
   ["backend: publish timeout"],
   ["starrocks sql: slow", "starrocks sql: lost after the statement"]
 ]

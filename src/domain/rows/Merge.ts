@@ -1,6 +1,7 @@
 /** The rows of a table's changes: one final row a key, so that a load holds a key once. */
 import type { RowChange } from "../Change.ts"
 import * as EncodedKey from "../EncodedKey.ts"
+import type { Lsn } from "../Lsn.ts"
 import * as Gaps from "./Gaps.ts"
 import type { RowKey } from "./RowKeys.ts"
 
@@ -10,6 +11,8 @@ export interface FinalRow {
   readonly deleted: boolean
   /** Values that the change does not carry; undefined: none. */
   readonly gaps: Gaps.Gaps | undefined
+  /** Commit of the first change of the key: what StarRocks has from there on is not what was there before these changes. */
+  readonly since: Lsn
 }
 
 export interface Merged {
@@ -51,12 +54,14 @@ export const merge = (changes: ReadonlyArray<RowChange>): Merged => {
   const tooLong = new Map<FinalRow, number>()
   let replaced = 0
   let hasGaps = false
-  const put = (key: RowKey, row: FinalRow): void => {
+  const put = (key: RowKey, change: RowChange, deleted: boolean, gaps: Gaps.Gaps | undefined): void => {
+    const earlier = positions.get(key)
+    const since = earlier === undefined ? change.transaction.commitLsn : rows[earlier]!.since
+    const row: FinalRow = { change, deleted, gaps, since }
     if (excess !== undefined) {
       const bytes = excess(key)
       if (bytes !== undefined) tooLong.set(row, bytes)
     }
-    const earlier = positions.get(key)
     if (earlier !== undefined) {
       rows[earlier] = undefined
       replaced += 1
@@ -76,7 +81,7 @@ export const merge = (changes: ReadonlyArray<RowChange>): Merged => {
     const oldKey = oldTuple >= 0 ? keys.of(bytes, oldTuple, -1) : undefined
     if (newTuple < 0) {
       const gaps = keyOnly ? gapsOf(change, encoder.beyondIdentity, oldKey!, false) : undefined
-      put(oldKey!, { change, deleted: true, gaps })
+      put(oldKey!, change, true, gaps)
       continue
     }
     const newKey = keys.of(bytes, newTuple, oldTuple)
@@ -86,9 +91,9 @@ export const merge = (changes: ReadonlyArray<RowChange>): Merged => {
       : undefined
     if (moved) {
       const left = keyOnly ? gapsOf(change, encoder.beyondIdentity, oldKey, false) : undefined
-      put(oldKey, { change, deleted: true, gaps: left })
+      put(oldKey, change, true, left)
     }
-    put(newKey, { change, deleted: false, gaps })
+    put(newKey, change, false, gaps)
   }
   return { rows: replaced === 0 ? rows as Array<FinalRow> : rows.filter((row) => row !== undefined), tooLong, hasGaps }
 }

@@ -73,21 +73,21 @@ export const questions = (
 
 /**
  * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that was loaded after what its table
- * is trusted from, and not yet a later version of it: a replay then shows each version as it was.
+ * is trusted from, and as it was before these changes: in a replay another run, of which nothing is known, has loaded the rest, and
+ * each version is shown as it was.
  */
 const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions: KeyLookup.Versions): boolean => {
   const stored = versions.get(key.id)
   if (stored === undefined) return false
   // Positions are unsigned, the column is not.
   const version = stored === null ? null : Lsn.fromBigint(stored)
-  const own = row.change.transaction.commitLsn
   switch (reason) {
     case "chosen":
-      return version !== null && version > trustedAfter && version <= own
+      return version !== null && version > trustedAfter && version < row.since
     case "needed":
       return true
     case "ahead":
-      return version !== null && version > own
+      return version !== null && version > row.change.transaction.commitLsn
   }
 }
 
