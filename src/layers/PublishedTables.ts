@@ -35,7 +35,8 @@ export const read = Effect.fnUntraced(function*(
   const { query } = yield* PostgresSql
   const rows = yield* query(
     `select p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete, p.pubtruncate as truncate,
-            (select coalesce(json_agg(to_jsonb(t) || jsonb_build_object('membership', coalesce(r.oid, p.oid)::text)), '[]')
+            (select coalesce(json_agg(to_jsonb(t) || jsonb_build_object(
+                      'membership', coalesce(r.oid::text, p.oid || '/' || c.oid))), '[]')
                from pg_publication_tables t
                join unnest($2::text[], $3::text[]) as wanted (schema, name)
                  on t.schemaname = wanted.schema and t.tablename = wanted.name

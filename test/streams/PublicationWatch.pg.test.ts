@@ -104,6 +104,24 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
       }).pipe(Effect.provide(world(address)))
     }))
 
+  it.effect("T55 of all tables: a table that is dropped and made again is not the one that was replicated", () =>
+    Effect.gen(function*() {
+      const address = yield* prepare
+      yield* run(address, "drop publication pub; create publication pub for all tables")
+      yield* Effect.gen(function*() {
+        const { fiber, stopped } = yield* watching(true, (stopped) =>
+          Effect.gen(function*() {
+            yield* run(address, "begin; drop table b; create table b (id int primary key); commit")
+            yield* Effect.repeat(Effect.sync(() => stopped.size), {
+              schedule: PostgresServer.pollEvery,
+              until: (size) => size === 1
+            })
+          }))
+        yield* Fiber.interrupt(fiber)
+        assert.include(stopped.get("public.b")?.message, "or dropped and made again")
+      }).pipe(Effect.provide(world(address)))
+    }))
+
   it.effect("T55 a publication that lost an operation, or is gone, stops the job; truncations only when they are wanted", () =>
     Effect.gen(function*() {
       const address = yield* prepare

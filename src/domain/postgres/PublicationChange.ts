@@ -9,7 +9,7 @@ import * as Lsn from "../Lsn.ts"
 
 /** How one table is published. */
 export interface Published {
-  /** Another one says that the table was out of the publication in between. */
+  /** Another one says that the table was out of the publication in between, or that it is another table. */
   readonly membership: string | undefined
   /** The condition that rows must meet; undefined: all are published. */
   readonly filter: string | undefined
@@ -128,7 +128,8 @@ const faultOf = (
   if (now.membership !== before.membership) {
     return {
       what:
-        `it was taken out of publication '${publication}' and put back, and PostgreSQL sends nothing of the time between`,
+        `it was taken out of publication '${publication}' and put back, or dropped and made again, and PostgreSQL sends ` +
+        `nothing of that`,
       remedy: `Run: dbmazz resume; ${BRING_OVER}`
     }
   }
@@ -198,7 +199,8 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
         code: "PG_TABLE_UNPUBLISHED",
         message: `Table '${name}': ${fault?.what ?? ""}. What changed in it since ${windowText(known, start)} may be ` +
           `missing in StarRocks.`,
-        remediation: `${fault?.remedy ?? ""} A job without a control plane goes on when it is started after: ` +
+        remediation:
+          `${fault?.remedy ?? ""} When no dbmazz of the job runs that could be told, run before the next start: ` +
           `UPDATE dbmazz_checkpoints SET published = NULL WHERE slot_name = '${slot}';`,
         context: { table: name, publication }
       })
