@@ -1,7 +1,8 @@
 /**
  * Mistakes in how a TRUNCATE is carried over, as in `simulate-mutant-list.ts`.
  *
- * Not in the list: taking "partitions are changed" for done, which it mostly is.
+ * Not in the list: taking "partitions are changed" for done, which it mostly is; and taking a soft delete whose label is taken for
+ * done, since the fences let none be sent while another with its label is on its way (TargetTruncation.test.ts holds it).
  */
 import type { Mutant } from "./Mutant.ts"
 
@@ -90,12 +91,6 @@ export const TRUNCATION_MUTANTS: ReadonlyArray<Mutant> = [
     file: STATEMENTS,
     search: "      return { ...verdict, why }",
     replace: "      return { _tag: \"Loaded\", loadedRows: 0, visible: true }"
-  },
-  {
-    name: "takes a soft delete whose label is taken for done",
-    file: STATEMENTS,
-    search: "return { _tag: \"InUse\", job: \"unknown\", why }",
-    replace: "return { _tag: \"InUse\", job: \"finished\", why }"
   },
   {
     name: "marks with another version than the truncation's",

@@ -126,12 +126,6 @@ const FAULTS_OF_SIGHT: ReadonlyArray<FaultKind> = [
   "job: killed while a load is not seen"
 ]
 
-/** A statement that is on its way when it is asked for again is seldom, unless many take long and few answers arrive. */
-const OFTEN_AT_TRUNCATION: readonly [ReadonlyArray<FaultKind>, ReadonlyArray<FaultKind>] = [
-  ["backend: publish timeout"],
-  ["starrocks sql: slow", "starrocks sql: lost after the statement"]
-]
-
 const focused = (plan: Plan, prng: Prng): Plan => {
   const truncatePolicy = prng.pick<TruncatePolicy>(["soft-delete", "truncate"])
   const kinds = new Set([...FAULTS_AT_TRUNCATION, ...truncatePolicy === "soft-delete" ? FAULTS_OF_SIGHT : []])
@@ -144,7 +138,7 @@ const focused = (plan: Plan, prng: Prng): Plan => {
     faults: {
       ...plan.faults,
       intensity: prng.pick([1, 2]),
-      often: new Set(prng.pick(OFTEN_AT_TRUNCATION)),
+      often: new Set(["backend: publish timeout"]),
       without: new Set(KINDS.filter((kind) => !kinds.has(kind)))
     }
   }
