@@ -94,10 +94,10 @@ export class ModelPostgres {
 
   /** A transaction of the server or of somebody whose tables are not published. */
   commitUnpublished(): void {
-    this.wal.write()
+    const firstLsn = this.wal.write()
     const commit = this.wal.commit({
       xid: this.#xid++,
-      firstLsn: this.wal.end,
+      firstLsn,
       commitTime: BigInt(this.#time.nowMs) * MICROS_PER_MS,
       origin: undefined,
       changes: [],
