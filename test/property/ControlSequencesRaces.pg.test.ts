@@ -125,6 +125,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
       Effect.gen(function*() {
         const { client, job, replica } = yield* started
         yield* job.replicating
+        // The walsender looks its publication up with the first row, and then knows it.
+        yield* run(replica.source, "insert into items values (0, 'x')")
+        yield* replica.caughtUp
         const hold = yield* holdCatalogue(replica)
         const reload = yield* Effect.forkChild(client.ReloadConfig(BOTH))
         yield* hold.waited
