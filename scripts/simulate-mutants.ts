@@ -1,7 +1,7 @@
 /**
- * `npm run simulate:mutants -- [--only text]... [--seeds N]`: applies each mutant of the list, or those with one of these texts in
- * their names, to a copy of the sources and runs the simulation there. Every mutant must be caught; a text that is no longer
- * found once is a failure too.
+ * `npm run simulate:mutants -- [--only text]... [--seeds N]`: applies each mutant of the list, or those with one of these texts
+ * in their names, to a copy of the sources and runs the simulation there. Every mutant must be caught; a text that is no
+ * longer found once is a failure too.
  */
 import { spawn } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"

@@ -13,6 +13,12 @@ export interface TableShare {
   readonly operations: Array<{ readonly after: number; readonly change: Truncation | Reshape | Reannouncement }>
 }
 
+/** Changes of a share that were carried over; of a segment that was cut short none is counted. */
+export interface Carried {
+  rows: number
+  truncations: number
+}
+
 /** Mutable while it grows, handed on once and then only read. */
 export class Batch {
   /** By target, in the order of the first change. */

@@ -139,21 +139,13 @@ export class ChangeDecoder {
       )
     }
     const keyOnly = message._tag !== "Insert" && message.oldKind === "key"
-    if (keyOnly && !known.keysByIdentity) {
-      return this.#relations.stop(
-        route.mapping,
-        TableStop.notFull(known.relation, message._tag, Envelope.walStart(frame)),
-        weight
-      )
-    }
-    // Of a table with full old rows: which columns of this one are NULL and which were left out cannot be told.
-    const partition = this.#partitions.partialOf(known.relation, bytes, oldTuple)
-    if (partition !== undefined) {
-      return this.#relations.stop(
-        route.mapping,
-        TableStop.notFull(partition, message._tag, Envelope.walStart(frame)),
-        weight
-      )
+    // Of a partition among full old rows it cannot be told which columns are NULL and which were left out.
+    const notFull = keyOnly && !known.keysByIdentity
+      ? known.relation
+      : this.#partitions.partialOf(known.relation, bytes, oldTuple)
+    if (notFull !== undefined) {
+      const error = TableStop.notFull(notFull, message._tag, Envelope.walStart(frame))
+      return this.#relations.stop(route.mapping, error, weight)
     }
     const ordinal = ordinalOf(known, transaction)
     this.#chunk.push({

@@ -1,4 +1,5 @@
 /** How long a row's primary key is in StarRocks, which refuses the whole load of a row whose key is too long. */
+import * as PgType from "./PgType.ts"
 import type { RowKey } from "./rows/RowKeys.ts"
 import type { SourceColumn, TableMapping } from "./Table.ts"
 
@@ -27,14 +28,16 @@ const fixedBytes = (columnType: string): number | undefined => {
   return FIXED_BYTES.get(/^[a-z]+/.exec(type)?.[0] ?? "")
 }
 
-const BPCHAR_OID = 1042
 const UUID_OID = 2950
 const UUID_BYTES = 36
-const VARHDRSZ = 4
 
 /** Bytes of the shortest text of a source column: char(n) is padded, a uuid always as long. */
 const leastTextBytes = ({ typeOid, typmod }: SourceColumn): number =>
-  typeOid === UUID_OID ? UUID_BYTES : typeOid === BPCHAR_OID && typmod > VARHDRSZ ? typmod - VARHDRSZ : 0
+  typeOid === UUID_OID
+    ? UUID_BYTES
+    : typeOid === PgType.BPCHAR_OID && typmod > PgType.VARHDRSZ
+    ? typmod - PgType.VARHDRSZ
+    : 0
 
 /** A key column with its type in StarRocks. */
 export interface Part {

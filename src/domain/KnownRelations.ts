@@ -32,7 +32,7 @@ const sameShape = (a: Relation, b: Relation): boolean =>
   a.schema === b.schema && a.name === b.name && a.columns.length === b.columns.length &&
   a.columns.every((column, index) => {
     const other = b.columns[index]!
-    return column.name === other.name && column.typeOid === other.typeOid && column.typmod === other.typmod
+    return column.name === other.name && ShapeChange.sameType(column, other)
   })
 
 /** Old rows hold the same columns: those of the replica identity. */

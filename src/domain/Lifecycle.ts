@@ -25,6 +25,8 @@ export interface Attempt {
   readonly tables: ReadonlyArray<Identifier.TableEntry>
   /** `Lifecycle.resumes` at that moment. */
   readonly resumes: number
+  /** That moment, in ms since 1970. */
+  readonly atMs: number
 }
 
 export interface Lifecycle {
@@ -62,7 +64,7 @@ const SETUP_FAILED = "Setup failed"
 /** What the job itself reports. */
 export type Event =
   /** Everything begins with these tables, from the checkpoint. */
-  | { readonly _tag: "Attempt"; readonly tables: ReadonlyArray<Identifier.TableEntry> }
+  | { readonly _tag: "Attempt"; readonly tables: ReadonlyArray<Identifier.TableEntry>; readonly atMs: number }
   | { readonly _tag: "Step"; readonly detail: string }
   | { readonly _tag: "Replicating" }
   | { readonly _tag: "Failed"; readonly failure: Failure }
@@ -75,7 +77,7 @@ export const after = (current: Lifecycle, event: Event): Lifecycle => {
   if (current.state === "stopped") return current
   switch (event._tag) {
     case "Attempt":
-      return { ...current, attempt: { tables: event.tables, resumes: current.resumes } }
+      return { ...current, attempt: { tables: event.tables, resumes: current.resumes, atMs: event.atMs } }
     case "Step":
       return current.failure === undefined ? { ...current, stage: "setup", detail: event.detail } : current
     case "Replicating":

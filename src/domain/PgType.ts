@@ -34,6 +34,18 @@ export interface PgType {
   readonly elements?: ArrayElements
 }
 
+/** What a typmod that says a length, or a precision, has on top of it; one that says nothing is −1. */
+export const VARHDRSZ = 4
+/** The scale of a numeric's typmod is a signed number of eleven bits. */
+const SCALE_MASK = 0x7ff
+const SCALE_SIGN = 0x400
+
+/** The declaration of a numeric that has one; its scale may be negative. */
+export const numericOf = (typmod: number): { readonly precision: number; readonly scale: number } => ({
+  precision: ((typmod - VARHDRSZ) >> 16) & 0xffff,
+  scale: (((typmod - VARHDRSZ) & SCALE_MASK) ^ SCALE_SIGN) - SCALE_SIGN
+})
+
 /** OIDs that code speaks of by name. */
 export const BPCHAR_OID = 1042
 export const NAME_OID = 19

@@ -2,7 +2,7 @@
  * What must be true of PostgreSQL before replication starts, and what is still to be done: pure, from the facts that
  * the catalogue gave to every problem at once and to the steps that a first start, or a start after a change, takes.
  */
-import type { SetupReason } from "./errors/SetupError.ts"
+import type { SetupReason } from "./errors/SetupReason.ts"
 import * as Identifier from "./Identifier.ts"
 import * as Lsn from "./Lsn.ts"
 import * as GeneratedColumns from "./postgres/GeneratedColumns.ts"

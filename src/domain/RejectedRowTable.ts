@@ -1,5 +1,5 @@
 /** `dbmazz_rejected_rows` in PostgreSQL: one row for each row change that StarRocks could not hold. */
-import type { SetupReason } from "./errors/SetupError.ts"
+import type { SetupReason } from "./errors/SetupReason.ts"
 
 /** The table's name; it is found and created by search_path, as `dbmazz_checkpoints` is. */
 export const NAME = "dbmazz_rejected_rows"

@@ -43,9 +43,9 @@ export class RowEncoder {
   readonly whole: ColumnSet.ColumnSet
   /** Places of the columns that a key-only old row lacks. */
   readonly beyondIdentity: ReadonlyArray<number>
+  readonly keys: RowKeys
   readonly #rules: ReadonlyArray<ColumnRule | undefined>
   readonly #columns: ReadonlyArray<ColumnSet.Column>
-  readonly keys: RowKeys
   readonly #identity: ReadonlyArray<boolean>
   readonly #sets = new Map<string, ColumnSet.ColumnSet>()
   readonly #json: RowWriter
@@ -97,11 +97,6 @@ export class RowEncoder {
       at = after(bytes, at)
     }
     return places
-  }
-
-  /** The key of the tuple as people write it, `id=42`: for errors, which must say which row. */
-  describeKey(bytes: Buffer, tuple: number, oldTuple: number): string {
-    return this.keys.describe(bytes, tuple, oldTuple)
   }
 
   /** The key's values by column, as PostgreSQL writes them. */

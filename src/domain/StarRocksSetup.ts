@@ -3,15 +3,14 @@
  * catalogue gave to every problem at once, to the steps, and to the way each table's rows will take.
  */
 import * as AuditColumns from "./AuditColumns.ts"
-import type { SetupReason } from "./errors/SetupError.ts"
+import type { SetupReason } from "./errors/SetupReason.ts"
 import * as GeneratedTargets from "./GeneratedTargets.ts"
 import * as Identifier from "./Identifier.ts"
 import { PARTITIONED_TABLE } from "./postgres/SourceFacts.ts"
 import type { SchemaChangePolicy } from "./schema/SchemaChangePolicy.ts"
 import type { Step } from "./starrocks/SetupStep.ts"
 import * as TableProblems from "./starrocks/TableProblems.ts"
-import type { Facts, TableFacts } from "./starrocks/TargetFacts.ts"
-import type * as Table from "./Table.ts"
+import { columnsByName, type Facts, type TableFacts } from "./starrocks/TargetFacts.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "./Table.ts"
 import { targetName } from "./TargetNames.ts"
 import * as TargetTable from "./TargetTable.ts"
@@ -26,9 +25,7 @@ export interface Plan {
 
 /** The mapping as it will be after the step: a column still to be added is listed with the type it will get. */
 const mappingOf = (source: SourceTable, target: TableFacts, isChanging: boolean): TableMapping => {
-  const columns = new Map<string, Table.TargetColumn>(
-    target.columns.map(({ generated, ...column }) => [column.name, generated ? { ...column, generated } : column])
-  )
+  const columns = columnsByName(target)
   for (const { ddl, name } of AuditColumns.COLUMNS) {
     if (!columns.has(name)) columns.set(name, { name, type: ddl.split(" ", 1)[0]!.toLowerCase(), nullable: true })
   }

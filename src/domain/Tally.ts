@@ -1,4 +1,7 @@
-/** Row changes, truncations among them, that are decoded and not yet acknowledged: how many, and how old the oldest is. One object a run of the pipeline. */
+/**
+ * Row changes, truncations among them, that are decoded and not yet acknowledged: how many, and how old the oldest is. One
+ * object a run of the pipeline.
+ */
 import type { Change } from "./Change.ts"
 
 /** Beyond this many stretches an age is no longer told to the chunk; the oldest one, which is what counts, stays. */

@@ -1,6 +1,7 @@
 /** The StarRocks table that is created for a source table: its columns, its key, and the statement. Pure. */
 import * as AuditColumns from "./AuditColumns.ts"
 import * as Identifier from "./Identifier.ts"
+import * as PgType from "./PgType.ts"
 import { familyOf, type StarRocksFamily } from "./StarRocksType.ts"
 import type { SourceColumn, SourceTable } from "./Table.ts"
 import * as TypeMapping from "./TypeMapping.ts"
@@ -24,15 +25,22 @@ export interface Definition {
   readonly layout: Layout
 }
 
+/** Read by StarRocks as the operation of a row, so a source column of this name would delete rows. */
+const OPERATION_MEMBER = "__op"
+
+/** Whether a source column of this name cannot be written; StarRocks compares names of columns without case. */
+export const isReserved = (column: string): boolean => {
+  const lower = column.toLowerCase()
+  return lower === OPERATION_MEMBER || AuditColumns.NAMES.includes(lower)
+}
+
 /** More copies than this only cost space; also StarRocks' own default. */
 const REPLICAS_MAX = 3
 
 /** The widest text that every supported version holds; STRING is VARCHAR(65533). */
-const LONGEST_TEXT = "VARCHAR(1048576)"
+export const LONGEST_TEXT = "VARCHAR(1048576)"
 const STRING = "STRING"
 
-const NUMERIC_OID = 1700
-const VARHDRSZ = 4
 /** Decimal digits that every BIGINT and every LARGEINT of so many digits holds. */
 const BIGINT_DIGITS_MAX = 18
 const LARGEINT_DIGITS_MAX = 38
@@ -48,10 +56,8 @@ export const replicasFor = (aliveBackEnds: number): number => Math.min(REPLICAS_
  * is no type of a primary key.
  */
 const numericKeyType = (typmod: number): string => {
-  if (typmod < VARHDRSZ) return STRING
-  const precision = ((typmod - VARHDRSZ) >> 16) & 0xffff
-  // Eleven bits with a sign: the scale may be negative.
-  const scale = (((typmod - VARHDRSZ) & 0x7ff) ^ 0x400) - 0x400
+  if (typmod < PgType.VARHDRSZ) return STRING
+  const { precision, scale } = PgType.numericOf(typmod)
   if (scale > 0) {
     // Digits, the point with a digit before it, and the sign.
     return `VARCHAR(${Math.max(precision, scale + 1) + 2})`
@@ -67,7 +73,7 @@ const numericKeyType = (typmod: number): string => {
 export const createType = (column: Pick<SourceColumn, "typeOid" | "typmod">, isKey: boolean): string => {
   const suggested = TypeMapping.suggest(column.typeOid, column.typmod)
   if (!isKey) return suggested === STRING ? LONGEST_TEXT : suggested
-  if (column.typeOid === NUMERIC_OID) return numericKeyType(column.typmod)
+  if (column.typeOid === PgType.NUMERIC_OID) return numericKeyType(column.typmod)
   const family = familyOf(suggested)
   return family !== undefined && KEY_FAMILIES.has(family) ? suggested : STRING
 }

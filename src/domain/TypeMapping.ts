@@ -48,14 +48,10 @@ export const literalFor = (kind: PgKind, family: StarRocksFamily): Literal | und
 
 const VARCHAR_OIDS: ReadonlySet<number> = new Set([PgType.BPCHAR_OID, PgType.VARCHAR_OID])
 const BIT_OIDS: ReadonlySet<number> = new Set([1560, 1562])
-const VARHDRSZ = 4
 /** UTF-8 needs at most four bytes a character, and StarRocks counts bytes. */
 const BYTES_PER_CHARACTER_MAX = 4
 const DECIMAL_PRECISION_MAX = 38
 const VARCHAR_BYTES_MAX = 1_048_576
-/** The scale of a numeric's typmod is a signed number of eleven bits. */
-const SCALE_MASK = 0x7ff
-const SCALE_SIGN = 0x400
 
 /** Types whose suggestion is not that of their kind. */
 const EXACT: ReadonlyMap<number, string> = new Map([
@@ -93,17 +89,16 @@ const OF_KIND: Readonly<Record<PgKind, string>> = {
 
 /** Precision and scale as DECIMAL counts them: `numeric(3,-2)` has five digits, `numeric(2,5)` has five decimals. */
 const decimalOf = (typmod: number): string => {
-  const precision = ((typmod - VARHDRSZ) >> 16) & 0xffff
-  const scale = (((typmod - VARHDRSZ) & SCALE_MASK) ^ SCALE_SIGN) - SCALE_SIGN
+  const { precision, scale } = PgType.numericOf(typmod)
   const digits = scale < 0 ? precision - scale : Math.max(precision, scale)
   return digits <= DECIMAL_PRECISION_MAX ? `DECIMAL(${digits},${Math.max(0, scale)})` : "STRING"
 }
 
 /** The StarRocks type to suggest for a source column; `typmod` as in `pg_attribute.atttypmod` (−1: none). */
 export const suggest = (oid: number, typmod: number): string => {
-  if (oid === PgType.NUMERIC_OID && typmod >= VARHDRSZ) return decimalOf(typmod)
-  if (VARCHAR_OIDS.has(oid) && typmod > VARHDRSZ) {
-    return `VARCHAR(${Math.min((typmod - VARHDRSZ) * BYTES_PER_CHARACTER_MAX, VARCHAR_BYTES_MAX)})`
+  if (oid === PgType.NUMERIC_OID && typmod >= PgType.VARHDRSZ) return decimalOf(typmod)
+  if (VARCHAR_OIDS.has(oid) && typmod > PgType.VARHDRSZ) {
+    return `VARCHAR(${Math.min((typmod - PgType.VARHDRSZ) * BYTES_PER_CHARACTER_MAX, VARCHAR_BYTES_MAX)})`
   }
   if (BIT_OIDS.has(oid) && typmod > 0) return `VARCHAR(${Math.min(typmod, VARCHAR_BYTES_MAX)})`
   return EXACT.get(oid) ?? OF_KIND[PgType.kindOf(oid)]

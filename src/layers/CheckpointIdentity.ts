@@ -1,18 +1,20 @@
 /**
- * Whose checkpoint it is, and how its tables were published, beside it in `dbmazz_checkpoints`: nullable columns that dbmazz v1 does not know and leaves alone, so
- * that both programs can use the table, and that vanish with the row when a person deletes it.
+ * Whose checkpoint it is, and how its tables were published, beside it in `dbmazz_checkpoints`: nullable columns that dbmazz
+ * v1 does not know and leaves alone, so that both programs can use the table, and that vanish with the row when a person
+ * deletes it.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
-import type { SetupError } from "../domain/errors/SetupError.ts"
+import * as SetupError from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import type { Columns, Identity, Stored } from "../domain/postgres/Identity.ts"
 import type { Left } from "../domain/postgres/PublicationChange.ts"
+import { isUndefinedColumn } from "./CheckpointStore.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
-type Failure = PgSqlError | TransientError | SetupError
+type Failure = PgSqlError | TransientError | SetupError.SetupError
 
 const decodeColumns = Schema.decodeUnknownSync(
   Schema.Struct({ count: Schema.Int, isNewest: Schema.Boolean, owned: Schema.Boolean })
@@ -36,12 +38,13 @@ const Published = Schema.Struct({
 const decodeStored = Schema.decodeUnknownSync(Schema.Struct({
   system_identifier: Schema.optionalKey(Schema.NullOr(Schema.String)),
   timeline_id: Schema.optionalKey(Schema.NullOr(Schema.Int)),
-  published: Schema.optionalKey(Schema.NullOr(Published))
+  published: Schema.optionalKey(Schema.Unknown)
 }))
+
+const decodePublished = Schema.decodeUnknownEffect(Schema.NullishOr(Published))
 
 /** Without the newest one, `published`, which a job can do without. */
 const COLUMN_COUNT = 4
-const UNDEFINED_COLUMN = "42703"
 
 /** Whether the table has the columns, or can be given them; a table that is still to be made can. */
 export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.gen(function*() {
@@ -71,17 +74,24 @@ const leftOf = ({ publication, tables }: typeof Published.Type): Left => ({
   )
 })
 
-/** What the slot's row says; undefined without a row. The table must exist. */
+/**
+ * What the slot's row says; undefined without a row. The table must exist. Fails with a `SetupError` when how the tables were
+ * published is there and cannot be read.
+ */
 export const read = Effect.fnUntraced(
   function*(slot: string): Effect.fn.Return<Stored | undefined, Failure, PostgresSql> {
     const { query } = yield* PostgresSql
     const rows = yield* query("select to_jsonb(c) as stored from dbmazz_checkpoints c where c.slot_name = $1", [slot])
     if (rows.length === 0) return undefined
     const stored = decodeStored(rows[0]?.["stored"])
+    const published = yield* decodePublished(stored.published).pipe(
+      // Taken for nothing remembered, it would hide what the publication has left out meanwhile.
+      Effect.mapError(() => SetupError.make({ _tag: "CheckpointUnreadable", name: slot }))
+    )
     return {
       systemIdentifier: stored.system_identifier ?? undefined,
       timeline: stored.timeline_id ?? undefined,
-      published: stored.published === null || stored.published === undefined ? undefined : leftOf(stored.published)
+      published: published === null || published === undefined ? undefined : leftOf(published)
     }
   }
 )
@@ -114,6 +124,6 @@ export const storePublished = Effect.fnUntraced(function*(
     run,
     JSON.stringify({ publication, tables })
   ]).pipe(
-    Effect.catchIf((error) => error._tag === "PgSqlError" && error.sqlState === UNDEFINED_COLUMN, () => Effect.void)
+    Effect.catchIf(isUndefinedColumn, () => Effect.void)
   )
 })

@@ -79,7 +79,8 @@ const moved = (slot: string): TransientError =>
     context: { slot }
   })
 
-const isUndefinedColumn = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>
+/** An older dbmazz has made the table, and the role may not add what it lacks. */
+export const isUndefinedColumn = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>
   error._tag === "PgSqlError" && error.sqlState === UNDEFINED_COLUMN
 
 const isCreatedMeanwhile = (error: { readonly _tag: string; readonly sqlState?: string }): boolean =>

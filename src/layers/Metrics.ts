@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import type { Batch, TableShare } from "../domain/Batch.ts"
+import type { Batch, Carried } from "../domain/Batch.ts"
 import { type Definition, METRICS } from "../domain/control/MetricCatalogue.ts"
 import * as ProcessReadings from "./ProcessReadings.ts"
 
@@ -72,7 +72,7 @@ const FROM_ZERO = [
 
 /** A batch that StarRocks has, after its checkpoint was stored. */
 export interface Acknowledged {
-  /** Row changes, and bytes of WAL. */
+  /** Row changes, a truncation counting as one, and bytes of WAL. */
   readonly rows: number
   readonly bytes: number
   /** Row changes by target table (`database.table`). */
@@ -82,18 +82,16 @@ export interface Acknowledged {
   readonly nowMs: number
 }
 
-const rowsOf = ({ segments }: TableShare): number => segments.reduce((rows, segment) => rows + segment.length, 0)
-
-/** As the batch counts them, which takes a truncation for a row. */
-const changesOf = (share: TableShare): number =>
-  rowsOf(share) + share.operations.filter(({ change }) => change._tag === "Truncate").length
-
-/** What is counted of a batch that was acknowledged just now, but for the targets that were left out. Looks at no row. */
-export const acknowledged = (batch: Batch, leftOut: ReadonlySet<string>, nowMs: number): Acknowledged => ({
-  rows: [...leftOut].reduce((rows, target) => rows - changesOf(batch.tables.get(target)!), batch.rowCount),
-  bytes: batch.bytes,
-  tables: Array.from(batch.tables).flatMap(([table, share]) => leftOut.has(table) ? [] : [[table, rowsOf(share)]]),
-  commitTimeMs: batch.commitTime === undefined ? undefined : Number(batch.commitTime / 1000n),
+/** What is counted of a batch that was acknowledged just now; `carried` is by target. Looks at no row. */
+export const acknowledged = (
+  { bytes, commitTime }: Batch,
+  carried: ReadonlyMap<string, Carried>,
+  nowMs: number
+): Acknowledged => ({
+  rows: [...carried.values()].reduce((sum, { rows, truncations }) => sum + rows + truncations, 0),
+  bytes,
+  tables: [...carried].flatMap(([table, { rows }]) => rows === 0 ? [] : [[table, rows]]),
+  commitTimeMs: commitTime === undefined ? undefined : Number(commitTime / 1000n),
   nowMs
 })
 
@@ -140,6 +138,7 @@ export const retrying = (reason: string): Effect.Effect<void> =>
 /** A row was diverted that was not before. `table` is the target. */
 export const rowRejected = (table: string): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(rejectedRows, { table }), 1)
+
 /** StarRocks has carried an ALTER TABLE out; `table` is the target. */
 export const schemaChanged = (table: string): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(schemaChanges, { table }), 1)

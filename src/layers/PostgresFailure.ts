@@ -2,6 +2,7 @@
 import type { PgAddress } from "../domain/config/Settings.ts"
 import { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
+import type { SetupReason } from "../domain/errors/SetupReason.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Refusal from "../domain/postgres/Refusal.ts"
 import * as TlsProblem from "../domain/TlsProblem.ts"
@@ -119,7 +120,7 @@ export const isTransient = (error: PgSqlError): boolean => verdictOn(error) === 
 const LOCK_NOT_AVAILABLE = "55P03"
 
 /** A refused statement as an error for the policy: `reason` when only a person can mend it. */
-export const orReason = (error: PgSqlError, reason: SetupError.SetupReason): TransientError | SetupError.SetupError => {
+export const orReason = (error: PgSqlError, reason: SetupReason): TransientError | SetupError.SetupError => {
   const verdict = verdictOn(error)
   return verdict === "Again" || verdict === "Unknown"
     ? new TransientError({

@@ -23,6 +23,7 @@ import { PostgresSql } from "./PostgresSql.ts"
 import * as RejectedRows from "./RejectedRows.ts"
 import * as ReplicaIdentity from "./ReplicaIdentity.ts"
 import * as ReplicationCommand from "./ReplicationCommand.ts"
+import * as SetupProblems from "./SetupProblems.ts"
 import * as SlotCreation from "./SlotCreation.ts"
 import * as SourceTables from "./SourceTables.ts"
 
@@ -157,11 +158,7 @@ export const apply: (
   "PostgresSetup.apply"
 )(
   function*(plan: Plan.Plan, slotLimits: SlotCreation.Limits = SlotCreation.LIMITS) {
-    const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
-    if (first !== undefined) {
-      for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
-      return yield* first
-    }
+    yield* SetupProblems.refuse(log, plan.problems)
     const checkpoints = yield* CheckpointStore
     const policy = plan.job.replicaIdentity ?? "full"
     let start = plan.facts.checkpoint

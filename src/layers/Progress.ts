@@ -24,7 +24,10 @@ export interface Observation {
   readonly full: boolean
   /** Rows decoded and not acknowledged. */
   readonly pending: number
-  /** Commit time of the oldest transaction that is not acknowledged whole, in microseconds since 1970; undefined: there is none. */
+  /**
+   * Commit time of the oldest transaction that is not acknowledged whole, in microseconds since 1970; undefined: there is
+   * none.
+   */
   readonly oldest: bigint | undefined
 }
 

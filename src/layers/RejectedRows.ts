@@ -116,11 +116,19 @@ const PUT = `with durable as (select set_config('synchronous_commit', 'on', true
   select case when known.yes then 'known' when exists (select from put) or recent.n < $14::bigint then 'new' else 'full' end
     as verdict from known, recent`
 
-/**
- * Writes on a session of its own, opened with the first row: whoever locks the table does not hold up the checkpoint.
- */
+/** A session of its own, opened with the first statement: whoever locks the table does not hold up the checkpoint. */
+const session = Effect.fnUntraced(function*(address: PgAddress) {
+  const { query } = yield* PostgresSql.make(address, APPLICATION_NAME, { lock_timeout: String(LOCK_MS_MAX) })
+  return (statement: string, parameters: ReadonlyArray<unknown>) =>
+    query(statement, parameters).pipe(
+      Effect.timeoutOrElse({ duration: ANSWER_MS_MAX, orElse: () => Effect.fail(unanswered) }),
+      Effect.mapError(failed)
+    )
+})
+
+/** Writes on a session of its own. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Put, never, Scope.Scope> {
-  const { query } = yield* PostgresSql.make(options.address, APPLICATION_NAME, { lock_timeout: String(LOCK_MS_MAX) })
+  const query = yield* session(options.address)
   return (row) =>
     Effect.suspend(() => {
       const { position, refusal, source } = row
@@ -141,17 +149,16 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         row.commitTime.toString(),
         options.perHourMax
       ])
-    }).pipe(
-      Effect.timeoutOrElse({ duration: ANSWER_MS_MAX, orElse: () => Effect.fail(unanswered) }),
-      Effect.map((rows) => decodeVerdict(rows[0]).verdict),
-      Effect.mapError(failed)
-    )
+    }).pipe(Effect.map((rows) => decodeVerdict(rows[0]).verdict))
 })
 
 /** A change of a row, of which it is asked whether an earlier one was left out. */
 export type Asked = Pick<RejectedRow.RejectedRow, "key" | "position">
 
-/** For each change the commit of the last row of its key that was left out before it; undefined: none. At most some thousands. */
+/**
+ * For each change the commit of the last row of its key that was left out before it; undefined: none. At most some
+ * thousands.
+ */
 export type LastLeftOut = (
   source: QualifiedName,
   changes: ReadonlyArray<Asked>
@@ -167,9 +174,9 @@ const decodeLast = Schema.decodeUnknownSync(
   Schema.Array(Schema.Struct({ n: Schema.Int, lsn: Schema.BigIntFromString }))
 )
 
-/** Reads on a session of its own, opened with the first question. */
+/** Reads on a session of its own. */
 export const reader = Effect.fnUntraced(function*(place: Place): Effect.fn.Return<LastLeftOut, never, Scope.Scope> {
-  const { query } = yield* PostgresSql.make(place.address, APPLICATION_NAME, { lock_timeout: String(LOCK_MS_MAX) })
+  const query = yield* session(place.address)
   return (source, changes) =>
     Effect.suspend(() => {
       const asked = changes.map(({ key, position: { commitLsn, ordinal } }) => ({
@@ -179,11 +186,9 @@ export const reader = Effect.fnUntraced(function*(place: Place): Effect.fn.Retur
       }))
       return query(LAST, [place.slot, source.schema, source.name, JSON.stringify(asked)])
     }).pipe(
-      Effect.timeoutOrElse({ duration: ANSWER_MS_MAX, orElse: () => Effect.fail(unanswered) }),
       Effect.map((rows) => {
         const last = new Map(decodeLast(rows).map(({ lsn, n }) => [n - 1, lsn]))
         return changes.map((_, index) => last.get(index))
-      }),
-      Effect.mapError(failed)
+      })
     )
 })

@@ -13,6 +13,7 @@ import type { SourceTable, TableMapping } from "../domain/Table.ts"
 import { targetName } from "../domain/TargetNames.ts"
 import * as Log from "./Log.ts"
 import * as SchemaJob from "./SchemaJob.ts"
+import * as SetupProblems from "./SetupProblems.ts"
 import * as StarRocksCatalog from "./StarRocksCatalog.ts"
 import * as StarRocksCreation from "./StarRocksCreation.ts"
 import * as StarRocksFailure from "./StarRocksFailure.ts"
@@ -22,6 +23,8 @@ import { StreamLoadClient } from "./StreamLoadClient.ts"
 const log = Log.module("StarRocksSetup")
 
 type Failure = StarRocksFailure.Failure
+
+const failed = Effect.mapError(StarRocksFailure.ofCatalogue)
 
 /** How long a schema change is awaited, in ms. It waits for transactions that were open, at most for their timeout. */
 const SCHEMA_CHANGE_MS_MAX = 660_000
@@ -58,14 +61,14 @@ export const inspect: (
     policy: SchemaChangePolicy = "stop"
   ) {
     const { query } = yield* StarRocksSql
-    yield* query("SELECT 1").pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+    yield* query("SELECT 1").pipe(failed)
     yield* (yield* StreamLoadClient).probe
     yield* StarRocksCatalog.warnOfDeadBackEnds
     const names = [...new Set(sources.map(targetName))]
-    const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+    const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(failed)
     const evolves = policy !== "stop" && facts.databaseExists
     const changing = evolves
-      ? yield* StarRocksCatalog.readChangingTables(database).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+      ? yield* StarRocksCatalog.readChangingTables(database).pipe(failed)
       : new Set<string>()
     const isToCreate = autoCreate !== undefined && Plan.isIncomplete(sources, facts)
     const layout = isToCreate ? yield* StarRocksCreation.layout(autoCreate.buckets) : undefined
@@ -104,7 +107,7 @@ const awaitChange = Effect.fnUntraced(function*(
 ) {
   const table = Identifier.show(step.table)
   while (true) {
-    const job = yield* StarRocksCatalog.readNewestChange(step.table).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
+    const job = yield* StarRocksCatalog.readNewestChange(step.table).pipe(failed)
     const ours = job !== undefined && job.id !== jobBefore
     if (ours && job.state === "CANCELLED") {
       const error = job.message === "" ? "the schema change was cancelled" : job.message
@@ -112,9 +115,7 @@ const awaitChange = Effect.fnUntraced(function*(
     }
     // A server that lists no job for a change of metadata alone shows the columns at once.
     if (job === undefined || job.state === "FINISHED" || (!ours && job.state === "CANCELLED")) {
-      const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(
-        Effect.mapError(StarRocksFailure.ofCatalogue)
-      )
+      const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(failed)
       if (step.columns.every((name) => columns.includes(name))) return
       if (!added) return yield* unfinished(step, "somebody else changed the table at the same moment")
     }
@@ -127,9 +128,7 @@ const awaitChange = Effect.fnUntraced(function*(
 
 const addAuditColumns = Effect.fnUntraced(function*(step: SetupStep.AddAuditColumns) {
   const deadline = (yield* Clock.currentTimeMillis) + SCHEMA_CHANGE_MS_MAX
-  const before = yield* StarRocksCatalog.readNewestChange(step.table).pipe(
-    Effect.mapError(StarRocksFailure.ofCatalogue)
-  )
+  const before = yield* StarRocksCatalog.readNewestChange(step.table).pipe(failed)
   const added = yield* startChange(step, deadline)
   yield* awaitChange(step, before?.id, added, deadline)
 })
@@ -150,9 +149,7 @@ const addColumns = Effect.fnUntraced(function*(step: SetupStep.AddColumns) {
     )
   )
   while (true) {
-    const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(
-      Effect.mapError(StarRocksFailure.ofCatalogue)
-    )
+    const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(failed)
     if (step.columns.every(({ name }) => columns.includes(name))) {
       return yield* log.warn(ShapeNews.addedAtStart(step.columns, step.source))
     }
@@ -167,9 +164,7 @@ const withAdded = Effect.fnUntraced(
     const [first] = steps
     if (first === undefined) return mappings
     const names = steps.map(({ table }) => table.name)
-    const facts = yield* StarRocksCatalog.readFacts(first.table.schema, names).pipe(
-      Effect.mapError(StarRocksFailure.ofCatalogue)
-    )
+    const facts = yield* StarRocksCatalog.readFacts(first.table.schema, names).pipe(failed)
     const found = new Map(
       Plan.plan(steps.map(({ source }) => source), facts, undefined, "evolve").mappings.map(
         (mapping) => [Identifier.show(mapping.target), mapping]
@@ -188,13 +183,6 @@ const withAdded = Effect.fnUntraced(
   }
 )
 
-const refuse = Effect.fnUntraced(function*(plan: Plan.Plan) {
-  const [first, ...others] = plan.problems.map((reason) => SetupError.make(reason))
-  if (first === undefined) return
-  for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
-  return yield* first
-})
-
 /**
  * Takes the plan's steps in their order; a second run finds nothing left to do. With problems in the plan it changes
  * nothing and fails with the first, the others are logged. Tables that were created are looked at again: one that somebody
@@ -204,7 +192,7 @@ export const apply: (
   plan: Plan.Plan
 ) => Effect.Effect<ReadonlyArray<TableMapping>, Failure, StarRocksSql> = Effect.fn("StarRocksSetup.apply")(
   function*(plan: Plan.Plan) {
-    yield* refuse(plan)
+    yield* SetupProblems.refuse(log, plan.problems)
     for (const step of plan.steps) {
       yield* log.info("setting up StarRocks", { step: SetupStep.sql(step) })
       if (step._tag === "AddAuditColumns") yield* addAuditColumns(step)

@@ -57,7 +57,10 @@ export const next = (
   return { position: worth ? boundary : current.position, rowsBehind: batch.rowsBehind > 0 }
 }
 
-/** Starts at the stored checkpoint, for the run that has claimed the slot. The Ref is the lock: commits are serialised, and a failed store moves nothing. */
+/**
+ * Starts at the stored checkpoint, for the run that has claimed the slot. The Ref is the lock: commits are serialised, and a
+ * failed store moves nothing.
+ */
 export const make = Effect.fnUntraced(function*(
   job: Job,
   session: ReplicationSession

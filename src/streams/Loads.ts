@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import * as AuditColumns from "../domain/AuditColumns.ts"
-import type { Batch, TableShare } from "../domain/Batch.ts"
+import type { Batch, Carried, TableShare } from "../domain/Batch.ts"
 import { ByteWriter } from "../domain/ByteWriter.ts"
 import type { Reannouncement, Reshape, Truncation } from "../domain/Change.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
@@ -75,8 +75,8 @@ export interface Loaded {
   readonly batch: Batch
   /** Whether StarRocks has every row up to the batch's boundary: false once a table has stopped or was put aside. */
   readonly complete: boolean
-  /** Targets of it, as the batch names them, whose rows were left out, or some of them. */
-  readonly leftOut: ReadonlySet<string>
+  /** By target, as the batch names them; zeros where all of the table was left out. */
+  readonly acknowledged: ReadonlyMap<string, Carried>
 }
 
 /** Loads the batches it is given, one batch at a time. */
@@ -136,15 +136,19 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     return true
   })
 
+  /** Counts what it has carried over; ends early where the rest is left out. */
   const sendShare = Effect.fnUntraced(
-    function*({ mapping, operations, segments }: TableShare, batchOptions: BatchOptions) {
+    function*({ mapping, operations, segments }: TableShare, batchOptions: BatchOptions, carried: Carried) {
       const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
       let operated = 0
       for (let index = 0; index <= segments.length; index++) {
         for (; operations[operated]?.after === index; operated++) {
-          if (yield* operate(operations[operated]!.change, batchOptions.syncedAt)) continue
-          writers.push(writer)
-          return false
+          const { change } = operations[operated]!
+          if (!(yield* operate(change, batchOptions.syncedAt))) {
+            writers.push(writer)
+            return
+          }
+          if (change._tag === "Truncate") carried.truncations += 1
         }
         const segment = segments[index]
         if (segment === undefined) break
@@ -167,20 +171,19 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
             })
           )
         }
+        carried.rows += segment.length
       }
       if (writer.capacityBytes <= BODY_BYTES_KEPT_MAX) writers.push(writer)
-      return true
     }
   )
 
-  /** False: rows of it were left out. */
-  const loadShare = (share: TableShare, batchOptions: BatchOptions): Effect.Effect<boolean, Failure> =>
+  const loadShare = (share: TableShare, batchOptions: BatchOptions, carried: Carried): Effect.Effect<void, Failure> =>
     stopped.has(share.mapping) || reshapes.isAside(share.mapping)
-      ? Effect.succeed(false)
-      : sendShare(share, batchOptions).pipe(
+      ? Effect.void
+      : sendShare(share, batchOptions, carried).pipe(
         Effect.catchTag(
           "PermanentError",
-          (error) => Policy.isOfTable(error.code) ? Effect.as(stop(share.mapping, error), false) : Effect.fail(error)
+          (error) => Policy.isOfTable(error.code) ? stop(share.mapping, error) : Effect.fail(error)
         )
       )
 
@@ -196,10 +199,14 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         bytesMax: Math.min(options.bytesMax, LOAD_BYTES_MAX),
         partialBytesMin: options.partialBytesMin
       }
-      const leftOut = new Set<string>()
+      const acknowledged = new Map<string, Carried>()
       yield* Effect.forEach(
         batch.tables,
-        ([target, share]) => Effect.map(loadShare(share, batchOptions), (whole) => void (whole || leftOut.add(target))),
+        ([target, share]) => {
+          const carried = { rows: 0, truncations: 0 }
+          acknowledged.set(target, carried)
+          return loadShare(share, batchOptions, carried)
+        },
         { concurrency: TABLES_IN_FLIGHT_MAX, discard: true }
       )
       const endedMs = yield* Clock.currentTimeMillis
@@ -212,7 +219,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       }))
       // Rows before the stop are in this batch's shares, or in an earlier batch.
       yield* Effect.forEach(batch.stops, ({ error, mapping }) => stop(mapping, error), { discard: true })
-      return { batch, complete: stopped.size === 0 && reshapes.count() === 0, leftOut }
+      return { batch, complete: stopped.size === 0 && reshapes.count() === 0, acknowledged }
     }),
     verdict: Effect.suspend((): Effect.Effect<void, Failure> => {
       const error = stopped.first()

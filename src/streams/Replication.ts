@@ -29,6 +29,13 @@ import * as Told from "./Told.ts"
 const log = Log.module("Replication")
 
 /**
+ * An attempt that is told to begin anew has no successor before it is so old, in ms: each one opens sessions on PostgreSQL,
+ * which ends those of its predecessor when it gets to it, and a burst of calls would use up what it has. What is told
+ * meanwhile is one new beginning.
+ */
+const ATTEMPT_MS_MIN = 250
+
+/**
  * Done when the job is to begin anew: since the last attempt began its tables have become others, or it was told to go on in
  * spite of a failure. What is told between two looks counts, since both are compared with what the attempt set out with.
  */
@@ -38,14 +45,9 @@ export const newBeginning = Effect.gen(function*() {
   const otherTables = Stream.filter(SubscriptionRef.changes(live), (now) => now.tables !== attempt?.tables)
   const resumed = Stream.filter(SubscriptionRef.changes(lifecycle), (now) => now.resumes > (attempt?.resumes ?? 0))
   yield* Effect.raceFirst(Stream.runHead(otherTables), Stream.runHead(resumed))
+  const ageMs = Math.max(0, (yield* Clock.currentTimeMillis) - (attempt?.atMs ?? 0))
+  yield* Effect.sleep(Math.max(0, ATTEMPT_MS_MIN - ageMs))
 })
-
-/**
- * An attempt that is told to begin anew goes on until it is so old, in ms: each one opens sessions on PostgreSQL, which ends
- * those of its predecessor when it gets to it, and a burst of calls would use up what it has. What is told meanwhile is one
- * new beginning.
- */
-const ATTEMPT_MS_MIN = 250
 
 /** What has not failed yet. */
 const none = (): Policy.Failure | undefined => undefined
@@ -57,7 +59,7 @@ const isBegun = Progress.use(({ get }) => Effect.map(get, ({ begun }) => begun !
 const setOut = Effect.gen(function*() {
   const { live, report } = yield* JobControl
   const { tables } = yield* SubscriptionRef.get(live)
-  yield* report({ _tag: "Attempt", tables })
+  yield* report({ _tag: "Attempt", tables, atMs: yield* Clock.currentTimeMillis })
   return tables
 })
 
@@ -145,12 +147,7 @@ export const run = Effect.fn("Replication.run")(function*(settings: Settings, st
       const watch = ReplicaIdentity.watch(partitioned.map(({ source }) => source))
       return Effect.as(Effect.raceFirst(Pipeline.run(ready, stop), watch), true)
     })
-    const isOldEnough = Effect.flatMap(
-      Clock.currentTimeMillis,
-      (nowMs) => Effect.sleep(Math.max(0, startedAtMs + ATTEMPT_MS_MIN - nowMs))
-    )
-    const told = Effect.as(Effect.andThen(newBeginning, isOldEnough), false)
-    const result = yield* Effect.result(Effect.raceFirst(ended, told))
+    const result = yield* Effect.result(Effect.raceFirst(ended, Effect.as(newBeginning, false)))
     if (Result.isSuccess(result)) {
       if (result.success && failure !== undefined && !receives && (yield* isBegun)) return yield* Effect.fail(failure)
       if (result.success) return

@@ -11,6 +11,7 @@ import type * as StarRocksPlan from "../domain/StarRocksSetup.ts"
 import * as Log from "../layers/Log.ts"
 import * as PostgresSetup from "../layers/PostgresSetup.ts"
 import * as RejectedRows from "../layers/RejectedRows.ts"
+import * as SetupProblems from "../layers/SetupProblems.ts"
 import * as StarRocksSetup from "../layers/StarRocksSetup.ts"
 import type { Job } from "./Pipeline.ts"
 
@@ -53,11 +54,7 @@ export const inspect = Effect.fn("Setup.inspect")(function*(settings: Settings, 
  * first, in the order of the setup.
  */
 export const apply = Effect.fn("Setup.apply")(function*(settings: Settings, plan: Plan) {
-  const [first, ...others] = [...plan.source.problems, ...plan.target.problems].map((reason) => SetupError.make(reason))
-  if (first !== undefined) {
-    for (const other of others) yield* log.error(other.message, { remediation: other.remediation })
-    return yield* first
-  }
+  yield* SetupProblems.refuse(log, [...plan.source.problems, ...plan.target.problems])
   const ready = yield* PostgresSetup.apply(plan.source)
   const tables = yield* StarRocksSetup.apply(plan.target)
   const { slot, source: address } = settings

@@ -85,9 +85,10 @@ export const receivedAgain = (session: ReplicationSession): Effect.Effect<void, 
     ))
 
 /** StarRocks has this batch, but for what was left out of it, and `position` is durable. */
-export const acknowledged = Effect.fnUntraced(function*({ batch, leftOut }: Loaded, position: Lsn.Lsn, tally: Tally) {
+export const acknowledged = Effect.fnUntraced(function*(loaded: Loaded, position: Lsn.Lsn, tally: Tally) {
+  const { batch } = loaded
   tally.acknowledged(batch.rowCount)
-  const counted = Metrics.acknowledged(batch, leftOut, yield* Clock.currentTimeMillis)
+  const counted = Metrics.acknowledged(batch, loaded.acknowledged, yield* Clock.currentTimeMillis)
   yield* Metrics.batchAcknowledged(counted)
   yield* Progress.use(({ update }) =>
     update((state) => ({
@@ -100,13 +101,19 @@ export const acknowledged = Effect.fnUntraced(function*({ batch, leftOut }: Load
   )
 })
 
+/** A table that has stopped waits for a person, and for nothing else. */
+const stillWaiting = (state: ProgressState): ProgressState => ({
+  ...state,
+  waiting: state.waiting.filter(({ table }) => state.stopped.every((stopped) => stopped.table !== table))
+})
+
 /** To be told all tables that have stopped, each time one more has. */
 export const onStopped = Effect.gen(function*() {
   const { report } = yield* JobControl
   const { update } = yield* Progress
   return (stopped: ReadonlyArray<StoppedTable>): Effect.Effect<void> =>
     Effect.andThen(
-      update((state) => ({ ...state, stopped })),
+      update((state) => stillWaiting({ ...state, stopped })),
       report({
         _tag: "TableStopped",
         failure: {
@@ -122,7 +129,7 @@ export const onStopped = Effect.gen(function*() {
 export const onWaiting = Progress.useSync(({ update }) => (table: string): Effect.Effect<void> =>
   Effect.flatMap(
     Clock.currentTimeMillis,
-    (sinceMs) => update((state) => ({ ...state, waiting: [...state.waiting, { table, sinceMs }] }))
+    (sinceMs) => update((state) => stillWaiting({ ...state, waiting: [...state.waiting, { table, sinceMs }] }))
   )
 )
 

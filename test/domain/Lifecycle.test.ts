@@ -83,8 +83,8 @@ describe("Lifecycle", () => {
       if (current.failure !== undefined) assert.strictEqual(step, current)
       else assert.deepStrictEqual([step.stage, step.detail], ["setup", "Running automatic setup"])
       const tables = [{ schema: "public", name: "t" }]
-      const attempted = after({ _tag: "Attempt", tables })
-      assert.deepStrictEqual(attempted, { ...current, attempt: { tables, resumes: current.resumes } })
+      const attempted = after({ _tag: "Attempt", tables, atMs: 7 })
+      assert.deepStrictEqual(attempted, { ...current, attempt: { tables, resumes: current.resumes, atMs: 7 } })
       const running = after({ _tag: "Replicating" })
       assert.deepStrictEqual([running.stage, running.detail, running.failure], ["cdc", "Replicating", undefined])
       assert.strictEqual(running.beginnings, current.beginnings + 1)
@@ -99,7 +99,7 @@ describe("Lifecycle", () => {
     for (const current of ALL.filter(({ state }) => state === "stopped")) {
       for (
         const event of [
-          { _tag: "Attempt", tables: [] },
+          { _tag: "Attempt", tables: [], atMs: 7 },
           { _tag: "Step", detail: "x" },
           { _tag: "Replicating" },
           { _tag: "Failed", failure: FAILURE },

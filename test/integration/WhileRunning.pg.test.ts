@@ -14,6 +14,16 @@ const until = <E>(look: Effect.Effect<boolean, E>) =>
 const start = (replica: Replica.Replica, extra: Readonly<Record<string, string>>) =>
   ControlledJob.start(replica.environment({ RETRY_BASE_MS: "50", RETRY_MAX_MS: "500", ...extra }))
 
+/** Runs a job until it has loaded a row, and drains it. */
+const runOnce = Effect.fnUntraced(function*(replica: Replica.Replica, extra: Readonly<Record<string, string>>) {
+  const job = yield* start(replica, extra)
+  yield* job.replicating
+  yield* run(replica.source, "insert into items values (1, 'x')")
+  yield* replica.caughtUp
+  yield* job.client.DrainAndStop()
+  assert.strictEqual(yield* job.ended, "drained")
+})
+
 const create = Effect.fnUntraced(function*(replica: Replica.Replica, name: string, columns = "") {
   yield* run(replica.source, `create table ${name} (id bigint primary key${columns})`)
   yield* replica.query(
@@ -75,12 +85,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
     it.effect("T04 a job that cannot begin again shows what it is behind, and from which position", () =>
       Effect.gen(function*() {
         const replica = yield* Replica.start
-        const before = yield* start(replica, {})
-        yield* before.replicating
-        yield* run(replica.source, "insert into items values (1, 'x')")
-        yield* replica.caughtUp
-        yield* before.client.DrainAndStop()
-        assert.strictEqual(yield* before.ended, "drained")
+        yield* runOnce(replica, {})
         yield* run(replica.source, "update dbmazz_checkpoints set updated_at = updated_at - interval '1 hour'")
         yield* run(replica.source, "insert into items select n, repeat('y', 100) from generate_series(2, 1000) n")
 
@@ -141,12 +146,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         Effect.gen(function*() {
           const replica = yield* Replica.start
           yield* create(replica, "other")
-          const first = yield* start(replica, { TABLES: "items,other" })
-          yield* first.replicating
-          yield* run(replica.source, "insert into items values (1, 'x')")
-          yield* replica.caughtUp
-          yield* first.client.DrainAndStop()
-          assert.strictEqual(yield* first.ended, "drained")
+          yield* runOnce(replica, { TABLES: "items,other" })
           yield* run(replica.source, "alter publication dbmazz_pub drop table items")
           yield* run(replica.source, "insert into items values (2, 'missing')")
           if (!isLeftOut) yield* run(replica.source, "alter publication dbmazz_pub add table items")

@@ -30,4 +30,27 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
         assert.strictEqual(yield* CheckpointIdentity.readColumns, "fixed")
       }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
     }))
+  it.effect("T55 how the tables were published is told to be unreadable, with what to run, and not taken for forgotten", () =>
+    Effect.gen(function*() {
+      const { freshDatabase } = yield* PostgresServer.PostgresServer
+      const address = yield* freshDatabase
+      yield* run(
+        address,
+        "create table dbmazz_checkpoints (slot_name text primary key, lsn bigint not null, published jsonb); " +
+          "insert into dbmazz_checkpoints values ('s', 1), ('t', 1)"
+      )
+      yield* Effect.gen(function*() {
+        for (const other of ["'7'", `'{"publication": "p", "tables": {"public.a": {"position": "x", "atMs": 1}}}'`]) {
+          yield* run(address, `update dbmazz_checkpoints set published = ${other} where slot_name = 's'`)
+          const error = yield* Effect.flip(CheckpointIdentity.read("s"))
+          assert(error._tag === "SetupError")
+          assert.strictEqual(error.code, "CheckpointUnreadable")
+          assert.include(error.message, "Column published of dbmazz_checkpoints")
+          const [, statement] = /run: (UPDATE .*;)$/.exec(error.remediation) ?? []
+          yield* run(address, statement!)
+          assert.isUndefined((yield* CheckpointIdentity.read("s"))?.published)
+        }
+        assert.isUndefined((yield* CheckpointIdentity.read("t"))?.published)
+      }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
+    }))
 })

@@ -159,7 +159,11 @@ describe("OpenTelemetry: an operator sees where a batch spent its time, and the 
       yield* under(
         collected.url,
         Metrics.batchAcknowledged({
-          ...Metrics.acknowledged(batch(1), new Set(), 1),
+          ...Metrics.acknowledged(
+            batch(1),
+            new Map(NAMES.map((name) => [`d.${name}`, { rows: 1, truncations: 0 }])),
+            1
+          ),
           rows: 2,
           bytes: 7,
           commitTimeMs: 0

@@ -23,6 +23,22 @@ const started = Effect.gen(function*() {
   return { world, replica: world.replica, job, client: job.client }
 })
 
+type Running = Effect.Success<typeof started>
+
+/** Waits until the job has received everything that is in the WAL now. */
+const receivedAll = Effect.fnUntraced(function*({ client, replica }: Running) {
+  const [end] = yield* run(replica.source, "select (pg_current_wal_lsn() - '0/0')::text as lsn")
+  yield* until(Effect.map(client.GetStatus(), (status) => status.current_lsn >= BigInt(String(end?.["lsn"]))))
+})
+
+/** Waits for the end of a drain: all of the source is loaded, and confirmed. */
+const drainedWhole = Effect.fnUntraced(function*({ job, replica }: Running) {
+  assert.strictEqual(yield* Effect.timeout(job.ended, AT_ONCE), "drained")
+  yield* Effect.timeout(replica.caughtUp, "1 second")
+  const { checkpoint, confirmed } = yield* replica.positions
+  assert.strictEqual(checkpoint, confirmed)
+})
+
 /** Makes whoever reads the catalogue of tables wait, until what it returns is run. */
 const holdCatalogue = Effect.fnUntraced(function*(replica: Replica.Replica) {
   const holder = yield* connect(replica.source)
@@ -62,15 +78,15 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
 
     it.effect("a drain is not cut short by a change of tables under way, and who asked for that hears of it at once", () =>
       Effect.gen(function*() {
-        const { client, job, replica } = yield* started
+        const running = yield* started
+        const { client, job, replica } = running
         yield* job.replicating
         // Many batches, of which the first is held: the others are still to come when the change goes on.
         assert.isTrue((yield* client.ReloadConfig({ ...KEEP, flush_size: 10n })).success)
         yield* client.Pause()
         yield* run(replica.source, "insert into items select n, 'x' from generate_series(1, 300) n")
         // What is decoded is bounded by the batches that wait; what has arrived is not.
-        const [end] = yield* run(replica.source, "select (pg_current_wal_lsn() - '0/0')::text as lsn")
-        yield* until(Effect.map(client.GetStatus(), (status) => status.current_lsn >= BigInt(String(end?.["lsn"]))))
+        yield* receivedAll(running)
         const hold = yield* holdCatalogue(replica)
         const reload = yield* Effect.forkChild(client.ReloadConfig(BOTH))
         yield* hold.waited
@@ -84,15 +100,13 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         yield* hold.release
         yield* PostgresServer.until(replica.source, `not exists (select from pg_locks where not granted)`)
         replica.endpoint.faults.off("hold-commit")
-        assert.strictEqual(yield* Effect.timeout(job.ended, AT_ONCE), "drained")
-        yield* Effect.timeout(replica.caughtUp, "1 second")
-        const { checkpoint, confirmed } = yield* replica.positions
-        assert.strictEqual(checkpoint, confirmed)
+        yield* drainedWhole(running)
       }))
 
     it.effect("a drain while replication begins anew loads what had been received before", () =>
       Effect.gen(function*() {
-        const { client, job, replica } = yield* started
+        const running = yield* started
+        const { client, job, replica } = running
         yield* job.replicating
         yield* client.Pause()
         // More than is read ahead of a pipeline that drains at once.
@@ -103,8 +117,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
            end loop; end $$`
         )
         // Received, not decoded: how much of it waits as rows depends on where the intervals have cut the batches.
-        const [end] = yield* run(replica.source, "select (pg_current_wal_lsn() - '0/0')::text as lsn")
-        yield* until(Effect.map(client.GetStatus(), (status) => status.current_lsn >= BigInt(String(end?.["lsn"]))))
+        yield* receivedAll(running)
         const holder = yield* connect(replica.source)
         yield* Effect.promise(() => holder.query("begin; lock table other in access share mode"))
         // Both sides were found in order, the pipeline has ended, and its successor waits to set the new table up.
@@ -115,10 +128,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         )
         assert.isTrue((yield* client.DrainAndStop()).success)
         yield* Effect.promise(() => holder.query("rollback"))
-        assert.strictEqual(yield* Effect.timeout(job.ended, AT_ONCE), "drained")
-        yield* Effect.timeout(replica.caughtUp, "1 second")
-        const { checkpoint, confirmed } = yield* replica.positions
-        assert.strictEqual(checkpoint, confirmed)
+        yield* drainedWhole(running)
       }))
 
     it.effect("a change of tables that waits for a lock in the catalogue stalls nothing: rows arrive meanwhile", () =>

@@ -67,33 +67,29 @@ const integers = (): ReadonlyArray<string> => ["0", "-2147483648", "922337203685
 const truths = (): ReadonlyArray<string> => ["t", "f"]
 const bytes = (text: string): ReadonlyArray<string> => [`\\x${Buffer.from(text).toString("hex")}`, "\\x", "\\x00ff"]
 
-const COLUMNS: ReadonlyArray<Column> = [
-  { oid: 25, type: "varchar(4)", texts: (text) => [text] },
-  { oid: 1042, type: "varchar(65533)", texts: (text) => [text, `${text}   `] },
-  { oid: 20, type: "int", texts: integers },
-  { oid: 20, type: "varchar(9)", texts: integers },
-  { oid: 16, type: "boolean", texts: truths },
-  { oid: 16, type: "tinyint", texts: truths },
-  { oid: 16, type: "varchar(9)", texts: truths },
-  { oid: 700, type: "float", texts: floats },
-  { oid: 701, type: "double", texts: floats },
-  { oid: 1700, type: "decimal(9, 2)", texts: numbers },
-  { oid: 1700, type: "int", texts: numbers },
-  { oid: 1700, type: "varchar(99)", texts: numbers },
-  { oid: 790, type: "decimal(19, 2)", texts: amounts },
-  { oid: 790, type: "varchar(5)", texts: amounts },
-  { oid: 1082, type: "date", texts: () => ["0001-01-01", "0044-03-15 BC", "infinity"] },
-  { oid: 1114, type: "datetime", texts: () => ["2024-02-29 01:02:03.5", "-infinity"] },
-  { oid: 1184, type: "datetime", texts: moments },
-  { oid: 1184, type: "varchar(40)", texts: moments },
-  { oid: 3802, type: "json", texts: documents },
-  { oid: 114, type: "varchar(40)", texts: documents },
-  { oid: 1009, type: "json", texts: arrays },
-  { oid: 1009, type: "varchar(40)", texts: arrays },
-  { oid: 3807, type: "json", texts: (text) => [`{${elementOf(JSON.stringify(text))},NULL}`, "{\"null\"}"] },
-  { oid: 17, type: "varbinary(4)", texts: bytes },
-  { oid: 17, type: "varchar(9)", texts: bytes }
+/** By OID: the target types that a source type is written for, and the texts that its values may have. */
+const SOURCE_TYPES: ReadonlyArray<readonly [oid: number, targets: ReadonlyArray<string>, texts: Column["texts"]]> = [
+  [25, ["varchar(4)"], (text) => [text]],
+  [1042, ["varchar(65533)"], (text) => [text, `${text}   `]],
+  [20, ["int", "varchar(9)"], integers],
+  [16, ["boolean", "tinyint", "varchar(9)"], truths],
+  [700, ["float"], floats],
+  [701, ["double"], floats],
+  [1700, ["decimal(9, 2)", "int", "varchar(99)"], numbers],
+  [790, ["decimal(19, 2)", "varchar(5)"], amounts],
+  [1082, ["date"], () => ["0001-01-01", "0044-03-15 BC", "infinity"]],
+  [1114, ["datetime"], () => ["2024-02-29 01:02:03.5", "-infinity"]],
+  [1184, ["datetime", "varchar(40)"], moments],
+  [3802, ["json"], documents],
+  [114, ["varchar(40)"], documents],
+  [1009, ["json", "varchar(40)"], arrays],
+  [3807, ["json"], (text) => [`{${elementOf(JSON.stringify(text))},NULL}`, "{\"null\"}"]],
+  [17, ["varbinary(4)", "varchar(9)"], bytes]
 ]
+
+const COLUMNS: ReadonlyArray<Column> = SOURCE_TYPES.flatMap(([oid, targets, texts]) =>
+  targets.map((type) => ({ oid, type, texts }))
+)
 
 const RELATION = Bytes.relation(1, "t", [
   { name: "k", oid: 25 },

@@ -45,7 +45,9 @@ const Plan = Schema.Struct({
 })
 type Plan = typeof Plan.Type
 
-/** A TOASTed value: short or long, so that some are worth a partial update under any threshold, and some that JSON alone says. */
+/**
+ * A TOASTed value: short or long, so that some are worth a partial update under any threshold, and some that JSON alone says.
+ */
 const valueOf = (name: string, value: number): string | null =>
   value % 10 === 0 ? null : value % 11 === 0 ? "\\N" : `${name}${value}${"-".repeat(value % 3 === 0 ? 50 : 0)}`
 

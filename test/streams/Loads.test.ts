@@ -2,11 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
 import { Batch } from "../../src/domain/Batch.ts"
 import { PermanentCode, PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import { LoadTooLarge } from "../../src/domain/Load.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import type { StoppedTable } from "../../src/domain/StoppedTable.ts"
+import * as Metrics from "../../src/layers/Metrics.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as Loads from "../../src/streams/Loads.ts"
 import { mapping } from "../support/Mappings.ts"
@@ -240,5 +242,32 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       yield* Deferred.succeed(slow, undefined)
       assert.isTrue((yield* Fiber.join(fiber)).complete)
       assert.deepStrictEqual(sent, ["b", "a"])
+    }))
+  it.effect("rows before a schema change that takes long are counted as acknowledged, those after it are not", () =>
+    Effect.gen(function*() {
+      const { loader, sent } = world({})
+      const schema = { ...OPTIONS.schema, evolve: () => Effect.never }
+      const loads = yield* Loads.make({ ...OPTIONS, truncate: () => Effect.void, schema }).pipe(
+        Effect.provideService(StreamLoader, loader)
+      )
+      const messages = [
+        Bytes.insert(1, ["1"]),
+        Bytes.truncate([1]),
+        Bytes.insert(1, ["2"]),
+        Bytes.relation(1, "a", [...COLUMNS, { name: "more", oid: 20 }]),
+        Bytes.insert(1, ["3", "1"]),
+        Bytes.insert(2, ["1"])
+      ]
+      const batch = new Batch()
+      const given = [...RELATIONS, Bytes.begin(1n), ...messages, Bytes.commit(1n, 9n)]
+      for (const change of decodeAll(TABLES, given, "truncate", "evolve")) batch.add(change)
+      const fiber = yield* Effect.forkChild(loads.load(batch))
+      yield* TestClock.adjust("1 minute")
+      const { acknowledged, complete } = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([complete, [...sent].sort()], [false, ["a", "a", "b"]])
+      const { rows, tables } = Metrics.acknowledged(batch, acknowledged, 0)
+      assert.deepStrictEqual([rows, [...tables]], [4, [["d.a", 2], ["d.b", 1]]])
+      const later = yield* loads.load(batchOf(Bytes.insert(1, ["4"])))
+      assert.deepStrictEqual(Metrics.acknowledged(later.batch, later.acknowledged, 0).rows, 0)
     }))
 })

@@ -3,10 +3,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
 import * as References from "effect/References"
 import * as Result from "effect/Result"
 import { TestClock } from "effect/testing"
 import * as Settings from "../../src/domain/config/Settings.ts"
+import * as SetupError from "../../src/domain/errors/SetupError.ts"
 import { CheckpointStore } from "../../src/layers/CheckpointStore.ts"
 import { JobControl } from "../../src/layers/JobControl.ts"
 import * as PostgresFailure from "../../src/layers/PostgresFailure.ts"
@@ -18,6 +20,7 @@ import { StarRocksSql } from "../../src/layers/StarRocksSql.ts"
 import { StreamLoadClient } from "../../src/layers/StreamLoadClient.ts"
 import { StreamLoader } from "../../src/layers/StreamLoader.ts"
 import * as Replication from "../../src/streams/Replication.ts"
+import * as Supervisor from "../../src/streams/Supervisor.ts"
 
 /** A connection attempt that nobody answers takes longer than the longest wait between two. */
 const UNANSWERED_MS = 10_000
@@ -32,6 +35,9 @@ const settings = Result.getOrThrow(Settings.fromEnv({
   RETRY_MAX_ELAPSED_MS: "60000"
 }))
 
+/** Nothing is tried again by itself while a test looks. */
+const slow = { ...settings, retry: { baseMs: 60_000, maxMs: 60_000, maxElapsedMs: 0 } }
+
 const unreachable = Layer.succeed(PostgresSql, {
   query: () =>
     Effect.andThen(
@@ -41,7 +47,6 @@ const unreachable = Layer.succeed(PostgresSql, {
 })
 
 const world = Layer.mergeAll(
-  unreachable,
   Progress.layer,
   JobControl.layer(settings),
   Layer.mock(CheckpointStore)({}),
@@ -58,7 +63,7 @@ describe("Replication", () => {
       const stop = yield* Deferred.make<void>()
       const fiber = yield* Effect.forkChild(
         Effect.result(Replication.run(settings, stop)).pipe(
-          Effect.provide(world),
+          Effect.provide([world, unreachable]),
           Effect.provideService(References.MinimumLogLevel, "None")
         )
       )
@@ -67,4 +72,34 @@ describe("Replication", () => {
       yield* Fiber.interrupt(fiber)
       assert.isDefined(ended)
     }))
+  const failing = [
+    [
+      "time can mend",
+      PostgresFailure.lost(settings.source, "connecting", "refused"),
+      (stop: Deferred.Deferred<void>) => Replication.run(slow, stop)
+    ],
+    ["needs a person", SetupError.make({ _tag: "PgSlotTemporary", name: "s" }), () => Supervisor.run(slow, true)]
+  ] as const
+  for (const [what, failure, job] of failing) {
+    it.effect(`a burst of resumes is one new beginning every 250 ms, also when an attempt fails at once for what ${what}`, () =>
+      Effect.gen(function*() {
+        const stop = yield* Deferred.make<void>()
+        const attempts = yield* Ref.make(0)
+        const refusing = Layer.succeed(PostgresSql, {
+          query: () => Effect.andThen(Ref.update(attempts, (count) => count + 1), Effect.fail(failure))
+        })
+        yield* Effect.gen(function*() {
+          const { command } = yield* JobControl
+          const fiber = yield* Effect.forkChild(job(stop), { startImmediately: true })
+          for (let call = 0; call < 90; call++) {
+            yield* TestClock.adjust("10 millis")
+            assert.isTrue((yield* command({ _tag: "Resume" })).success)
+          }
+          yield* TestClock.adjust("10 millis")
+          yield* Fiber.interrupt(fiber)
+        }).pipe(Effect.provide([world, refusing]), Effect.provideService(References.MinimumLogLevel, "None"))
+        // In 910 ms, the first one at once.
+        assert.strictEqual(yield* Ref.get(attempts), 4)
+      }))
+  }
 })

@@ -1,12 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as TestClock from "effect/testing/TestClock"
 import type { Change } from "../../src/domain/Change.ts"
+import * as Settings from "../../src/domain/config/Settings.ts"
+import { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import { Tally } from "../../src/domain/Tally.ts"
+import { JobControl } from "../../src/layers/JobControl.ts"
 import { Progress } from "../../src/layers/Progress.ts"
 import type { ReplicationSession } from "../../src/layers/ReplicationSession.ts"
 import * as Told from "../../src/streams/Told.ts"
+
+const SETTINGS = Result.getOrThrow(Settings.fromEnv({
+  DATABASE_URL: "postgres://dbmazz@pg.example/shop",
+  STARROCKS_URL: "http://fe.example:8030",
+  STARROCKS_DB: "dw"
+}))
 
 const at = (value: bigint): Lsn.Lsn => Lsn.Lsn.make(value)
 const row = (commitMs: number): Change => ({
@@ -74,4 +84,18 @@ describe("Told", () => {
       yield* told(at(70n))
       assert.strictEqual(yield* upToDate, 5_500)
     }).pipe(Effect.provide(Progress.layer)))
+  it.effect("a table that stops does not wait any more, and one that has stopped does not begin to", () =>
+    Effect.gen(function*() {
+      const { get } = yield* Progress
+      const onStopped = yield* Told.onStopped
+      const onWaiting = yield* Told.onWaiting
+      const waiting = Effect.map(get, (state) => state.waiting.map(({ table }) => table))
+      const error = new PermanentError({ code: "SCHEMA_CHANGED", message: "m", remediation: "r", context: {} })
+      yield* onWaiting("public.a")
+      yield* onWaiting("public.b")
+      yield* onStopped([{ table: "public.a", error, sinceMs: 0 }])
+      assert.deepStrictEqual(yield* waiting, ["public.b"])
+      yield* onWaiting("public.a")
+      assert.deepStrictEqual(yield* waiting, ["public.b"])
+    }).pipe(Effect.provide([Progress.layer, JobControl.layer(SETTINGS)])))
 })

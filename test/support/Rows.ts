@@ -9,6 +9,7 @@ import type { LoadRequest } from "../../src/domain/Load.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import type * as KeyLookup from "../../src/domain/rows/KeyLookup.ts"
 import type * as Omission from "../../src/domain/rows/Omission.ts"
+import type { SchemaChangePolicy } from "../../src/domain/schema/SchemaChangePolicy.ts"
 import type { TableMapping } from "../../src/domain/Table.ts"
 import { TableLoads } from "../../src/domain/TableLoads.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
@@ -24,15 +25,17 @@ export const SYNCED_AT = "2026-01-02 03:04:05"
 export const decodeAll = (
   mappings: ReadonlyArray<TableMapping>,
   messages: ReadonlyArray<Buffer>,
-  truncatePolicy?: TruncatePolicy
-): ReadonlyArray<Change> => Result.getOrThrow(decodeResult(mappings, messages, truncatePolicy)).changes
+  truncatePolicy?: TruncatePolicy,
+  schemaPolicy?: SchemaChangePolicy
+): ReadonlyArray<Change> => Result.getOrThrow(decodeResult(mappings, messages, truncatePolicy, schemaPolicy)).changes
 
 export const decodeResult = (
   mappings: ReadonlyArray<TableMapping>,
   messages: ReadonlyArray<Buffer>,
-  truncatePolicy?: TruncatePolicy
+  truncatePolicy?: TruncatePolicy,
+  schemaPolicy?: SchemaChangePolicy
 ) =>
-  new ChangeDecoder(mappings, truncatePolicy).decode(
+  new ChangeDecoder(mappings, truncatePolicy, schemaPolicy).decode(
     messages.map((message, index) => Bytes.frame(message, BigInt(index + 1)))
   )
 

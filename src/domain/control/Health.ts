@@ -64,7 +64,8 @@ const ofRejected = ({ count, last, lastMs, table }: Rejected, nowMs: number): st
 
 /**
  * NOT_SERVING when nothing or not everything is replicated: after a failure, with a stopped table, when loads are retried or a
- * table waits for longer than `RETRYING_MS_MAX`, and at the end. Rows that were diverted are told, and are no failure: it was told to go on without them. A job that is paused or drains does what it was told, and is SERVING.
+ * table waits for longer than `RETRYING_MS_MAX`, and at the end. Rows that were diverted are told, and are no failure: it was
+ * told to go on without them. A job that is paused or drains does what it was told, and is SERVING.
  */
 export const of = (
   lifecycle: Lifecycle,

@@ -48,7 +48,9 @@ export const METRICS = {
     name: "dbmazz_rows_acknowledged_total",
     type: "counter",
     labels: ["table"],
-    meaning: "Row changes that StarRocks has and the checkpoint covers, by target table."
+    meaning:
+      "Row changes that StarRocks has acknowledged, by target table. Those behind the checkpoint count once more when " +
+      "the run begins anew."
   },
   walBytesAcknowledged: {
     name: "dbmazz_wal_bytes_acknowledged_total",

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import { PermanentCode } from "./PermanentError.ts"
 import * as Policy from "./Policy.ts"
 import * as SetupError from "./SetupError.ts"
+import { SetupReason } from "./SetupReason.ts"
 import { TransientCode } from "./TransientError.ts"
 
 export interface Entry {
@@ -170,14 +171,14 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
 }
 
 /** The codes of failed setups. */
-export const SETUP_CODES = Record.keys(SetupError.SetupReason.cases)
+export const SETUP_CODES = Record.keys(SetupReason.cases)
 type SetupCode = typeof SETUP_CODES[number]
 
-const decodeReason = Schema.decodeUnknownResult(SetupError.SetupReason)
+const decodeReason = Schema.decodeUnknownResult(SetupReason)
 
 /** A setup reason with `<noun>` for each of its nouns, to show its texts by. */
-export const setupExample = (code: SetupCode): SetupError.SetupReason => {
-  const nouns = Object.keys(SetupError.SetupReason.cases[code].fields).filter((name) => name !== "_tag")
+export const setupExample = (code: SetupCode): SetupReason => {
+  const nouns = Object.keys(SetupReason.cases[code].fields).filter((name) => name !== "_tag")
   const texts = decodeReason({ _tag: code, ...Object.fromEntries(nouns.map((noun) => [noun, `<${noun}>`])) })
   return Result.getOrElse(texts, () =>
     // The only other shape of a noun is a list.

@@ -1,78 +1,12 @@
 /**
- * What can be wrong with PostgreSQL, StarRocks or the configuration before replication starts, one variant a cause.
+ * A setup that cannot succeed, and the texts of its causes.
  *
  * The texts of the variants that dbmazz v1 had are part of its control-plane contract (clients show `error_detail` to
- * people and match on it), so they do not change. Every variant says what to run to mend it. No variant carries a
- * password, a URL with user information, or a row value.
+ * people and match on it), so they do not change. Every variant says what to run to mend it.
  */
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
-
-/** The causes. Field names are the nouns that the texts use. */
-export const SetupReason = Schema.TaggedUnion({
-  PgConnectionFailed: { host: Schema.String, error: Schema.String },
-  PgTlsFailed: { host: Schema.String, error: Schema.String, remedy: Schema.String },
-  PgVersionUnsupported: { version: Schema.String },
-  PgWalLevelNotLogical: { walLevel: Schema.String },
-  PgRoleCannotReplicate: { role: Schema.String },
-  PgPrivilegeMissing: { table: Schema.String, role: Schema.String, privilege: Schema.String },
-  PgRowsHidden: { table: Schema.String, role: Schema.String },
-  PgTableNotFound: { table: Schema.String },
-  PgTableGone: { table: Schema.String },
-  PgTableKind: { table: Schema.String, kind: Schema.String },
-  PgPrimaryKeyMissing: { table: Schema.String },
-  PgPrimaryKeyDeferrable: { table: Schema.String },
-  PgColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
-  PgColumnsDifferByCase: { table: Schema.String, columns: Schema.String },
-  PgNameUnsupported: { table: Schema.String, name: Schema.String, why: Schema.String },
-  PgReplicaIdentityFailed: { table: Schema.String, error: Schema.String },
-  PgIdentityUnfit: { table: Schema.String, key: Schema.String, identity: Schema.String, use: Schema.String },
-  PgVirtualColumns: { table: Schema.String, columns: Schema.String },
-  PgPublicationFailed: { name: Schema.String, error: Schema.String, remedy: Schema.optionalKey(Schema.String) },
-  PgSlotFailed: { name: Schema.String, error: Schema.String },
-  PgSlotNotLogical: { name: Schema.String, plugin: Schema.String },
-  PgSlotOtherDatabase: { name: Schema.String, slotDatabase: Schema.String, database: Schema.String },
-  PgSlotInvalidated: { name: Schema.String, walStatus: Schema.String },
-  PgSlotMissing: { name: Schema.String, checkpoint: Schema.String },
-  PgSlotAhead: { name: Schema.String, checkpoint: Schema.String, confirmed: Schema.String },
-  PgSlotTemporary: { name: Schema.String },
-  PgSlotInUse: { name: Schema.String, holder: Schema.String, pid: Schema.String, waited: Schema.String },
-  PgSlotBlocked: { name: Schema.String, holders: Schema.String, statements: Schema.String, waited: Schema.String },
-  PgSystemChanged: { name: Schema.String, checkpoint: Schema.String, stored: Schema.String, found: Schema.String },
-  PgServerBehind: { name: Schema.String, checkpoint: Schema.String, reached: Schema.String },
-  PgTimelineLost: {
-    name: Schema.String,
-    checkpoint: Schema.String,
-    stored: Schema.String,
-    found: Schema.String,
-    why: Schema.String,
-    accept: Schema.String
-  },
-  SrConnectionFailed: { host: Schema.String, error: Schema.String },
-  SrTlsFailed: { host: Schema.String, error: Schema.String, remedy: Schema.String },
-  SrPrivilegeMissing: { error: Schema.String },
-  SrDatabaseNotFound: { database: Schema.String },
-  SrTableNotFound: { table: Schema.String },
-  SrTableNotPrimaryKey: { table: Schema.String, model: Schema.String },
-  SrKeyMismatch: { table: Schema.String, sourceKey: Schema.String, targetKey: Schema.String },
-  SrColumnMissing: { table: Schema.String, column: Schema.String, type: Schema.String },
-  SrColumnCase: { table: Schema.String, column: Schema.String, found: Schema.String },
-  SrColumnTypeUnsupported: { table: Schema.String, column: Schema.String, type: Schema.String },
-  SrColumnRequired: { table: Schema.String, column: Schema.String, type: Schema.String },
-  SrKeyTooLong: {
-    table: Schema.String,
-    key: Schema.String,
-    bytes: Schema.String,
-    bytesMax: Schema.String
-  },
-  SrCreateFailed: { name: Schema.String, error: Schema.String },
-  SrAuditColumnsFailed: { table: Schema.String, error: Schema.String },
-  SrTargetShared: { target: Schema.String, sources: Schema.String, example: Schema.String },
-  CheckpointFailed: { error: Schema.String },
-  PgRejectedRowsFailed: { error: Schema.String },
-  ConfigurationInvalid: { problems: Schema.Array(Schema.String) }
-})
-export type SetupReason = typeof SetupReason.Type
+import { SetupReason } from "./SetupReason.ts"
 
 /** What a person reads: what happened, and where. */
 export const describe: (reason: SetupReason) => string = SetupReason.match({
@@ -165,6 +99,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   SrAuditColumnsFailed: (r) => `Failed to add audit columns to StarRocks table '${r.table}': ${r.error}`,
   SrTargetShared: (r) => `StarRocks table '${r.target}' would be written by more than one source table: ${r.sources}.`,
   CheckpointFailed: (r) => `Checkpoint load failed: ${r.error}`,
+  CheckpointUnreadable: (r) =>
+    `Column published of dbmazz_checkpoints is not as this version of dbmazz writes it, for slot '${r.name}': it says since ` +
+    `when the tables are published, and whether one was taken out meanwhile, so that changes are missing in StarRocks.`,
   PgRejectedRowsFailed: (r) => `Rejected rows cannot be kept: ${r.error}`,
   ConfigurationInvalid: (r) => `Configuration is invalid:\n${r.problems.map((problem) => `  - ${problem}`).join("\n")}`
 })
@@ -272,6 +209,9 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     `jobs with different databases.`,
   CheckpointFailed: () =>
     "The role needs to create and write the table dbmazz_checkpoints in the first schema of its search_path.",
+  CheckpointUnreadable: (r) =>
+    `Start the version that has written it. Or make sure that no table was out of the publication since the last run ` +
+    `(dbmazz verify compares them), and run: UPDATE dbmazz_checkpoints SET published = NULL WHERE slot_name = '${r.name}';`,
   PgRejectedRowsFailed: () =>
     "The role needs to create the table dbmazz_rejected_rows in the first schema of its search_path (GRANT CREATE ON SCHEMA …), or, " +
     "where it exists, to write it: GRANT SELECT, INSERT ON dbmazz_rejected_rows TO …; a table of that name that is no table of " +

@@ -4,10 +4,9 @@
  *
  * The server announces a partition right after its partitioned table, before the first of its rows.
  */
+import { FULL } from "../postgres/SourceFacts.ts"
 import type { Relation } from "./Message.ts"
 import * as Tuple from "./Tuple.ts"
-
-const FULL = "f"
 
 /** Whether the tuple at `start` is NULL in every column but these, and there are others. */
 const holdsOnly = (names: ReadonlySet<string>, relation: Relation, bytes: Uint8Array, start: number): boolean => {
@@ -23,9 +22,20 @@ const holdsOnly = (names: ReadonlySet<string>, relation: Relation, bytes: Uint8A
   return others > 0
 }
 
+interface Partial {
+  readonly leaf: Relation
+  /** The columns of its identity. */
+  readonly names: ReadonlySet<string>
+}
+
+const partialOf = (leaf: Relation): Partial => ({
+  leaf,
+  names: new Set(leaf.columns.filter((column) => column.key).map((column) => column.name))
+})
+
 export class PartialPartitions {
   /** By the partitioned table's relation and the partition's. */
-  readonly #partial = new Map<number, Map<number, Relation>>()
+  readonly #partial = new Map<number, Map<number, Partial>>()
   #before: Relation | undefined = undefined
   #last: Relation | undefined = undefined
 
@@ -40,8 +50,8 @@ export class PartialPartitions {
     const [root, leaf] = [this.#before, this.#last]
     this.reset()
     if (root?.relationId !== relationId || leaf.relationId === relationId) return
-    const known = this.#partial.get(relationId) ?? new Map<number, Relation>()
-    if (root.replicaIdentity === FULL && leaf.replicaIdentity !== FULL) known.set(leaf.relationId, leaf)
+    const known = this.#partial.get(relationId) ?? new Map<number, Partial>()
+    if (root.replicaIdentity === FULL && leaf.replicaIdentity !== FULL) known.set(leaf.relationId, partialOf(leaf))
     else known.delete(leaf.relationId)
     if (known.size > 0) this.#partial.set(relationId, known)
     else this.#partial.delete(relationId)
@@ -57,8 +67,7 @@ export class PartialPartitions {
   partialOf(relation: Relation, bytes: Uint8Array, start: number): Relation | undefined {
     const known = this.#partial.get(relation.relationId)
     if (known === undefined || start < 0) return undefined
-    for (const leaf of known.values()) {
-      const names = new Set(leaf.columns.filter((column) => column.key).map((column) => column.name))
+    for (const { leaf, names } of known.values()) {
       if (holdsOnly(names, relation, bytes, start)) return leaf
     }
     return undefined

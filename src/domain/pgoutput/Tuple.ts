@@ -22,9 +22,7 @@ export const after = (bytes: Uint8Array, at: number): number =>
 /** The position of the value of column `index` in the tuple at `tuple`: its kind byte. */
 export const valueAt = (bytes: Uint8Array, tuple: number, index: number): number => {
   let at = tuple + 2
-  for (let column = 0; column < index; column++) {
-    at += bytes[at] === VALUE_TEXT ? TEXT_OFFSET + int32(bytes, at + 1) : 1
-  }
+  for (let column = 0; column < index; column++) at = after(bytes, at)
   return at
 }
 
@@ -37,10 +35,10 @@ export const skip = (bytes: Uint8Array, start: number, end: number, seen: { unch
     if (at >= end) return -1
     const kind = bytes[at]!
     if (kind === VALUE_TEXT) {
-      if (at + 5 > end) return -1
+      if (at + TEXT_OFFSET > end) return -1
       const length = int32(bytes, at + 1)
       if (length < 0) return -1
-      at += 5 + length
+      at += TEXT_OFFSET + length
       if (at > end) return -1
     } else if (kind === VALUE_NULL) {
       at += 1

@@ -2,7 +2,7 @@
  * Generated columns at the source: which are sent, and where REPLICA IDENTITY FULL makes PostgreSQL refuse changes because of
  * them. Pure.
  */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import type { SourceColumn } from "../Table.ts"
 import * as ReplicaIdentity from "./ReplicaIdentity.ts"
 import { allColumns, key, type TableFacts } from "./SourceFacts.ts"

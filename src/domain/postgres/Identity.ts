@@ -2,7 +2,7 @@
  * Which server a checkpoint belongs to. A position means something on one PostgreSQL system and one timeline only: on a
  * restored copy or a promoted standby the same number may stand for other changes, or for none.
  */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import * as Lsn from "../Lsn.ts"
 import type { Left } from "./PublicationChange.ts"
 import * as Timeline from "./Timeline.ts"

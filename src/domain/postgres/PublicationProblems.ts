@@ -2,7 +2,7 @@
  * The publication of a job against what its tables need, and other publications that the job would make PostgreSQL refuse
  * changes for. Pure.
  */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as Generated from "./GeneratedColumns.ts"

@@ -1,5 +1,5 @@
 /** Whether a relation of the catalogue is a table whose rows are replicated. */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import { key, ORDINARY_TABLE, PARTITIONED_TABLE, type TableFacts } from "./SourceFacts.ts"
 
 const KINDS: ReadonlyMap<string, string> = new Map([

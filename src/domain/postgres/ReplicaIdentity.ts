@@ -2,7 +2,7 @@
  * REPLICA IDENTITY: what PostgreSQL writes of a row's old values. Either the setup makes it FULL, or it stays as it is and
  * must identify rows. Pure.
  */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import type * as Identifier from "../Identifier.ts"
 import { allColumns, FULL, key, NOTHING, type Partition, PARTITIONED_TABLE, type TableFacts } from "./SourceFacts.ts"
 

@@ -1,5 +1,5 @@
 /** Which versions of PostgreSQL a job may run on. Pure, from `server_version_num`. */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 
 /** The major versions that the tests run on, without gaps. */
 export const TESTED = { first: 14, last: 18 } as const

@@ -3,7 +3,7 @@
  * still to be sent; what is sent starts at the later of its confirmed position and the one asked for. So a slot that is
  * confirmed up to the checkpoint, or to less, loses nothing, and one that is confirmed past it has lost what is between.
  */
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import * as Lsn from "../Lsn.ts"
 
 export interface SlotFacts {

@@ -72,9 +72,9 @@ export const questions = (
   rows.flatMap((row) => row.gaps === undefined ? [] : questionOf(row, row.gaps, lookup, bytesMin) ?? [])
 
 /**
- * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that was loaded after what its table
- * is trusted from, and as it was before these changes: in a replay another run, of which nothing is known, has loaded the rest, and
- * each version is shown as it was.
+ * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that was loaded after what its
+ * table is trusted from, and as it was before these changes: in a replay another run, of which nothing is known, has loaded the
+ * rest, and each version is shown as it was.
  */
 const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions: KeyLookup.Versions): boolean => {
   const stored = versions.get(key.id)
@@ -95,13 +95,17 @@ const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions
 const omittedOf = ({ gaps, reason }: Question): ReadonlyArray<number> =>
   reason === "chosen" ? Gaps.storedColumns(gaps) : Gaps.missingColumns(gaps)
 
+/** A question whose answer is yes, with what is sent of its row. */
+interface Known {
+  readonly question: Question
+  readonly set: ColumnSet.ColumnSet
+}
+
 /** Of the sets that rows leave out by choice, those that save most. */
-const chosenSets = (known: Iterable<Question>, encoder: RowEncoder): ReadonlySet<ColumnSet.ColumnSet> => {
+const chosenSets = (known: Iterable<Known>): ReadonlySet<ColumnSet.ColumnSet> => {
   const saved = new Map<ColumnSet.ColumnSet, number>()
-  for (const question of known) {
-    if (question.reason !== "chosen") continue
-    const set = encoder.columnSet(omittedOf(question))
-    if (set.isSendable) saved.set(set, (saved.get(set) ?? 0) + question.bytes)
+  for (const { question: { bytes, reason }, set } of known) {
+    if (reason === "chosen" && set.isSendable) saved.set(set, (saved.get(set) ?? 0) + bytes)
   }
   return new Set([...saved].sort(([, a], [, b]) => b - a).slice(0, CHOSEN_SETS_MAX).map(([set]) => set))
 }
@@ -117,18 +121,20 @@ export const groups = (
   asked: ReadonlyArray<Question>,
   versions: KeyLookup.Versions
 ): ReadonlyArray<Group> => {
-  const known = new Map(
-    asked.filter((question) => isKnown(question, trustedAfter, versions)).map((question) => [question.row, question])
-  )
-  const chosen = chosenSets(known.values(), encoder)
+  const known = new Map<Merge.FinalRow, Known>()
+  for (const question of asked) {
+    if (!isKnown(question, trustedAfter, versions)) continue
+    known.set(question.row, { question, set: encoder.columnSet(omittedOf(question)) })
+  }
+  const chosen = chosenSets(known.values())
   const setOf = (row: Merge.FinalRow): ColumnSet.ColumnSet => {
     if (row.gaps === undefined) return encoder.whole
     // The mark is all that matters of a deleted row: what is not known of it stays, or is NULL.
     if (row.deleted) return encoder.columnSet(Gaps.missingColumns(row.gaps))
-    const question = known.get(row)
-    if (question === undefined) return encoder.whole
-    const set = encoder.columnSet(omittedOf(question))
-    return question.reason !== "chosen" || chosen.has(set) ? set : encoder.whole
+    const answered = known.get(row)
+    if (answered === undefined) return encoder.whole
+    const { question: { reason }, set } = answered
+    return reason !== "chosen" || chosen.has(set) ? set : encoder.whole
   }
   const bySet = new Map<ColumnSet.ColumnSet, Array<Merge.FinalRow>>([[encoder.whole, []]])
   for (const row of rows) {

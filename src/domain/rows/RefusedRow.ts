@@ -5,40 +5,36 @@ import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as RejectedRow from "../RejectedRow.ts"
 import { familyOf } from "../StarRocksType.ts"
+import { LONGEST_TEXT } from "../TargetTable.ts"
 import type { FinalRow } from "./Merge.ts"
 import type { ValueProblem } from "./RowWriter.ts"
 
-/** The widest text that every supported version holds. */
-const LONGEST_TEXT = "VARCHAR(1048576)"
+/** Where its values lie, and where those that this tuple leaves out as unchanged may lie. */
+const tuplesOf = ({ change: { newTuple, oldTuple }, deleted }: FinalRow): readonly [tuple: number, other: number] =>
+  deleted ? [oldTuple, -1] : [newTuple, oldTuple]
 
 /** Which row it is: its key as people write it, its source table and the position of its commit. */
-const placeOf = ({ change, deleted }: FinalRow) => {
-  const { bytes, newTuple, oldTuple, route, transaction } = change
-  const key = deleted
-    ? route.encoder.describeKey(bytes, oldTuple, -1)
-    : route.encoder.describeKey(bytes, newTuple, oldTuple)
+const placeOf = (row: FinalRow) => {
+  const { bytes, route, transaction } = row.change
+  const key = route.encoder.keys.describe(bytes, ...tuplesOf(row))
   return { table: Identifier.show(route.mapping.source), key, lsn: Lsn.format(transaction.commitLsn) }
 }
 
 /** Its key and its change. */
-export const nameOf = ({ change, deleted }: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "position"> => {
-  const { bytes, newTuple, oldTuple, ordinal, route, transaction } = change
-  const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
+export const nameOf = (row: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "position"> => {
+  const { bytes, ordinal, route, transaction } = row.change
   return {
-    key: route.encoder.keyTexts(bytes, tuple, other),
+    key: route.encoder.keyTexts(bytes, ...tuplesOf(row)),
     position: { commitLsn: transaction.commitLsn, ordinal }
   }
 }
 
 /** Its name and its values: the old ones of a row that is deleted. */
 export const texts = (row: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "position" | "values"> => {
-  const { change, deleted } = row
-  const { bytes, newTuple, oldTuple, route } = change
-  const [tuple, other] = deleted ? [oldTuple, -1] : [newTuple, oldTuple]
+  const { bytes, route, weight } = row.change
   return {
     ...nameOf(row),
-    values: () =>
-      change.weight > RejectedRow.VALUES_BYTES_MAX ? undefined : route.encoder.valueTexts(bytes, tuple, other)
+    values: () => weight > RejectedRow.VALUES_BYTES_MAX ? undefined : route.encoder.valueTexts(bytes, ...tuplesOf(row))
   }
 }
 

@@ -99,16 +99,16 @@ export class RowWriter {
     for (let index = 0; index < rules.length; index++) {
       const rule = rules[index]
       if (rule === undefined) {
-        at += bytes[at] === VALUE_TEXT ? 5 + int32(bytes, at + 1) : 1
+        at = after(bytes, at)
         continue
       }
       writer.copy(rule.prefix, 0, rule.prefix.length)
       const kind = bytes[at]!
       let problem: string | undefined = undefined
       if (kind === VALUE_TEXT) {
-        const end = at + 5 + int32(bytes, at + 1)
+        const end = at + TEXT_OFFSET + int32(bytes, at + 1)
         if (bare && rule.optional) writer.copy(nothing, 0, nothing.length)
-        else problem = ValueRule.write(writer, rule, bytes, at + 5, end)
+        else problem = ValueRule.write(writer, rule, bytes, at + TEXT_OFFSET, end)
         at = end
       } else {
         at += 1
@@ -147,8 +147,11 @@ export class RowWriter {
       before = this.#between
       writer.copy(rule.label, 0, rule.label.length)
       const gap = gaps.get(index)
-      const place = gap === undefined ? { bytes, at: here } : gap.place
-      const problem = place === undefined ? NOT_SENT : this.#value(writer, rule, place.bytes, place.at)
+      const problem = gap === undefined
+        ? this.#value(writer, rule, bytes, here)
+        : gap.place === undefined
+        ? NOT_SENT
+        : this.#value(writer, rule, gap.place.bytes, gap.place.at)
       if (problem !== undefined) {
         writer.truncate(rowStart)
         return problemOf(rule, problem)

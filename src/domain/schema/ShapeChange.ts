@@ -2,7 +2,6 @@
  * What is to be done to a StarRocks table so that it holds the rows of a shape that a Relation message announces: pure, and the
  * same however often it is asked, since it compares the shape with what the target has and not with what was done before.
  */
-import * as AuditColumns from "../AuditColumns.ts"
 import * as ColumnLists from "../ColumnLists.ts"
 import * as Identifier from "../Identifier.ts"
 import type { Relation, RelationColumn } from "../pgoutput/Message.ts"
@@ -13,9 +12,6 @@ import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
 import type { SchemaChangePolicy } from "./SchemaChangePolicy.ts"
 import * as Widening from "./Widening.ts"
-
-/** Read by StarRocks as the operation of a row. */
-const OPERATION_MEMBER = "__op"
 
 /** One ALTER TABLE; StarRocks takes all columns of a kind at once. */
 export interface Statement {
@@ -40,7 +36,9 @@ export interface Shape {
   readonly mapping: TableMapping
 }
 
-const sameType = (a: RelationColumn, b: RelationColumn): boolean => a.typeOid === b.typeOid && a.typmod === b.typmod
+/** Declared alike. */
+export const sameType = (a: RelationColumn, b: RelationColumn): boolean =>
+  a.typeOid === b.typeOid && a.typmod === b.typmod
 
 /** Whether the column has just got its type, as far as anybody can tell. */
 const isNew = (column: RelationColumn, before: Relation | undefined, { sourceColumns }: TableMapping): boolean => {
@@ -53,11 +51,6 @@ const isNew = (column: RelationColumn, before: Relation | undefined, { sourceCol
   // Of a type of the database's own the catalogue's typmod is that of the type below.
   return (found.declaredOid ?? found.typeOid) !== column.typeOid ||
     (PgType.isBuiltIn(column.typeOid) && found.typmod !== column.typmod)
-}
-
-const isReserved = (column: string): boolean => {
-  const lower = column.toLowerCase()
-  return lower === OPERATION_MEMBER || AuditColumns.NAMES.includes(lower)
 }
 
 /**
@@ -74,7 +67,7 @@ export const isSettled = (
   return relation.columns.every((column) => {
     if (!ColumnLists.keeps(mapping.selection, column.name)) return true
     const target = mapping.targetColumns.get(column.name)
-    if (target === undefined || isReserved(column.name)) return false
+    if (target === undefined || TargetTable.isReserved(column.name)) return false
     const typeOid = mapping.types?.get(column.typeOid) ?? column.typeOid
     if (!PgType.isBuiltIn(typeOid)) return mapping.types === undefined
     if (policy === "add" || mapping.key.includes(column.name)) return true
@@ -111,7 +104,7 @@ export const modified = ({ default: fallback, name, nullable }: TargetColumn, ty
 
 /** Why the column cannot be added to a table with these columns. */
 export const additionProblem = (name: string, targetColumns: Iterable<string>): string | undefined => {
-  if (isReserved(name)) return "its name is reserved"
+  if (TargetTable.isReserved(name)) return "its name is reserved"
   const why = TargetTable.columnNameProblem(name)
   if (why !== undefined) return `StarRocks takes no column of this name (${why})`
   const lower = name.toLowerCase()
@@ -130,7 +123,7 @@ export const plan = (shape: Shape, policy: SchemaChangePolicy): Plan => {
     const column = columns[index]!
     if (!ColumnLists.keeps(mapping.selection, name)) return
     const target = mapping.targetColumns.get(name)
-    if (target === undefined || isReserved(name)) {
+    if (target === undefined || TargetTable.isReserved(name)) {
       const problem = additionProblem(name, mapping.targetColumns.keys())
       if (problem === undefined) added.push(column)
       else problems.push({ column: name, problem })

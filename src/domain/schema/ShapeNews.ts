@@ -1,13 +1,11 @@
 /** What a person should know of a shape that was carried over, because the replica now differs from the source. */
 import * as ColumnLists from "../ColumnLists.ts"
 import * as Identifier from "../Identifier.ts"
+import { FULL } from "../postgres/SourceFacts.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
-import type { Shape } from "./ShapeChange.ts"
-
-/** `relreplident` of rows whose old values are all sent. */
-const FULL = "f"
+import { sameType, type Shape } from "./ShapeChange.ts"
 
 /** Whose rows are to be sent once more. */
 type Table = Pick<SourceTable, "name" | "replicaIdentity" | "columns">
@@ -17,6 +15,10 @@ const tableOf = ({ columns, mapping, relation }: Shape): Table => ({
   replicaIdentity: relation.replicaIdentity,
   columns
 })
+
+const sourceOf = ({ source }: TableMapping): string => Identifier.show(source)
+
+const namesOf = (columns: ReadonlyArray<SourceColumn>): string => columns.map(({ name }) => name).join(", ")
 
 /** What makes PostgreSQL send rows with all their values, whichever of them the update sets; `isNew`: those with a value. */
 const resend = (column: SourceColumn, { columns, name, replicaIdentity }: Table, isNew: boolean): string => {
@@ -39,9 +41,7 @@ const nameBefore = (column: SourceColumn, { before, mapping }: Shape): string | 
 const renamed = (from: string, to: string, { mapping }: Shape): string => {
   const target = Identifier.quoteSrTable(mapping.target)
   const [left, right] = [Identifier.quoteSr(from), Identifier.quoteSr(to)]
-  return `column '${from}' of ${
-    Identifier.show(mapping.source)
-  } is now called '${to}': StarRocks keeps '${from}' with ` +
+  return `column '${from}' of ${sourceOf(mapping)} is now called '${to}': StarRocks keeps '${from}' with ` +
     `the values of rows that have not changed since, and has '${to}' for the others; to fill it, run in StarRocks at a ` +
     `moment without changes: UPDATE ${target} SET ${right} = ${left} WHERE ${right} IS NULL;`
 }
@@ -56,30 +56,22 @@ const unfilled = (column: SourceColumn, table: Table, isNew: boolean): string =>
  * nobody knows.
  */
 export const addedAtStart = (columns: ReadonlyArray<SourceColumn>, table: Table): string =>
-  `columns were added to StarRocks before the start (${
-    columns.map(({ name }) => name).join(", ")
-  }): those that were renamed, ` +
+  `columns were added to StarRocks before the start (${namesOf(columns)}): those that were renamed, ` +
   `left out until now, or filled by a default, lack the values of rows of ${Identifier.show(table.name)} that do not ` +
   `change; to send them, ${resend(columns[0]!, table, false)}`
 
 const another = (column: SourceColumn, shape: Shape): string =>
-  `column '${column.name}' of ${
-    Identifier.show(shape.mapping.source)
-  } is another one than before, and StarRocks had a ` +
+  `column '${column.name}' of ${sourceOf(shape.mapping)} is another one than before, and StarRocks had a ` +
   `column of this name: in rows that have not changed since it keeps the values that it had there; to send those of ` +
   `PostgreSQL, ${resend(column, tableOf(shape), false)}`
 
 const retyped = (column: SourceColumn, shape: Shape): string =>
-  `column '${column.name}' of ${
-    Identifier.show(shape.mapping.source)
-  } has another type: rows that have not changed since ` +
+  `column '${column.name}' of ${sourceOf(shape.mapping)} has another type: rows that have not changed since ` +
   `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
   resend(column, tableOf(shape), false)
 
 const dropped = (name: string, { mapping }: Shape): string =>
-  `column '${name}' of ${
-    Identifier.show(mapping.source)
-  } is gone: StarRocks keeps it with the values that it has, and it is ` +
+  `column '${name}' of ${sourceOf(mapping)} is gone: StarRocks keeps it with the values that it has, and it is ` +
   `not written any more`
 
 /** Whether the source had the column before its values were sent. */
@@ -102,7 +94,7 @@ const isAnother = ({ attnum, name }: SourceColumn, { sourceColumns }: TableMappi
 const isRetyped = ({ name }: SourceColumn, { before, relation }: Shape): boolean => {
   const was = before?.columns.find((column) => column.name === name)
   const is = relation.columns.find((column) => column.name === name)
-  return was !== undefined && is !== undefined && (was.typeOid !== is.typeOid || was.typmod !== is.typmod)
+  return was !== undefined && is !== undefined && !sameType(was, is)
 }
 
 /** In the order of the columns. `added`: those that the target did not have before. */

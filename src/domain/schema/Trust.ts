@@ -1,6 +1,6 @@
 /**
- * After which position rows in StarRocks are trusted to have what an update leaves out: values that a row got without a change of
- * its own, or that it had under another name, are not there.
+ * After which position rows in StarRocks are trusted to have what an update leaves out: values that a row got without a
+ * change of its own, or that it had under another name, are not there.
  */
 import * as Lsn from "../Lsn.ts"
 import type { SourceColumn, TableMapping } from "../Table.ts"
@@ -13,8 +13,8 @@ export const atStart = (start: Lsn.Lsn, { from }: TableMapping): Lsn.Lsn =>
   from === undefined ? start : Lsn.max(start, from)
 
 /**
- * Whether nothing that could give the table's rows other values was done between two looks: VACUUM, ANALYZE and indexes have a table
- * announced again as an ALTER has, and must not cost that its documents are sent again.
+ * Whether nothing that could give the table's rows other values was done between two looks: VACUUM, ANALYZE and indexes have
+ * a table announced again as an ALTER has, and must not cost that its documents are sent again.
  */
 export const isUntouched = (
   { lookedAt, sourceColumns }: Pick<TableMapping, "lookedAt" | "sourceColumns">,

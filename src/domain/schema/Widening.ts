@@ -29,7 +29,6 @@ const TO_TEXT: ReadonlySet<StarRocksFamily> = new Set(["integer", "decimal"])
 const converts = (from: StarRocksFamily, to: StarRocksFamily): boolean =>
   CONVERTIBLE[from] === to || (TO_TEXT.has(from) && to === "string")
 
-const VARHDRSZ = 4
 const DECIMAL_PRECISION_MAX = 38
 
 /** Digits before the point of a DECIMAL. */
@@ -78,7 +77,7 @@ export const fit = (
   }
   if (type.kind === "numeric" && family === "decimal") {
     const asked = isNew ||
-      (typmod >= VARHDRSZ && policies.numericOverflow === "fail" && policies.numericScale === "fail")
+      (typmod >= PgType.VARHDRSZ && policies.numericOverflow === "fail" && policies.numericScale === "fail")
     const found = asked ? decimal(wanted, target.type) : FITS
     // Values within the column's digits still fit.
     return found._tag === "Misfit" ? FITS : found
@@ -86,8 +85,8 @@ export const fit = (
   if (type.kind === "text" && family === "string") {
     const held = bytesMaxOf(target.type)
     if (isNew) return held < bytesMaxOf(wanted) ? widen(wanted) : FITS
-    const isLimited = LIMITED_TEXT.has(typeOid) && typmod > VARHDRSZ && policies.length === "fail"
-    return isLimited && held < typmod - VARHDRSZ ? widen(wanted) : FITS
+    const isLimited = LIMITED_TEXT.has(typeOid) && typmod > PgType.VARHDRSZ && policies.length === "fail"
+    return isLimited && held < typmod - PgType.VARHDRSZ ? widen(wanted) : FITS
   }
   return FITS
 }

@@ -1,6 +1,5 @@
 /** What keeps a column's values from reaching the target, or the target's column from being filled. */
-import * as AuditColumns from "../AuditColumns.ts"
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import * as GeneratedTargets from "../GeneratedTargets.ts"
 import * as Identifier from "../Identifier.ts"
 import * as PgType from "../PgType.ts"
@@ -9,11 +8,9 @@ import * as ShapeChange from "../schema/ShapeChange.ts"
 import * as Widening from "../schema/Widening.ts"
 import { familyOf, type StarRocksFamily } from "../StarRocksType.ts"
 import type { SourceColumn, SourceTable } from "../Table.ts"
+import * as TargetTable from "../TargetTable.ts"
 import * as TypeMapping from "../TypeMapping.ts"
 import type { ColumnFacts, TableFacts } from "./TargetFacts.ts"
-
-/** Read by StarRocks as the operation of a row, so a source column of this name would delete rows. */
-const OPERATION_MEMBER = "__op"
 
 /** What the audit columns' values may be loaded into; the first is what we add. */
 const AUDIT_FAMILIES: ReadonlyMap<string, ReadonlyArray<StarRocksFamily>> = new Map([
@@ -22,12 +19,6 @@ const AUDIT_FAMILIES: ReadonlyMap<string, ReadonlyArray<StarRocksFamily>> = new 
   ["dbmazz_synced_at", ["datetime", "string"]],
   ["dbmazz_cdc_version", ["integer"]]
 ])
-
-/** StarRocks compares names of columns without case. */
-const isReserved = (column: string): boolean => {
-  const lower = column.toLowerCase()
-  return lower === OPERATION_MEMBER || AuditColumns.NAMES.includes(lower)
-}
 
 /** Whether a source column's values can travel at all. */
 export const sourceProblem = (source: SourceTable, column: SourceColumn): SetupReason | undefined => {
@@ -42,7 +33,9 @@ export const sourceProblem = (source: SourceTable, column: SourceColumn): SetupR
       ? unsupported(`${column.typeName} GENERATED ALWAYS (not sent by PostgreSQL, yet part of the key)`)
       : undefined
   }
-  return isReserved(column.name) ? unsupported(`${column.typeName} under a name that is reserved`) : undefined
+  return TargetTable.isReserved(column.name)
+    ? unsupported(`${column.typeName} under a name that is reserved`)
+    : undefined
 }
 
 /** Whether a source column's values fit the target; names must agree to the letter, as JSON members do. */
@@ -52,7 +45,7 @@ export const pairProblem = (
   target: TableFacts,
   policy: SchemaChangePolicy
 ): SetupReason | undefined => {
-  if (source.generated || isReserved(source.name)) return undefined
+  if (source.generated || TargetTable.isReserved(source.name)) return undefined
   const where = Identifier.show(target.name)
   const column = target.columns.find((candidate) => candidate.name === source.name)
   if (GeneratedTargets.isLeftOut(source, target)) return undefined
@@ -74,7 +67,9 @@ export const pairProblem = (
     : undefined
 }
 
-/** Target columns that no row of ours fills well: NOT NULL without a source or a default, or an audit column of another type. */
+/**
+ * Target columns that no row of ours fills well: NOT NULL without a source or a default, or an audit column of another type.
+ */
 export const targetProblem = (source: SourceTable, table: TableFacts, column: ColumnFacts): SetupReason | undefined => {
   const where = { table: Identifier.show(table.name), column: column.name, type: column.type }
   const audit = AUDIT_FAMILIES.get(column.name)

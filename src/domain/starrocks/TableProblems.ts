@@ -1,6 +1,6 @@
 /** What keeps a source table's rows from being loaded into its target, as the catalogues of both sides tell. */
 import * as EncodedKey from "../EncodedKey.ts"
-import type { SetupReason } from "../errors/SetupError.ts"
+import type { SetupReason } from "../errors/SetupReason.ts"
 import * as Identifier from "../Identifier.ts"
 import type { SchemaChangePolicy } from "../schema/SchemaChangePolicy.ts"
 import type { SourceColumn, SourceTable } from "../Table.ts"

@@ -11,6 +11,10 @@ export interface TableFacts extends Table.TargetTable {
   readonly columns: ReadonlyArray<ColumnFacts>
 }
 
+/** The columns as a mapping has them. */
+export const columnsByName = ({ columns }: TableFacts): Map<string, Table.TargetColumn> =>
+  new Map(columns.map(({ generated, ...column }) => [column.name, generated ? { ...column, generated } : column]))
+
 export interface Facts {
   readonly database: string
   readonly databaseExists: boolean

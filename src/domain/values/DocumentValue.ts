@@ -4,17 +4,11 @@ import * as ArrayText from "./ArrayText.ts"
 import * as JsonText from "./JsonText.ts"
 import { refuse } from "./Refusal.ts"
 import * as ValuePolicy from "./ValuePolicy.ts"
-import type { ValueRule } from "./ValueRule.ts"
+import type { ValueRule, WriteValue } from "./ValueRule.ts"
 
 const NULL = Buffer.from(JsonText.NULL_TEXT, "latin1")
 
-export const writeJson = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeJson: WriteValue = (writer, rule, bytes, start, end) => {
   if (JsonText.isNull(bytes, start, end)) {
     if (rule.policies.jsonNull !== "string") return refuse(writer, rule, "jsonNull")
     writeJsonString(writer, rule, NULL, 0, NULL.length)
@@ -27,13 +21,7 @@ export const writeJson = (
   return undefined
 }
 
-export const writeArray = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeArray: WriteValue = (writer, rule, bytes, start, end) => {
   const isText = rule.family === "string"
   const { arrayBounds, jsonNull, jsonNumber } = rule.policies
   if (ArrayText.hasBounds(bytes, start) && arrayBounds !== "clamp") {

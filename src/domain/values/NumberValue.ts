@@ -3,7 +3,7 @@ import type { ByteWriter } from "../ByteWriter.ts"
 import * as NumberText from "./NumberText.ts"
 import { refuse, writeAscii, writeNull } from "./Refusal.ts"
 import * as SingleText from "./SingleText.ts"
-import type { ValueRule } from "./ValueRule.ts"
+import type { ValueRule, WriteValue } from "./ValueRule.ts"
 
 const CHAR_0 = 0x30
 const CHAR_MINUS = 0x2d
@@ -12,13 +12,7 @@ const FLOAT_MAX = "3.4028234663852886e38"
 const DOUBLE_MAX = "1.7976931348623157e308"
 const NEGATIVE_ZERO = "-0.0"
 
-export const writeInteger = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeInteger: WriteValue = (writer, rule, bytes, start, end) => {
   const digits = bytes[start] === CHAR_MINUS ? end - start - 1 : end - start
   if (digits > rule.digits && rule.bounds !== undefined) {
     const value = BigInt(bytes.toString("latin1", start, end))
@@ -32,13 +26,7 @@ export const writeInteger = (
   return undefined
 }
 
-export const writeFloat = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeFloat: WriteValue = (writer, rule, bytes, start, end) => {
   if (!NumberText.isFinite(bytes, start)) return writeNotFinite(writer, rule, bytes, start)
   if (rule.single) return writeAscii(writer, rule, SingleText.exact(bytes.toString("latin1", start, end)), false)
   // Without a point it would be read as an integer, which has no -0.
@@ -49,13 +37,7 @@ export const writeFloat = (
   return undefined
 }
 
-export const writeDecimal = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeDecimal: WriteValue = (writer, rule, bytes, start, end) => {
   if (!NumberText.isFinite(bytes, start)) return writeNotFinite(writer, rule, bytes, start)
   const unsigned = bytes[start] === CHAR_MINUS ? start + 1 : start
   const point = NumberText.pointOf(bytes, unsigned, end)
@@ -85,13 +67,7 @@ const writeNotFinite = (
   return writeAscii(writer, rule, NumberText.extreme(negative, rule.scale, rule.bounds), true)
 }
 
-export const writeMoney = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeMoney: WriteValue = (writer, rule, bytes, start, end) => {
   const amount = NumberText.moneyAmount(bytes.toString("utf8", start, end))
   if (amount === undefined) {
     return "it is money in a form other than $1,234.56; where amounts have two decimals, set lc_monetary of the role to C, " +

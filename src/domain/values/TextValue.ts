@@ -2,7 +2,7 @@
 import type { ByteWriter } from "../ByteWriter.ts"
 import * as DateText from "./DateText.ts"
 import { refuse, writeAscii } from "./Refusal.ts"
-import type { ValueRule } from "./ValueRule.ts"
+import type { ValueRule, WriteValue } from "./ValueRule.ts"
 
 const CHAR_X = 0x78
 /** Two hex digits a byte, behind `\x`. */
@@ -11,13 +11,7 @@ const HEX_DIGITS_PER_BYTE = 2
 const UTF8_CONTINUATION = 0x80
 const UTF8_KIND_MASK = 0xc0
 
-export const writeText = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Uint8Array,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeText: WriteValue = (writer, rule, bytes, start, end) => {
   if (end - start > rule.bytesMax) return writeTooLong(writer, rule, bytes, start)
   return rule.form.text(writer, bytes, start, end)
 }
@@ -34,24 +28,12 @@ const writeTooLong = (
   return rule.form.text(writer, bytes, start, cut)
 }
 
-export const writeDate = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Uint8Array,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeDate: WriteValue = (writer, rule, bytes, start, end) => {
   if (!DateText.isCommonEra(bytes, start, end)) return writeOutOfRange(writer, rule, bytes, start, end)
   return rule.form.plain(writer, bytes, start, end)
 }
 
-export const writeInstant = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Uint8Array,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeInstant: WriteValue = (writer, rule, bytes, start, end) => {
   const bare = end - DateText.UTC_OFFSET_BYTES
   const isUtc = DateText.isUtc(bytes, bare)
   if (!isUtc && !DateText.isOutside(bytes, end)) return "its time zone is not UTC"
@@ -59,24 +41,12 @@ export const writeInstant = (
   return rule.form.plain(writer, bytes, start, bare)
 }
 
-const writeOutOfRange = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Uint8Array,
-  start: number,
-  end: number
-): string | undefined => {
+const writeOutOfRange: WriteValue = (writer, rule, bytes, start, end) => {
   if (rule.policies.dateRange !== "clamp") return refuse(writer, rule, "dateRange")
   return writeAscii(writer, rule, DateText.nearest(bytes, start, end, rule.family === "date"), true)
 }
 
-export const writeHex = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+export const writeHex: WriteValue = (writer, rule, bytes, start, end) => {
   if (end - start < HEX_PREFIX_BYTES || bytes[start + 1] !== CHAR_X) return "bytea did not come in hex format"
   const digits = start + HEX_PREFIX_BYTES
   if (end - digits > rule.bytesMax * HEX_DIGITS_PER_BYTE) {

@@ -6,7 +6,9 @@ export interface ValueForm {
   readonly format: LoadFormat
   /** NULL, as it is written. */
   readonly nothing: Uint8Array
-  /** Writes text in UTF-8. Gives a problem where the format cannot say it, or not so that it can be told from something else. */
+  /**
+   * Writes text in UTF-8. Gives a problem where the format cannot say it, or not so that it can be told from something else.
+   */
   readonly text: (writer: ByteWriter, bytes: Uint8Array, start: number, end: number) => string | undefined
   /** The same of text that holds nothing to escape, such as digits, signs and dates. */
   readonly plain: (writer: ByteWriter, bytes: Uint8Array, start: number, end: number) => string | undefined

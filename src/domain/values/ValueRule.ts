@@ -34,6 +34,18 @@ export interface ValueRule {
   readonly form: ValueForm
 }
 
+/**
+ * Writes the value in `bytes[start, end)` by the rule. Gives the class of a value that has no form, in words that never
+ * hold the value; what was written of it is then to be dropped.
+ */
+export type WriteValue = (
+  writer: ByteWriter,
+  rule: ValueRule,
+  bytes: Buffer,
+  start: number,
+  end: number
+) => string | undefined
+
 const TRUE = Buffer.from("true", "latin1")
 const FALSE = Buffer.from("false", "latin1")
 const CHAR_0 = 0x30
@@ -76,17 +88,8 @@ export const compile = (
   }
 }
 
-/**
- * Writes the value in `bytes[start, end)` by the rule. Gives the class of a value that has no form, in words that never
- * hold the value; what was written of it is then to be dropped.
- */
-export const write = (
-  writer: ByteWriter,
-  rule: ValueRule,
-  bytes: Buffer,
-  start: number,
-  end: number
-): string | undefined => {
+/** As the rule's literal asks for. */
+export const write: WriteValue = (writer, rule, bytes, start, end) => {
   switch (rule.literal) {
     case "digits":
       writer.copy(bytes, start, end)

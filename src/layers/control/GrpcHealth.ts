@@ -34,7 +34,10 @@ const unknownService = (name: string) =>
     message: `there is no service '${name.slice(0, NAME_LENGTH_MAX)}'; known are '${[...KNOWN].join("', '")}'`
   })
 
-/** Adds the service. Watchers get the status at once, and each change of it: at once after one of the lifecycle, else within a second. */
+/**
+ * Adds the service. Watchers get the status at once, and each change of it: at once after one of the lifecycle, else within a
+ * second.
+ */
 export const serve = Effect.fnUntraced(function*(
   server: Server,
   calls: GrpcCalls.Calls,

@@ -105,27 +105,16 @@ describe("Settings: a variable read otherwise than dbmazz v1 read it breaks a de
   })
 
   it("says every problem at once, with the variable and an example, and never a secret", () => {
-    const found = problems({
+    const wrong = {
       DATABASE_URL: "mysql://me:hunter2@db/shop",
       STARROCKS_URL: "http://root:hunter2@fe:8030",
       FLUSH_SIZE: "0",
       FLUSH_INTERVAL_MS: "soon",
       SLOT_NAME: "Bad-Slot",
       TABLES: "a.b.c"
-    }).join("\n")
-    for (
-      const name of [
-        "DATABASE_URL",
-        "STARROCKS_URL",
-        "STARROCKS_DB",
-        "FLUSH_SIZE",
-        "FLUSH_INTERVAL_MS",
-        "SLOT_NAME",
-        "TABLES"
-      ]
-    ) {
-      assert.include(found, name)
     }
+    const found = problems(wrong).join("\n")
+    for (const name of [...Object.keys(wrong), "STARROCKS_DB"]) assert.include(found, name)
     assert.include(found, "example:")
     assert.notInclude(found, "hunter2")
   })
