@@ -18,6 +18,8 @@ export interface Transaction {
   readonly commitLsn: Lsn
   /** Commit time in microseconds since 1970. */
   readonly commitTime: bigint
+  /** Its number at the source, without the epoch; undefined: unknown. */
+  readonly xid?: number
 }
 
 export type RowKind = "insert" | "update" | "delete"
@@ -74,14 +76,16 @@ export interface Reshape {
 }
 
 /**
- * The table was announced once more, and its rows can be written as they are: something was done to it that they do not show,
- * perhaps to its key or to the values of all rows, or to a column that has gone and come again.
+ * The table was announced once more, or for the first time after a transaction that the setup has not seen, and its rows can be
+ * written as they are: something may have been done to it that they do not show, perhaps to its key or to the values of all
+ * rows, or to a column that has gone and come again.
  */
 export interface Reannouncement {
   readonly _tag: "Reannounced"
   readonly mapping: TableMapping
   readonly relation: Relation
-  readonly before: Relation
+  /** Undefined: this is the first announcement. */
+  readonly before: Relation | undefined
   /** Undefined: announced outside of one. */
   readonly transaction: Transaction | undefined
   readonly weight: number

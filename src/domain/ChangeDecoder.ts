@@ -75,7 +75,7 @@ export class ChangeDecoder {
         return this.#row("delete", message, message.oldTuple, -1, frame, weight)
       case "Begin":
         if (this.#transaction !== undefined) return this.#outOfOrder("Begin", frame)
-        this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }
+        this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime, xid: message.xid }
         this.#chunk.skip(weight)
         return
       case "Commit":

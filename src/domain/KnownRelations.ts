@@ -47,6 +47,10 @@ const holdsKey = (relation: Relation, mapping: TableMapping): boolean =>
 const isEarly = ({ from }: TableMapping, transaction: Transaction | undefined): boolean =>
   from !== undefined && transaction !== undefined && transaction.commitLsn < from
 
+/** Whether what was done to the table before this transaction was there when the setup looked. */
+const isSeen = ({ lookedAt }: TableMapping, transaction: Transaction | undefined): boolean =>
+  lookedAt === undefined || transaction === undefined || transaction.commitLsn <= lookedAt
+
 /** The next row's place among those of its relation and transaction. */
 export const ordinalOf = (known: KnownRelation, transaction: Transaction): number => {
   if (known.transaction !== transaction) {
@@ -130,11 +134,18 @@ export class KnownRelations {
       return this.stop(mapping, ShapeError.make(relation, mapping, encoder.failure), 0)
     }
     this.#relations.set(relation.relationId, { ...base, route: { mapping, encoder: encoder.success } })
-    if (known !== undefined) this.#again(known.relation, relation, mapping, transaction)
+    if (known !== undefined || !isSeen(mapping, transaction)) {
+      this.#again(known?.relation, relation, mapping, transaction)
+    }
   }
 
   /** An ALTER that rewrites the table gives its rows other values, and all that is sent of it is the same shape again. */
-  #again(before: Relation, relation: Relation, mapping: TableMapping, transaction: Transaction | undefined): void {
+  #again(
+    before: Relation | undefined,
+    relation: Relation,
+    mapping: TableMapping,
+    transaction: Transaction | undefined
+  ): void {
     const weight = this.#chunk.weigh(0)
     this.#chunk.push({ _tag: "Reannounced", mapping, relation, before, transaction, weight })
   }

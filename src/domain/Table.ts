@@ -42,8 +42,8 @@ export interface SourceColumn {
    */
   readonly filled?: boolean
   /**
-   * Another one after every ALTER of the column, or of the table's partitions, that could have given rows other values;
-   * undefined: unknown.
+   * Another one after every ALTER of the column, the table's partitions or its publications, after which rows may have other
+   * values; undefined: unknown.
    */
   readonly version?: string
   /** GENERATED ALWAYS AS IDENTITY: nobody may set it. */

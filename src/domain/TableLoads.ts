@@ -38,7 +38,7 @@ export interface LoadOptions {
   readonly bytesMax: number
   /** A row leaves unchanged values out that are together this large, if StarRocks has them; undefined: a few kB. */
   readonly partialBytesMin?: number | undefined
-  /** Rows of a later version are trusted to have what an update leaves out. */
+  /** `trusted` of the table, as in `Trust`. */
   readonly trustedAfter: Lsn.Lsn
 }
 

@@ -7,7 +7,6 @@ import type { Failure } from "../domain/errors/Policy.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Label from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
-import type { Relation } from "../domain/pgoutput/Message.ts"
 import { KnownShapes } from "../domain/schema/KnownShapes.ts"
 import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import type * as ShapeChange from "../domain/schema/ShapeChange.ts"
@@ -40,7 +39,7 @@ export interface SchemaEvolution {
    * changed.
    */
   readonly check: (announced: Reannouncement) => Effect.Effect<void, Failure>
-  /** Rows of the table that were loaded later than this are trusted to have what an update leaves out. */
+  /** `trusted` of the table, as in `Trust`. */
   readonly trustedAfter: (mapping: TableMapping) => Lsn.Lsn
   /** The mapping with the target's columns as they are after what was done here. */
   readonly current: (mapping: TableMapping) => TableMapping
@@ -81,23 +80,25 @@ export const make = Effect.fnUntraced(function*(
   })
 
   /** What the catalogue says of the shape; fails when the rows of the table cannot be told by the key any more. */
-  const sourceOf = Effect.fnUntraced(function*(relation: Relation, mapping: TableMapping) {
-    const found = yield* SourceShape.read(relation, mapping).pipe(
-      Effect.mapError(CheckpointStore.failed),
-      Effect.provide(services)
-    )
-    const { columns, keys } = found
-    // A key that lost a column does not fit its target, which is told of it.
-    const isWhole = mapping.key.every((name) => columns.some((column) => column.name === name))
-    const isUnique = keys?.some((key) => key.every((name) => mapping.key.includes(name))) !== false
-    if (isWhole && !isUnique) return yield* ShapeError.keyNotUnique(mapping)
-    return found
-  })
+  const sourceOf = Effect.fnUntraced(
+    function*({ relation, transaction }: Reshape | Reannouncement, mapping: TableMapping) {
+      const found = yield* SourceShape.read(relation, mapping, transaction?.xid).pipe(
+        Effect.mapError(CheckpointStore.failed),
+        Effect.provide(services)
+      )
+      const { columns, keys } = found
+      // A key that lost a column does not fit its target, which is told of it.
+      const isWhole = mapping.key.every((name) => columns.some((column) => column.name === name))
+      const isUnique = keys?.some((key) => key.every((name) => mapping.key.includes(name))) !== false
+      if (isWhole && !isUnique) return yield* ShapeError.keyNotUnique(mapping)
+      return found
+    }
+  )
 
   const check = Effect.fn("SchemaEvolution.check")(function*(announced: Reannouncement) {
     const { before, relation, transaction } = announced
     const mapping = shapes.current(announced.mapping)
-    const found = yield* sourceOf(relation, mapping)
+    const found = yield* sourceOf(announced, mapping)
     const shape: ShapeChange.Shape = { relation, before, columns: found.columns, mapping }
     for (const warning of ShapeNews.warnings(shape, NOTHING_ADDED)) {
       yield* log.warn(warning, { table: Identifier.show(mapping.source) })
@@ -107,7 +108,7 @@ export const make = Effect.fnUntraced(function*(
 
   const evolve = Effect.fn("SchemaEvolution.evolve")(function*(reshape: Reshape) {
     const mapping = shapes.current(reshape.mapping)
-    const found = yield* sourceOf(reshape.relation, mapping)
+    const found = yield* sourceOf(reshape, mapping)
     const task = SchemaAttempt.begin(reshape, found.columns, mapping)
     const commitLsn = reshape.transaction?.commitLsn ?? Lsn.ZERO
     const at: Label.RowPosition = { commitLsn, ordinal: reshape.ordinal }

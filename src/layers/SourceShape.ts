@@ -1,9 +1,11 @@
 /** The columns of a shape that the WAL announced, with what PostgreSQL's catalogue still knows of them. */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import type { SetupError } from "../domain/errors/SetupError.ts"
-import type { TransientError } from "../domain/errors/TransientError.ts"
+import { TransientError } from "../domain/errors/TransientError.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { Relation } from "../domain/pgoutput/Message.ts"
 import * as PgType from "../domain/PgType.ts"
@@ -27,6 +29,43 @@ const readTypes = Effect.fnUntraced(function*(oids: ReadonlyArray<number>) {
   return new Map(decodeTypes(rows.map((row) => row["type"])).map(({ below, oid }) => [oid, below]))
 })
 
+/** Between two looks whether a transaction is over, in ms: it is, unless its server waits for a standby. */
+const LOOK_EVERY_MS = 100
+/** Such a wait may last, and holds up what else is written to the source, checkpoints too; in ms. */
+const OVER_MS_MAX = 30_000
+
+const decodeRunning = Schema.decodeUnknownSync(Schema.Tuple([Schema.Struct({ running: Schema.Boolean })]))
+
+/**
+ * A transaction is sent when its commit is in the WAL, and nobody sees what it did before its synchronous standbys have it, too.
+ * It holds its own number until then.
+ */
+const untilVisible = Effect.fnUntraced(function*({ name, schema }: Relation, xid: number) {
+  const { query } = yield* PostgresSql
+  const table = Identifier.show({ schema, name })
+  const look = query(
+    `select exists (select from pg_locks where locktype = 'transactionid' and transactionid = $1::text::xid
+       and mode = 'ExclusiveLock' and granted) as running`,
+    [String(xid)]
+  )
+  yield* Effect.repeat(Effect.map(look, (rows) => decodeRunning(rows)[0].running), {
+    schedule: Schedule.spaced(LOOK_EVERY_MS),
+    until: (running) => !running
+  }).pipe(Effect.timeoutOrElse({
+    duration: OVER_MS_MAX,
+    orElse: () =>
+      Effect.fail(
+        new TransientError({
+          code: "PG_CONNECTION_LOST",
+          message: `table ${table} was altered by transaction ${xid}, which is committed and not visible yet`,
+          remediation:
+            "Check that the synchronous standbys of the source are up (pg_stat_replication); dbmazz tries again.",
+          context: { table }
+        })
+      )
+  }))
+})
+
 /** A shape as the catalogue describes it. */
 export interface Found {
   /** In the order of the relation. */
@@ -38,13 +77,16 @@ export interface Found {
 
 /**
  * In the order of the relation. The catalogue may be newer than the WAL: a column that it does not have any more, or has with
- * another type, is described by the relation alone, and nothing is known of values of rows that were there before it.
+ * another type, is described by the relation alone, and nothing is known of values of rows that were there before it. It is never
+ * older than transaction `xid`, which announced the shape; undefined: that was none.
  */
 export const read = Effect.fnUntraced(
   function*(
     relation: Relation,
-    { types }: TableMapping
+    { types }: TableMapping,
+    xid: number | undefined
   ): Effect.fn.Return<Found, PgSqlError | TransientError | SetupError, PostgresSql> {
+    if (xid !== undefined) yield* untilVisible(relation, xid)
     const tables = yield* TableCatalogue.readTables([{ schema: relation.schema, name: relation.name }])
     const table = tables.find(({ oid }) => oid === relation.relationId)
     const found = new Map((table?.columns ?? []).map((column) => [column.name, column]))

@@ -134,6 +134,12 @@ const PARTED = `case when c.relkind = 'p' then
                  from pg_partition_tree(c.oid) as tree join pg_inherits p on p.inhrelid = tree.relid)
             else '' end`
 
+/** Changes with every ALTER of a publication or of the table's part in it: what was done meanwhile may not have been sent. */
+const PUBLISHED =
+  `(select md5(coalesce(string_agg(concat_ws(' ', every.oid, every.xmin, part.oid, part.xmin), ',' order by every.oid), ''))
+      from pg_publication as every
+      left join pg_publication_rel as part on part.prpubid = every.oid and part.prrelid = c.oid)`
+
 /** `attgenerated`, by what the server writes there. */
 const COMPUTED: ReadonlyMap<string, "stored" | "virtual"> = new Map([["s", "stored"], ["v", "virtual"]])
 
@@ -191,7 +197,7 @@ export const readTables = Effect.fnUntraced(function*(
                       'missing', ${MISSING},
                       'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null),
                       'always', a.attidentity = 'a',
-                      'version', a.xmin::text || ${PARTED},
+                      'version', concat_ws(' ', a.xmin, ${PARTED}, ${PUBLISHED}),
                       'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a

@@ -154,6 +154,7 @@ export class ModelSql {
       return postgres.publication ? [publishedRow(postgres.tables)] : []
     }
     if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
+    if (/transactionid = \$1::text::xid/.test(statement)) return [{ running: false }]
     if (/from unnest\(\$1::text\[\]/.test(statement)) {
       return postgres.tables.filter(({ wanted }) => wanted).map((table) => ({
         ...tableRow(table),

@@ -120,6 +120,39 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       assert.deepStrictEqual(b, ["truncate b at 1", "b"])
     }))
 
+  it.effect("T37 T56 what an announcement leaves of the trust holds for the rows behind it, not for those before it", () =>
+    Effect.gen(function*() {
+      const table = mapping("a", ["id"], { id: "bigint(20)", doc: "string" })
+      const relation = Bytes.relation(1, "a", [...COLUMNS, { name: "doc", oid: 25 }])
+      const update = (id: string) => Bytes.update(1, [id, "x".repeat(5_000)], [id, undefined])
+      const sent: Array<boolean | undefined> = []
+      let trusted = Lsn.ZERO
+      const schema: Loads.LoadsOptions["schema"] = {
+        ...OPTIONS.schema,
+        check: ({ transaction }) => Effect.sync(() => void (trusted = transaction!.commitLsn)),
+        trustedAfter: () => trusted
+      }
+      const resolve: Loads.LoadsOptions["resolve"] = (loads) =>
+        Effect.sync(() => loads.answer(new Map(loads.questions.map(({ key }) => [key.id, 3n]))))
+      const loader = StreamLoader.of({
+        operate: NEVER,
+        settled: () => Effect.void,
+        load: ({ label, partialUpdate, rowCount: loadedRows }) =>
+          Effect.sync(() => {
+            sent.push(partialUpdate)
+            return { label, loadedRows, visible: true, alreadyLoaded: false, attempts: 1 }
+          })
+      })
+      const loads = yield* Loads.make({ ...OPTIONS, schema, resolve }).pipe(
+        Effect.provideService(StreamLoader, loader)
+      )
+      const messages = [relation, Bytes.begin(7n), update("1"), relation, update("2"), Bytes.commit(7n, 9n)]
+      const batch = new Batch()
+      for (const change of decodeAll([table], messages)) batch.add(change)
+      assert.isTrue((yield* loads.load(batch)).complete)
+      assert.deepStrictEqual(sent, [true, false])
+    }))
+
   it.effect("a table that StarRocks will not truncate stops there: nothing after it is loaded", () =>
     Effect.gen(function*() {
       const { loader, sent } = world({})

@@ -79,7 +79,8 @@ const windowText = (since: Moment | undefined, start: Lsn.Lsn): string =>
 
 const BRING_OVER =
   "then bring what is missing over: write the rows that changed in that time again, for example with " +
-  "UPDATE … SET <key> = <key>, and run dbmazz verify, which names those that were deleted meanwhile."
+  "UPDATE … SET <key> = <key> while the replica identity of the table is FULL (otherwise large values are not sent), " +
+  "and run dbmazz verify, which names those that were deleted meanwhile."
 
 const sqlOf = (publication: string, table: Identifier.QualifiedName) => {
   const [name, target] = [Identifier.quotePg(publication), Identifier.quotePgTable(table)]

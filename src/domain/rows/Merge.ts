@@ -11,7 +11,7 @@ export interface FinalRow {
   readonly deleted: boolean
   /** Values that the change does not carry; undefined: none. */
   readonly gaps: Gaps.Gaps | undefined
-  /** Commit of the first change of the key: what StarRocks has from there on is not what was there before these changes. */
+  /** Commit of the first change of the key, as in `Trust`. */
   readonly since: Lsn
 }
 

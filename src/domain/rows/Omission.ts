@@ -71,11 +71,7 @@ export const questions = (
 ): ReadonlyArray<Question> =>
   rows.flatMap((row) => row.gaps === undefined ? [] : questionOf(row, row.gaps, lookup, bytesMin) ?? [])
 
-/**
- * Whether StarRocks has the values that the row leaves out. By choice only a row is trusted that was loaded after what its
- * table is trusted from, and as it was before these changes: in a replay another run, of which nothing is known, has loaded the
- * rest, and each version is shown as it was.
- */
+/** Whether StarRocks has the values that the row leaves out; why it has those that are left out by choice is said in `Trust`. */
 const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions: KeyLookup.Versions): boolean => {
   const stored = versions.get(key.id)
   if (stored === undefined) return false

@@ -1,4 +1,4 @@
-/** What a run knows of its tables since it began: their columns on both sides, and which rows in StarRocks it trusts. */
+/** What a run knows of its tables since it began: their columns on both sides, and which rows in StarRocks it trusts (`Trust`). */
 import * as Identifier from "../Identifier.ts"
 import type { Lsn } from "../Lsn.ts"
 import type { SourceColumn, TableMapping } from "../Table.ts"
@@ -26,7 +26,7 @@ export class KnownShapes {
     return this.#mappings.get(Identifier.show(mapping.target)) ?? mapping
   }
 
-  /** Rows of the table that were loaded later than this are trusted to have what an update leaves out. */
+  /** `trusted` of the table, as in `Trust`. */
   trustedAfter(mapping: TableMapping): Lsn {
     return this.#trusted.get(Identifier.show(mapping.target)) ?? Trust.atStart(this.#start, mapping)
   }

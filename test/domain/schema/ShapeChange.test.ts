@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import { Batch } from "../../../src/domain/Batch.ts"
 import type { Change, Reshape } from "../../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../../src/domain/ChangeDecoder.ts"
+import * as Lsn from "../../../src/domain/Lsn.ts"
 import * as RowEncoder from "../../../src/domain/RowEncoder.ts"
 import type { SchemaChangePolicy } from "../../../src/domain/schema/SchemaChangePolicy.ts"
 import * as ShapeChange from "../../../src/domain/schema/ShapeChange.ts"
@@ -68,6 +69,20 @@ describe("A shape that the target does not have is announced in its place, and i
     assert.deepStrictEqual(tags(decode([...rows, ...rows.slice(0, 2)])), ["Row", "Boundary", "Reannounced"])
   })
 
+  it("T54 the first relation of a session is told when its transaction is newer than what the setup has seen", () => {
+    const rows = (commit: bigint) => [
+      Bytes.begin(commit),
+      Bytes.relation(1, "t", [ID, V]),
+      Bytes.insert(1, ["1", "2"]),
+      Bytes.commit(commit, commit + 1n)
+    ]
+    const seen = { ...TABLE, lookedAt: Lsn.Lsn.make(40n) }
+    assert.deepStrictEqual(tags(decode(rows(40n), "evolve", seen)), ["Row", "Boundary"])
+    for (const policy of ["evolve", "add", "stop"] as const) {
+      assert.deepStrictEqual(tags(decode(rows(41n), policy, seen)), ["Reannounced", "Row", "Boundary"])
+    }
+  })
+
   it("T53 rows before and after it are of different routes, and every later shape of the table is looked up too", () => {
     const wide = Bytes.relation(1, "t", [ID, V, { name: "w", oid: 25 }])
     const changes = decode([
@@ -92,6 +107,21 @@ describe("A shape that the target does not have is announced in its place, and i
     // A row of the new shape is not to be had before the target has it.
     assert.throws(() => rowsOf(changes)[1]!.route.encoder)
     assert.throws(() => loadsOf([rowsOf(changes)[1]!]))
+  })
+
+  it("T53 T57 also when it is another identity alone: the setup does not know the types that the columns have by now", () => {
+    const wide = [ID, { name: "v", oid: 20 }]
+    const changes = decode([
+      Bytes.begin(1n),
+      Bytes.relation(1, "t", [ID, V]),
+      Bytes.insert(1, ["1", "2"]),
+      Bytes.relation(1, "t", wide),
+      Bytes.insert(1, ["2", "2"]),
+      Bytes.relation(1, "t", wide.map((column) => ({ ...column, key: column.name === "id" })), "public", "d"),
+      Bytes.insert(1, ["3", "2"])
+    ], "add")
+    assert.deepStrictEqual(tags(changes), ["Row", "Reshape", "Row", "Reshape", "Row"])
+    assert.throws(() => rowsOf(changes)[2]!.route.encoder)
   })
 
   it("types that the setup does not know, and a target that was being changed, are looked up", () => {
