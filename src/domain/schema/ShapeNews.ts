@@ -4,7 +4,7 @@ import * as Identifier from "../Identifier.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
-import type { Shape } from "./ShapeChange.ts"
+import { nameBefore, type Shape } from "./ShapeChange.ts"
 
 /** `relreplident` of rows whose old values are all sent. */
 const FULL = "f"
@@ -27,13 +27,6 @@ const resend = (column: SourceColumn, { columns, name, replicaIdentity }: Table,
     ? ""
     : " while the replica identity of the table is FULL (otherwise large values are not sent)"
   return `run in PostgreSQL${how}: UPDATE ${Identifier.quotePgTable(name)} SET ${set} = ${set}${where};`
-}
-
-/** The column that had its number: the name that it had. */
-const nameBefore = (column: SourceColumn, { before, mapping }: Shape): string | undefined => {
-  if (column.attnum === undefined) return undefined
-  const names = before?.columns.map(({ name }) => name) ?? [...(mapping.sourceColumns?.keys() ?? [])]
-  return names.find((name) => name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum)
 }
 
 const renamed = (from: string, to: string, { mapping }: Shape): string => {
