@@ -242,7 +242,9 @@ export const plan = (job: Job, facts: Facts): Plan => {
     else problems.push(...tableProblems(job, facts, table))
   }
   const tables = job.tables.flatMap((name) => found.get(Identifier.show(name)) ?? [])
-  problems.push(...nestedProblems(tables), ...publicationProblems(job, facts, tables))
+  // The others are refused above, and no publication takes them.
+  const publishable = tables.filter((table) => RelationKind.problems(table).length === 0)
+  problems.push(...nestedProblems(tables), ...publicationProblems(job, facts, publishable))
   problems.push(...startProblems(job, facts))
 
   const steps: Array<Step> = []

@@ -25,7 +25,7 @@ const parse = (text: string): Entry | string => {
   const [target, ...others] = NamePattern.parseParts(right.trim()) ?? []
   if (source === undefined || target === undefined) return `'${text}' is not table=target or schema.table=target`
   if (others.length > 0) {
-    return `'${text}' names a target with a dot in it: targets are tables of STARROCKS_DATABASE; put a name with a dot in quotes`
+    return `'${text}' names a target with a dot in it: targets are tables of STARROCKS_DB; put a name with a dot in quotes`
   }
   const entry: Entry = {
     text,

@@ -79,7 +79,8 @@ export const lost = (
     message: phase === "connecting"
       ? `PostgreSQL at ${place(address)} cannot be reached: ${text}`
       : `The connection to PostgreSQL at ${place(address)} was lost: ${text}`,
-    remediation: "Check that the server runs and that the network lets the connection through; dbmazz tries again.",
+    remediation:
+      "Check that the server runs and that the network lets the connection through; dbmazz run tries again by itself.",
     context: { host: place(address), ...context },
     ...(triesMax === undefined ? {} : { triesMax })
   })

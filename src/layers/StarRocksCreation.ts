@@ -37,7 +37,7 @@ const noNodes = (why: string): TransientError =>
   new TransientError({
     code: "SR_UNAVAILABLE",
     message: `StarRocks has no place for new tables: ${why}`,
-    remediation: "Look at SHOW BACKENDS; dbmazz tries again.",
+    remediation: "Look at SHOW BACKENDS; dbmazz run tries again by itself.",
     context: {}
   })
 

@@ -68,7 +68,8 @@ const lost = (sink: SrAddress, why: string): TransientError =>
   new TransientError({
     code: "SR_UNREACHABLE",
     message: `StarRocks connection failed to '${place(sink)}': ${why}`,
-    remediation: "Check STARROCKS_URL, STARROCKS_PORT, and that a front end is alive; dbmazz tries again.",
+    remediation:
+      "Check STARROCKS_URL, STARROCKS_PORT, and that a front end is alive; dbmazz run tries again by itself.",
     context: { host: place(sink) }
   })
 

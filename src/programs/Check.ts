@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Misspelling from "../domain/config/Misspelling.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import * as SetupStep from "../domain/postgres/SetupStep.ts"
 import * as TargetStep from "../domain/starrocks/SetupStep.ts"
@@ -17,9 +18,9 @@ export interface Shown {
   readonly target: Pick<Setup.Plan["target"], "problems" | "steps">
 }
 
-/** What is printed, line by line. */
-export const report = (plan: Shown): ReadonlyArray<string> => {
-  const warnings = plan.source.warnings.map((warning) => `warning: ${warning}`)
+/** What is printed, line by line; `misspelt`: warnings about the settings. */
+export const report = (plan: Shown, misspelt: ReadonlyArray<string> = []): ReadonlyArray<string> => {
+  const warnings = [...misspelt, ...plan.source.warnings].map((warning) => `warning: ${warning}`)
   const problems = [...plan.source.problems, ...plan.target.problems]
   if (problems.length > 0) {
     return [
@@ -46,7 +47,7 @@ export const command = Command.make(
     const plan = yield* Setup.inspect(settings).pipe(
       Effect.provide(Layer.provideMerge(JobLayers.layer(settings), Logging.fromSettings(settings)))
     )
-    for (const line of report(plan)) yield* Console.log(line)
+    for (const line of report(plan, Misspelling.find(process.env))) yield* Console.log(line)
     const problem = plan.source.problems[0] ?? plan.target.problems[0]
     if (problem !== undefined) process.exitCode = SetupError.EXIT_CODE
   })

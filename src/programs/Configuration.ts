@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ConfigFile from "../domain/config/ConfigFile.ts"
+import * as Misspelling from "../domain/config/Misspelling.ts"
 import * as Settings from "../domain/config/Settings.ts"
 import type { Environment } from "../domain/config/Substitution.ts"
 import { describeType, flagName, type Variable } from "../domain/config/Variable.ts"
@@ -74,6 +75,8 @@ export const settings: (
   const name = Option.getOrUndefined(values["config"] ?? Option.none()) ?? env[FILE_VARIABLE] ?? ""
   const file = name === "" ? undefined : yield* readFile(name, env)
   return yield* Effect.fromResult(Settings.decode({ env, flags: given, file, faults })).pipe(
-    Effect.mapError((problems) => SetupError.make({ _tag: "ConfigurationInvalid", problems }))
+    Effect.mapError((problems) =>
+      SetupError.make({ _tag: "ConfigurationInvalid", problems: [...problems, ...Misspelling.find(environment)] })
+    )
   )
 })

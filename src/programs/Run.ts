@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Misspelling from "../domain/config/Misspelling.ts"
 import type { Settings } from "../domain/config/Settings.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
@@ -27,6 +28,7 @@ const job = (settings: Settings) =>
 
 /** Runs the job until it ends or is interrupted; an interruption drains. `process.exitCode` says whether that ended in time. */
 const replicate = Effect.fnUntraced(function*(settings: Settings) {
+  for (const misspelling of Misspelling.find(process.env)) yield* log.warn(misspelling)
   const running = yield* Effect.forkScoped(job(settings))
   yield* Fiber.join(running).pipe(Effect.onInterrupt(() => drain(running)))
   yield* log.info("stopped")

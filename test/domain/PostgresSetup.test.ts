@@ -246,6 +246,34 @@ describe("problems", () => {
     assert.deepStrictEqual(texts(settled({ tables: prepared })), [], "an owner has prepared them: no right is needed")
   })
 
+  it("what the role may not do to the publication is mended by the statement that is printed, not by making it twice", () => {
+    const remedies = (changes: PostgresSetup.Facts) =>
+      plan(changes).problems.filter(({ _tag }) => _tag === "PgPublicationFailed").map(SetupError.remedy)
+    const see = "See docs/tables-and-columns.md."
+    const create = "CREATE PUBLICATION \"dbmazz_pub\" for table \"public\".\"orders\", \"public\".\"order_items\""
+    const [grant = ""] = remedies(facts({ mayCreateInDatabase: false }))
+    assert.include(grant, "GRANT CREATE ON DATABASE \"shop\" TO \"cdc\";")
+    assert.include(grant, create)
+    const foreign = settled().tables.map((each) => ({ ...each, owned: false }))
+    for (const remedy of remedies(facts({ tables: foreign }))) assert.include(remedy, create)
+    const [withoutView = ""] = remedies(
+      facts({ tables: [table("orders", { owned: false }), table("order_items", { kind: "v" })] })
+    )
+    assert.notInclude(withoutView, "order_items", "no publication takes a view")
+    const lacking = publication({ owned: false, tables: new Map([["public.orders", undefined]]) })
+    const add = "ALTER PUBLICATION \"dbmazz_pub\" ADD TABLE \"public\".\"order_items\";"
+    for (const tables of [settled().tables, foreign]) {
+      const found = remedies(settled({ publication: lacking, tables }))
+      assert.isNotEmpty(found)
+      for (const remedy of found) assert.include(remedy, add)
+    }
+    assert.deepStrictEqual(remedies(settled({ publication: publication({ delete: false }) })), [
+      `Run as its owner: ALTER PUBLICATION "dbmazz_pub" SET (publish = 'insert, update, delete, truncate'); ${see}`
+    ])
+    const [gone = ""] = remedies(settled({ publication: undefined }))
+    assert.include(gone, `gap is acceptable, run: ${create}`)
+  })
+
   it("a column list is refused: with full identity it would make PostgreSQL refuse the application's updates", () => {
     const listed = publication({ tables: new Map([["public.orders", ["id"]], ["public.order_items", undefined]]) })
     assert.deepStrictEqual(texts(settled({ publication: listed })), [

@@ -101,8 +101,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Identity and publi
       assert.deepStrictEqual(yield* stepsOf(good), [])
       const problems = yield* problemsOf(jobOf(address, "nothing,other", "keep"))
       assert.deepStrictEqual(problems.map(([, remedy]) => remedy), [
-        "Run as the table's owner: ALTER TABLE public.nothing REPLICA IDENTITY DEFAULT; or set REPLICA_IDENTITY=full.",
-        "Run as the table's owner: ALTER TABLE public.other REPLICA IDENTITY DEFAULT; or set REPLICA_IDENTITY=full."
+        "Run as the table's owner: ALTER TABLE \"public\".\"nothing\" REPLICA IDENTITY DEFAULT; or set REPLICA_IDENTITY=full.",
+        "Run as the table's owner: ALTER TABLE \"public\".\"other\" REPLICA IDENTITY DEFAULT; or set REPLICA_IDENTITY=full."
       ])
       yield* setUp(jobOf(address, "nothing,other"))
       assert.deepInclude(yield* identities(address), { nothing: "f", other: "f", plain: "d" })

@@ -452,7 +452,7 @@ describe("a failure that stays", () => {
       assert.strictEqual(error.code, "SR_ACCESS_DENIED")
       assert.include(error.message, "shop.orders")
       assert.include(error.message, "dbmazz_1")
-      assert.include(error.remediation, "GRANT INSERT ON TABLE shop.orders")
+      assert.include(error.remediation, "GRANT INSERT ON TABLE `shop`.`orders` TO USER")
       assert.strictEqual(played.loads().length, 1)
     }))
 

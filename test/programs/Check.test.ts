@@ -8,7 +8,8 @@ const plan = (source: Partial<Check.Shown["source"]>): Check.Shown => ({
 
 it("check shows warnings first, with and without problems", () => {
   const warnings = ["upgrade the server"]
-  assert.deepStrictEqual(Check.report(plan({ warnings, notes: ["a note"] })), [
+  assert.deepStrictEqual(Check.report(plan({ warnings, notes: ["a note"] }), ["a setting is mistyped"]), [
+    "warning: a setting is mistyped",
     "warning: upgrade the server",
     "note: a note",
     "both sides are ready; run would change nothing"

@@ -46,6 +46,13 @@ it.effect("the file of --config is read, else that of DBMAZZ_CONFIG; environment
     assert.strictEqual(Redacted.value(source.password), "p")
   }).pipe(Effect.scoped))
 
+it.effect("a variable that is nearly the one that is missing is said beside it", () =>
+  Effect.gen(function*() {
+    const text = yield* problems({ SOURCE_URL: REQUIRED.SOURCE_URL, SINK_URL: REQUIRED.SINK_URL, SINK_DATABSE: "shop" })
+    assert.include(text, "SINK_DATABASE or STARROCKS_DB: must be set")
+    assert.include(text, "SINK_DATABSE is set, and is no setting of dbmazz: did you mean SINK_DATABASE?")
+  }))
+
 it.effect("a file that cannot be read is said with the other problems", () =>
   Effect.gen(function*() {
     const at = yield* files({

@@ -10,7 +10,7 @@ const DISTANCE_MAX = 3
 const bare = (key: string): string => key.toLowerCase().replaceAll(/[^a-z0-9]/g, "")
 
 /** How many characters must be added, left out or changed to make one of the other. */
-const distance = (one: string, other: string): number => {
+export const distance = (one: string, other: string): number => {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
   for (let index = 0; index < one.length; index += 1) {
     const next = [index + 1]

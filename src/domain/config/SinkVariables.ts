@@ -9,7 +9,7 @@ export const SINK_VARIABLES = {
     names: ["SINK_URL", "STARROCKS_URL"],
     path: "sink.url",
     type: TEXT,
-    meaning: "StarRocks HTTP address of a front end (8030) or a back end (8040)",
+    meaning: "StarRocks HTTP address of a front end (8030) or a back end (8040); without a port it is 8040",
     example: "http://starrocks.example:8030"
   },
   starrocksSqlPort: {

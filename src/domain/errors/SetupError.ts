@@ -6,6 +6,7 @@
  */
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import * as Identifier from "../Identifier.ts"
 import { SetupReason } from "./SetupReason.ts"
 
 /** What a person reads: what happened, and where. */
@@ -106,6 +107,19 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   ConfigurationInvalid: (r) => `Configuration is invalid:\n${r.problems.map((problem) => `  - ${problem}`).join("\n")}`
 })
 
+/**
+ * A table as the reasons show it, quoted so that its statement runs whatever the name is. A schema with a dot in its name, which
+ * people do not have, is taken for a shorter one.
+ */
+const quoted = (quote: (table: Identifier.QualifiedName) => string) => (table: string): string => {
+  const dot = table.indexOf(".")
+  return dot < 0 ? table : quote({ schema: table.slice(0, dot), name: table.slice(dot + 1) })
+}
+const pg = quoted(Identifier.quotePgTable)
+const sr = quoted(Identifier.quoteSrTable)
+const pgSchema = (table: string): string =>
+  table.includes(".") ? Identifier.quotePg(table.slice(0, table.indexOf("."))) : "…"
+
 /** What to do about it: a command or SQL to run, or the place to change. */
 export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgConnectionFailed: () =>
@@ -115,21 +129,34 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
     "Upgrade the server to PostgreSQL 14 or newer (pg_upgrade, or your service's upgrade), then start dbmazz again.",
   PgWalLevelNotLogical: () => "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL.",
   PgRoleCannotReplicate: (r) =>
-    `Run as a superuser: ALTER ROLE "${r.role}" REPLICATION; (on a managed service grant its replication role, ` +
+    `Run as a superuser: ALTER ROLE ${
+      Identifier.quotePg(r.role)
+    } REPLICATION; (on a managed service grant its replication role, ` +
     `for example rds_replication).`,
   PgRowsHidden: (r) =>
-    `Run as a superuser: ALTER ROLE "${r.role}" BYPASSRLS; or compare as the table's owner. Replication needs neither.`,
-  PgPrivilegeMissing: (r) => `Run as the table's owner: GRANT ${r.privilege} ON ${r.table} TO "${r.role}";`,
+    `Run as a superuser: ALTER ROLE ${
+      Identifier.quotePg(r.role)
+    } BYPASSRLS; or compare as the table's owner. Replication needs neither.`,
+  PgPrivilegeMissing: (r) =>
+    `Run as the owner of schema and table: GRANT USAGE ON SCHEMA ${pgSchema(r.table)} TO ${
+      Identifier.quotePg(r.role)
+    }; ` +
+    `GRANT ${r.privilege} ON ${pg(r.table)} TO ${Identifier.quotePg(r.role)};`,
   PgTableGone: (r) =>
     `Rename it back, or leave it out for good: run dbmazz resume, or start dbmazz again (${r.table} is then not looked for).`,
   PgTableNotFound: (r) =>
-    `Create the table, correct TABLES, or run: GRANT USAGE ON SCHEMA … and GRANT SELECT ON ${r.table} TO the role.`,
+    `Create the table, correct TABLES (upper and lower case count), or run: GRANT USAGE ON SCHEMA ${
+      pgSchema(r.table)
+    } and GRANT SELECT ON ${pg(r.table)} TO the role.`,
   PgTableKind: () =>
     "Take it out of TABLES (where a pattern matches it, add it to TABLES_EXCLUDE), or name the tables that hold its rows.",
   PgPrimaryKeyMissing: (r) =>
-    `Run: ALTER TABLE ${r.table} ADD PRIMARY KEY (…); or CREATE UNIQUE INDEX ON ${r.table} (…); over NOT NULL columns, which ` +
+    `Run: ALTER TABLE ${pg(r.table)} ADD PRIMARY KEY (…); or CREATE UNIQUE INDEX ON ${
+      pg(r.table)
+    } (…); over NOT NULL columns, which ` +
     `then is the key; or add it to TABLES_EXCLUDE.`,
-  PgPrimaryKeyDeferrable: (r) => `Run: ALTER TABLE ${r.table} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
+  PgPrimaryKeyDeferrable: (r) =>
+    `Run: ALTER TABLE ${pg(r.table)} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) =>
     `Change the column's type, or add it to COLUMNS_EXCLUDE, or table ${r.table} to TABLES_EXCLUDE.`,
   PgColumnsDifferByCase: (r) =>
@@ -137,15 +164,19 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgNameUnsupported: (r) =>
     `Rename it; or leave the column out with COLUMNS_EXCLUDE, or add table ${r.table} to TABLES_EXCLUDE.`,
   PgReplicaIdentityFailed: (r) =>
-    `Run as the table's owner, at a quiet moment: ALTER TABLE ${r.table} REPLICA IDENTITY FULL;`,
+    `Run as the table's owner, at a quiet moment: ALTER TABLE ${pg(r.table)} REPLICA IDENTITY FULL;`,
   PgIdentityUnfit: (r) =>
-    `Run as the table's owner: ALTER TABLE ${r.table} REPLICA IDENTITY ${r.use}; or set REPLICA_IDENTITY=full.`,
+    `Run as the table's owner: ALTER TABLE ${pg(r.table)} REPLICA IDENTITY ${r.use}; or set REPLICA_IDENTITY=full.`,
   PgVirtualColumns: (r) =>
-    `Set REPLICA_IDENTITY=keep (where it is FULL already, also run ALTER TABLE ${r.table} REPLICA IDENTITY DEFAULT;), make the ` +
+    `Set REPLICA_IDENTITY=keep (where it is FULL already, also run ALTER TABLE ${
+      pg(r.table)
+    } REPLICA IDENTITY DEFAULT;), make the ` +
     `columns STORED, or add the table to TABLES_EXCLUDE.`,
   PgPublicationFailed: (r) =>
     r.remedy === undefined
-      ? `Run as the tables' owner: CREATE PUBLICATION "${r.name}" FOR TABLE …; dbmazz uses a publication that exists.`
+      ? `Run as the tables' owner: CREATE PUBLICATION ${
+        Identifier.quotePg(r.name)
+      } FOR TABLE …; dbmazz uses a publication that exists.`
       : `${r.remedy} See docs/tables-and-columns.md.`,
   PgSlotFailed: (r) =>
     `Look at: SELECT * FROM pg_replication_slots; raise max_replication_slots, or run: ` +
@@ -179,30 +210,38 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   SrConnectionFailed: () => "Check STARROCKS_URL, STARROCKS_PORT, user and password, and that a front end is alive.",
   SrTlsFailed: (r) => `${r.remedy} See docs/security.md.`,
   SrPrivilegeMissing: () => "Run in StarRocks: GRANT SELECT, INSERT, ALTER ON ALL TABLES IN DATABASE … TO USER …;",
-  SrDatabaseNotFound: (r) => `Run in StarRocks: CREATE DATABASE \`${r.database}\`; or set AUTO_CREATE_TABLES=true.`,
+  SrDatabaseNotFound: (r) =>
+    `Run in StarRocks: CREATE DATABASE ${Identifier.quoteSr(r.database)}; or set AUTO_CREATE_TABLES=true.`,
   SrTableNotFound: () =>
     "Set AUTO_CREATE_TABLES=true, or create it as a PRIMARY KEY table with the source's key columns first, or add the source " +
     "table to TABLES_EXCLUDE.",
   SrTableNotPrimaryKey: () => "Create it again as a PRIMARY KEY table: the model of a table cannot be changed.",
   SrKeyMismatch: (r) => `Create it again with PRIMARY KEY (${r.sourceKey}).`,
   SrColumnMissing: (r) =>
-    `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN \`${r.column}\` ${r.type} NULL; or leave the source column ` +
+    `Run in StarRocks: ALTER TABLE ${sr(r.table)} ADD COLUMN ${
+      Identifier.quoteSr(r.column)
+    } ${r.type} NULL; or leave the source column ` +
     `out with COLUMNS_EXCLUDE.`,
   SrColumnCase: (r) =>
-    `Run in StarRocks: ALTER TABLE ${r.table} RENAME COLUMN \`${r.found}\` TO \`${r.column}\`; or leave the source column ` +
+    `Run in StarRocks: ALTER TABLE ${sr(r.table)} RENAME COLUMN ${Identifier.quoteSr(r.found)} TO ${
+      Identifier.quoteSr(r.column)
+    }; or leave the source column ` +
     `out with COLUMNS_EXCLUDE.`,
   SrColumnTypeUnsupported: () =>
     "Change the column's type as docs/type-mapping.md lists it, make it STRING, or leave the source column out with COLUMNS_EXCLUDE.",
   SrColumnRequired: (r) =>
-    `Run in StarRocks: ALTER TABLE ${r.table} MODIFY COLUMN \`${r.column}\` ${r.type} NULL; or drop the column ` +
-    `(rows are loaded with every column, so a DEFAULT does not help).`,
+    `Run in StarRocks: ALTER TABLE ${sr(r.table)} MODIFY COLUMN ${
+      Identifier.quoteSr(r.column)
+    } ${r.type} NULL; or drop the column.`,
   SrKeyTooLong: () =>
     "Give the source table a shorter primary key (uuid in place of char(n), fewer columns), or add it to TABLES_EXCLUDE.",
   SrCreateFailed: () =>
     "Run in StarRocks: GRANT CREATE DATABASE ON CATALOG default_catalog TO USER …; GRANT CREATE TABLE ON DATABASE … TO USER …; " +
     "or create it yourself: dbmazz check prints the statement.",
   SrAuditColumnsFailed: (r) =>
-    `Run in StarRocks: ALTER TABLE ${r.table} ADD COLUMN dbmazz_op_type TINYINT, ADD COLUMN dbmazz_is_deleted BOOLEAN, ` +
+    `Run in StarRocks: ALTER TABLE ${
+      sr(r.table)
+    } ADD COLUMN dbmazz_op_type TINYINT, ADD COLUMN dbmazz_is_deleted BOOLEAN, ` +
     `ADD COLUMN dbmazz_synced_at DATETIME, ADD COLUMN dbmazz_cdc_version BIGINT;`,
   SrTargetShared: (r) =>
     `Give all but one of them another name in StarRocks, for example TARGET_TABLES=${r.example}; or replicate them in separate ` +

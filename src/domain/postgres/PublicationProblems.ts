@@ -19,18 +19,23 @@ interface Problem {
   readonly remedy?: string
 }
 
-const goneProblem = (context: Publication.Context, tables: ReadonlyArray<TableFacts>, checkpoint: Lsn.Lsn): Problem => {
-  const create = Publication.createSql(
+/** The statement that makes what the setup would make. */
+const create = (context: Publication.Context, tables: ReadonlyArray<TableFacts>): string =>
+  Publication.createSql(
     context.name,
     tables.map((table) => table.name),
     Publication.initialOptions(context, tables)
-  )
+  ).replace(/^create publication/, "CREATE PUBLICATION")
+
+const goneProblem = (
+  context: Publication.Context,
+  tables: ReadonlyArray<TableFacts>,
+  checkpoint: Lsn.Lsn
+): Problem => ({
   // Changes since the checkpoint were made while nothing was published: they would be skipped without a word.
-  return {
-    error: `it does not exist any more: changes since ${Lsn.format(checkpoint)} would be skipped. If the tables were ` +
-      `reloaded or the gap is acceptable, run: ${create.replace(/^create publication/, "CREATE PUBLICATION")};`
-  }
-}
+  error: `it does not exist any more: changes since ${Lsn.format(checkpoint)} would be skipped`,
+  remedy: `If the tables were reloaded or the gap is acceptable, run: ${create(context, tables)};`
+})
 
 const operationProblems = (
   name: string,
@@ -44,11 +49,12 @@ const operationProblems = (
   const untruncated = truncates && publication.truncate === false
   if (untruncated) unpublished.push("truncate")
   if (unpublished.length === 0) return []
+  const set = `${alter(name)} SET (publish = 'insert, update, delete, truncate');` +
+    (untruncated ? " or set TRUNCATE_POLICY=ignore" : "")
   return [{
-    error: `it does not publish ${unpublished.join(" and ")}; ` +
-      `run: ${alter(name)} SET (publish = 'insert, update, delete, truncate');` +
-      (untruncated ? " or set TRUNCATE_POLICY=ignore" : "") +
-      (isResumed ? ". Rows that changed meanwhile are missing: dbmazz verify names them" : "")
+    error: `it does not publish ${unpublished.join(" and ")}; run: ${set}` +
+      (isResumed ? ". Rows that changed meanwhile are missing: dbmazz verify names them" : ""),
+    remedy: `Run as its owner: ${set}${untruncated ? "." : ""}`
   }]
 }
 
@@ -165,26 +171,32 @@ const ownProblems = (
   truncates: boolean,
   lost: Lsn.Lsn | undefined
 ): ReadonlyArray<Problem> => {
-  const { publication, role } = context
-  const notOwned = (some: ReadonlyArray<TableFacts>): ReadonlyArray<Problem> =>
+  const { name, publication, role } = context
+  const notOwned = (some: ReadonlyArray<TableFacts>, remedy: string): ReadonlyArray<Problem> =>
     some.filter((table) => !table.owned).map((table) => ({
-      error: `role '${role}' does not own table '${key(table)}'`
+      error: `role '${role}' does not own table '${key(table)}'`,
+      remedy
     }))
   if (publication === undefined && lost !== undefined) return [goneProblem(context, tables, lost)]
   if (publication === undefined) {
-    const create = mayCreateIn === undefined
-      ? []
-      : [{ error: `role '${role}' lacks CREATE on database '${mayCreateIn}'` }]
-    return [...create, ...notOwned(tables)]
+    const byOwner = `Run as a superuser, or as the tables' owner: ${create(context, tables)};`
+    const lacking = mayCreateIn === undefined ? [] : [{
+      error: `role '${role}' lacks CREATE on database '${mayCreateIn}'`,
+      remedy: `Run as its owner: GRANT CREATE ON DATABASE ${Identifier.quotePg(mayCreateIn)} TO ` +
+        `${Identifier.quotePg(role)}; or make the publication yourself. ${byOwner}`
+    }]
+    return [...lacking, ...notOwned(tables, byOwner)]
   }
   const absent = Publication.missing(publication, tables)
+  const add = `Run as a superuser, or as the owner of publication and tables: ${alter(name)} ADD TABLE ` +
+    `${absent.map((table) => Identifier.quotePgTable(table.name)).join(", ")};`
   const hidden = hiddenProblems(context, publication, tables)
   return [
     ...operationProblems(context.name, publication, truncates, lost !== undefined),
     ...(absent.length > 0 && !publication.owned
-      ? [{ error: `role '${role}' does not own it and cannot add '${absent.map(key).join("', '")}'` }]
+      ? [{ error: `role '${role}' does not own it and cannot add '${absent.map(key).join("', '")}'`, remedy: add }]
       : []),
-    ...notOwned(absent),
+    ...notOwned(absent, add),
     ...optionProblems(context, publication, tables),
     ...hidden,
     ...(publication.allTables && hidden.length === 0 ? unseen(publication, tables) : []),
@@ -197,7 +209,10 @@ const ownProblems = (
 
 const unseen = (publication: Publication.PublicationFacts, tables: ReadonlyArray<TableFacts>): ReadonlyArray<Problem> =>
   tables.filter((table) => table.kind !== PARTITIONED_TABLE && !publication.tables.has(key(table))).map((table) => ({
-    error: `it is FOR ALL TABLES, yet does not publish '${key(table)}' under its own name (publish_via_partition_root?)`
+    error: `it is FOR ALL TABLES, yet does not publish '${
+      key(table)
+    }' under its own name (publish_via_partition_root?)`,
+    remedy: "Name the partitioned table above it in TABLES, or choose another PUBLICATION_NAME for this job."
   }))
 
 /** What the job does to its tables that another publication would answer with refused changes. */

@@ -112,6 +112,20 @@ export const additionProblem = (name: string, targetColumns: Iterable<string>): 
   return other === undefined ? undefined : `to StarRocks it is the column '${other}', which differs only by case`
 }
 
+/** The column that had its number: the name that it had. */
+export const nameBefore = (column: SourceColumn, { before, mapping }: Shape): string | undefined => {
+  if (column.attnum === undefined) return undefined
+  const names = before?.columns.map(({ name }) => name) ?? [...(mapping.sourceColumns?.keys() ?? [])]
+  return names.find((name) => name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum)
+}
+
+/**
+ * What PostgreSQL has put beside rows that were there when a column was added says nothing once it has another name: rows have
+ * got values since. NULL says that none is known, and lets them be filled from the old column.
+ */
+const asAdded = (column: SourceColumn, shape: Shape): SourceColumn =>
+  nameBefore(column, shape) === undefined ? column : { ...column, missing: null }
+
 /** What is to be done, with a policy other than `stop`. Columns that the job leaves out do not matter. */
 export const plan = (shape: Shape, policy: SchemaChangePolicy): Plan => {
   const { before, columns, mapping, relation } = shape
@@ -125,7 +139,7 @@ export const plan = (shape: Shape, policy: SchemaChangePolicy): Plan => {
     const target = mapping.targetColumns.get(name)
     if (target === undefined || TargetTable.isReserved(name)) {
       const problem = additionProblem(name, mapping.targetColumns.keys())
-      if (problem === undefined) added.push(column)
+      if (problem === undefined) added.push(asAdded(column, shape))
       else problems.push({ column: name, problem })
       return
     }

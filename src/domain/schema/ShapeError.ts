@@ -44,6 +44,7 @@ export const make = (
   const table = Identifier.show(mapping.source)
   const target = Identifier.quoteSrTable(mapping.target)
   const clauses = problems.map(({ column }) => ddl(relation, mapping, column))
+  const own = Identifier.quotePg(mapping.key[0] ?? "…")
   const statements = clauses.flat().map((clause) => `ALTER TABLE ${target} ${clause};`)
   const isMended = clauses.every((each) => each.length > 0)
   const keys = problems.filter(({ column }) => mapping.key.includes(column)).map(({ column }) => column)
@@ -55,6 +56,12 @@ export const make = (
       ...(statements.length === 0
         ? []
         : [`Run in StarRocks, one after the other is finished: ${statements.join(" ")}`]),
+      ...(clauses.flat().some((clause) => clause.startsWith("ADD COLUMN"))
+        ? [
+          `Rows that were there before lack what PostgreSQL has in an added column; to send it, run in PostgreSQL after the ` +
+          `start: UPDATE ${Identifier.quotePgTable(mapping.source)} SET ${own} = ${own};`
+        ]
+        : []),
       ...(keys.length === 0
         ? []
         : [

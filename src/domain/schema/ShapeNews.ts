@@ -5,7 +5,7 @@ import { FULL } from "../postgres/SourceFacts.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
-import { sameType, type Shape } from "./ShapeChange.ts"
+import { nameBefore, sameType, type Shape } from "./ShapeChange.ts"
 
 /** Whose rows are to be sent once more. */
 type Table = Pick<SourceTable, "name" | "replicaIdentity" | "columns">
@@ -29,13 +29,6 @@ const resend = (column: SourceColumn, { columns, name, replicaIdentity }: Table,
     ? ""
     : " while the replica identity of the table is FULL (otherwise large values are not sent)"
   return `run in PostgreSQL${how}: UPDATE ${Identifier.quotePgTable(name)} SET ${set} = ${set}${where};`
-}
-
-/** The column that had its number: the name that it had. */
-const nameBefore = (column: SourceColumn, { before, mapping }: Shape): string | undefined => {
-  if (column.attnum === undefined) return undefined
-  const names = before?.columns.map(({ name }) => name) ?? [...(mapping.sourceColumns?.keys() ?? [])]
-  return names.find((name) => name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum)
 }
 
 const renamed = (from: string, to: string, { mapping }: Shape): string => {

@@ -16,12 +16,15 @@ const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent
       outcome.reason?.column === undefined ? "A value" : `A value of column '${outcome.reason.column}'`
     } does not fit its column (too long, out of range, or NULL where none may be). ` +
     `${outcome.errorUrl === undefined ? "" : `The back end's samples: ${outcome.errorUrl} . `}` +
-    `Widen the column (ALTER TABLE ${table} MODIFY COLUMN …), then start dbmazz again: it goes on where it stopped. ON_REJECTED_ROW=divert goes on without such rows.`,
+    `Widen the column (ALTER TABLE ${table} MODIFY COLUMN ${
+      outcome.reason?.column === undefined ? "…" : `${Identifier.quoteSr(outcome.reason.column)} …`
+    }), then start dbmazz again: it goes on where it stopped. ON_REJECTED_ROW=divert goes on without such rows.`,
   SR_REJECTED_LOAD: (table) =>
     `Check that STARROCKS_URL is a StarRocks address and that ${table} still has the columns it had at the start, ` +
     `then start dbmazz again: it goes on where it stopped.`,
   SR_ACCESS_DENIED: (table) =>
-    `Check user and password, and run in StarRocks: GRANT INSERT ON TABLE ${table} TO USER …;`,
+    `Check user and password, and run in StarRocks: GRANT INSERT ON TABLE ${table} TO USER …; then start dbmazz again: it ` +
+    `goes on where it stopped.`,
   SR_ROWS_MISSING: (table) =>
     `StarRocks committed fewer rows than it was sent. Compare with dbmazz verify, and look for a load filter or a ` +
     `session setting on ${table}.`,
@@ -38,7 +41,10 @@ export const make = (outcome: Permanent, request: LoadRequest, attempts: number)
   return new PermanentError({
     code: outcome.code,
     message: `StarRocks refused load ${request.label} of table '${table}': ${outcome.why}`,
-    remediation: REMEDIATIONS[isLoadCode(outcome.code) ? outcome.code : "SR_REJECTED_LOAD"](table, outcome),
+    remediation: REMEDIATIONS[isLoadCode(outcome.code) ? outcome.code : "SR_REJECTED_LOAD"](
+      Identifier.quoteSrTable(request.target),
+      outcome
+    ),
     context: {
       table,
       label: request.label,

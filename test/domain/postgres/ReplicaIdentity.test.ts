@@ -51,7 +51,7 @@ describe("REPLICA_IDENTITY=keep: what the server does not write cannot be found 
       assert.deepStrictEqual(others, [])
       return problem === undefined ? "" : SetupError.remedy(problem)
     })
-    const sets = "Run as the table's owner: ALTER TABLE public.orders REPLICA IDENTITY"
+    const sets = "Run as the table's owner: ALTER TABLE \"public\".\"orders\" REPLICA IDENTITY"
     assert.deepStrictEqual(remedies.map((text) => text.split(";")[0]), [
       `${sets} DEFAULT`,
       `${sets} DEFAULT`,

@@ -7,6 +7,7 @@ import * as Lsn from "../../../src/domain/Lsn.ts"
 import * as RowEncoder from "../../../src/domain/RowEncoder.ts"
 import type { SchemaChangePolicy } from "../../../src/domain/schema/SchemaChangePolicy.ts"
 import * as ShapeChange from "../../../src/domain/schema/ShapeChange.ts"
+import * as ShapeError from "../../../src/domain/schema/ShapeError.ts"
 import * as ShapeNews from "../../../src/domain/schema/ShapeNews.ts"
 import type { SourceColumn, TableMapping } from "../../../src/domain/Table.ts"
 import { mapping } from "../../support/Mappings.ts"
@@ -233,6 +234,24 @@ describe("ShapeChange: what is to be done follows from what is there", () => {
       ["`id`", true],
       ["`id`,`v`", true]
     ])
+  })
+
+  it("T52 a renamed column is added without what the rows had in it once: a row would show that for its own value", () => {
+    const relation = Bytes.relation(1, "t", [ID, { name: "w", oid: 23 }])
+    const added = (attnum: number) =>
+      plan(relation, [source("id", 20, { attnum: 1 }), source("w", 23, { attnum, missing: "5" })]).statements[0]?.sql
+    assert.strictEqual(added(2), "ALTER TABLE `d`.`t` ADD COLUMN `w` INT NULL")
+    assert.strictEqual(added(3), "ALTER TABLE `d`.`t` ADD COLUMN `w` INT NULL DEFAULT '5'")
+  })
+
+  it("T53 who adds a column by hand is told how the rows that were there get its values", () => {
+    const relation = Bytes.relation(1, "t", [ID, V, { name: "w", oid: 23 }])
+    const [reshape] = reshapes(decode([Bytes.begin(1n), relation], "evolve", { ...TABLE, isChanging: true }))
+    const remedy = (column: string) =>
+      ShapeError.make(reshape!.relation, TABLE, [{ column, problem: "it does not fit" }]).remediation
+    assert.include(remedy("w"), "ADD COLUMN `w` INT NULL;")
+    assert.include(remedy("w"), "UPDATE \"public\".\"t\" SET \"id\" = \"id\";")
+    assert.notInclude(remedy("id"), "UPDATE")
   })
 
   it("T52 a column keeps its number when it is renamed: that is told, and not a drop", () => {
