@@ -9,6 +9,7 @@ import type { PermanentError } from "./errors/PermanentError.ts"
 import * as Identifier from "./Identifier.ts"
 import type { Relation } from "./pgoutput/Message.ts"
 import * as RowEncoder from "./RowEncoder.ts"
+import * as KeyChange from "./schema/KeyChange.ts"
 import { PendingRoute } from "./schema/PendingRoute.ts"
 import type { SchemaChangePolicy } from "./schema/SchemaChangePolicy.ts"
 import * as ShapeChange from "./schema/ShapeChange.ts"
@@ -109,6 +110,11 @@ export class KnownRelations {
     if (mapping.identity === "keep" && !base.keysByIdentity && holdsKey(relation, mapping)) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.stop(mapping, TableStop.keyOutsideIdentity(mapping), 0)
+    }
+    const moved = known?.route === undefined ? [] : KeyChange.problems(known.relation, relation, mapping)
+    if (moved.length > 0) {
+      this.#relations.set(relation.relationId, { ...base, route: undefined })
+      return this.stop(mapping, ShapeError.make(relation, mapping, moved), 0)
     }
     const policy = this.#schemaChangePolicy
     const isToLookUp = policy !== "stop" && (isNew || this.#reshaped.has(mapping))

@@ -58,13 +58,8 @@ const DELETED = "dbmazz_is_deleted"
 /** Sorting a big table by its key may take its time, in ms. */
 const STATEMENT_MS_MAX = 170_000
 
-/** The session that makes PostgreSQL's texts those that pgoutput sends; for `PostgresSql.layer`. */
+/** The session that compares; for `PostgresSql.layer`. Its texts are those that pgoutput sends, as in all our sessions. */
 export const SESSION: Readonly<Record<string, string>> = {
-  DateStyle: "ISO",
-  IntervalStyle: "iso_8601",
-  TimeZone: "UTC",
-  bytea_output: "hex",
-  extra_float_digits: "1",
   // A policy is an error then, instead of rows that are not there.
   row_security: "off"
 }

@@ -41,6 +41,18 @@ const CLOSE_MS_MAX = 2_000
 /** Session settings, applied after every connect. */
 export type SessionSettings = Readonly<Record<string, string>>
 
+/**
+ * Every session gives the texts that pgoutput sends, whatever database and role are set to: the catalogue holds values, too, of
+ * columns that were added.
+ */
+const TEXT_SETTINGS: SessionSettings = {
+  DateStyle: "ISO",
+  IntervalStyle: "iso_8601",
+  TimeZone: "UTC",
+  bytea_output: "hex",
+  extra_float_digits: "1"
+}
+
 interface Session {
   readonly client: Client
   readonly socket: ReturnType<typeof PostgresClient.socket>
@@ -64,7 +76,7 @@ const open = async (
   client.on("error", markLost).on("end", markLost)
   try {
     await client.connect()
-    const all = { statement_timeout: String(STATEMENT_MS_MAX), ...settings }
+    const all = { ...TEXT_SETTINGS, statement_timeout: String(STATEMENT_MS_MAX), ...settings }
     await client.query(
       Object.entries(all)
         .map(([name, value]) => `set ${Identifier.quotePg(name)} = '${value.replaceAll("'", "''")}'`)

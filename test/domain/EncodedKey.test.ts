@@ -7,6 +7,7 @@ import * as Bytes from "../support/PgoutputBytes.ts"
 import * as Rows from "../support/Rows.ts"
 
 const TEXT = 25
+const TEXTS = 1009
 const INT8 = 20
 
 /** The error of loading rows with these keys, or the number of rows that are loaded. */
@@ -35,6 +36,19 @@ describe("94 a key that StarRocks cannot hold is found before it fails a whole l
     assert.include(message, "primary key (id)")
     assert.include(message, "it takes 130 bytes there, and at most 128")
     assert.include(message, "of public.t, committed at 0/64")
+  })
+
+  it("T45 of an array the JSON is counted that is sent for it, not PostgreSQL's text", () => {
+    const table = mapping("t", ["id"], { id: "varchar(65533)" })
+    const columns = [["id", TEXTS]] as const
+    const of = (count: number) => [`{${Array.from({ length: count }, () => "a").join(",")}}`]
+    // ["a",…]: four bytes an element and one more.
+    assert.deepStrictEqual(load(table, columns, of(31), ["{é,NULL}"]), Result.succeed(2))
+    assert.include(messageOf(load(table, columns, of(32))), "it takes 129 bytes there")
+    const two = mapping("t", ["id", "n"], { id: "varchar(65533)", n: "bigint(20)" })
+    const both = [["id", TEXTS], ["n", INT8]] as const
+    assert.deepStrictEqual(load(two, both, [...of(29), "1"]), Result.succeed(1))
+    assert.include(messageOf(load(two, both, [...of(30), "1"])), "it takes 131 bytes there")
   })
 
   it("several columns share the bytes: fixed widths, and two bytes behind each text but the last", () => {

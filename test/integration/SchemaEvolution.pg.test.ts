@@ -75,6 +75,10 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         const replica = yield* start({ TABLES: "items,born", AUTO_CREATE_TABLES: "true" })
         const { sql } = replica
         yield* sql("create table born (id bigint primary key, v varchar(10))")
+        // The texts of old rows' values are not to be those of the database.
+        for (const setting of ["extra_float_digits = -15", "timezone = 'Asia/Kolkata'", "datestyle = 'SQL, DMY'"]) {
+          yield* sql(`alter database ${replica.source.database} set ${setting}`)
+        }
         const job = yield* replica.job
         yield* sql("insert into items values (1, 'old'), (2, 'old'); insert into born values (1, 'old')")
         yield* replica.caughtUp
@@ -88,7 +92,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* sql(
           "create type mood as enum ('sad', 'ok'); create domain small as int; " +
             "alter table items add column e mood default 'ok', add column f small default 7, add column g bool default true, " +
-            "add column h date default '2024-02-29', add column i float8 default 0.1, add column j jsonb; " +
+            "add column h date default '2024-02-29', add column i float8 default 0.123456789012345, " +
+            "add column j jsonb, add column p tstzrange default '[\"2024-01-01 00:00:00+00\",)', " +
+            "add column q interval default '1 day'; " +
             "insert into items (id, e, f, j) values (6, 'sad', 8, '{\"k\": 1}')"
         )
         yield* sql("alter table born add column n bigint default 9000000000; insert into born values (2, 'new', 2)")
@@ -306,7 +312,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* replica.shows("id, must", ["1 y", "2 y", "3 x"])
         yield* sql("alter table items rename column id to key; insert into items values (4, 'x', '2024-04-04')")
         const key = yield* stopped(misfit.job)
-        assert.include(key.line, "Give the key (id) back its names")
+        assert.deepStrictEqual(key.statements, [], "StarRocks alters no column of a key")
+        assert.include(key.line, "Take the table out with TABLES_EXCLUDE")
         assert.strictEqual(yield* misfit.job.exit, 1)
       }))
 

@@ -183,4 +183,35 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("The lists against 
       assert.strictEqual(drops > 1, plan.facts.serverVersion >= 150_000)
       assert.deepStrictEqual(plan.problems.map(SetupError.describe), [])
     }))
+
+  it.effect("T36 T42 what old rows show in an added column is read as it is sent, whatever the database is set to", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const missing = [
+        ["f", "float8", "0.123456789012345", "0.123456789012345"],
+        ["p", "tstzrange", "[2024-01-01 00:00:00+00,)", "[\"2024-01-01 00:00:00+00\",)"],
+        ["m", "timestamptz", "2024-02-03 04:05:06+00", "2024-02-03 04:05:06.000000"],
+        ["i", "interval", "1 day 02:00:00", "P1DT2H"],
+        ["d", "date", "2024-03-02", "2024-03-02"]
+      ] as const
+      for (
+        const setting of [
+          "extra_float_digits = -15",
+          "timezone = 'Asia/Kolkata'",
+          "datestyle = 'SQL, DMY'",
+          "intervalstyle = 'sql_standard'"
+        ]
+      ) yield* PostgresServer.run(address, `alter database ${address.database} set ${setting}`)
+      yield* PostgresServer.run(
+        address,
+        `set datestyle = 'ISO, YMD'; create table t (id int primary key); insert into t values (1); alter table t ${
+          missing.map(([name, type, value]) => `add column ${name} ${type} default '${value}'`).join(", ")
+        }`
+      )
+      const { facts } = yield* inspect(jobOf(address, "t"))
+      assert.deepStrictEqual(
+        facts.tables[0]?.columns.flatMap(({ missing: text, name }) => name === "id" ? [] : [[name, text]]),
+        missing.map(([name, , , text]) => [name, text])
+      )
+    }))
 })

@@ -233,7 +233,13 @@ export const TYPED: ReadonlyArray<ValueCase> = [
     ],
     json
   ),
-  it("jsonb", "JSON", "c = x::jsonb", ["0", "[null]", "{\"\": {\"\\\\\": \"\\\"\"}}", "9007199254740993"], json),
+  it("jsonb", "JSON", "c = x::jsonb", [
+    "0",
+    "[null]",
+    "{\"\": {\"\\\\\": \"\\\"\"}}",
+    "9007199254740993",
+    "[100000000000000000000, -9223372036854775808]"
+  ], json),
   it("bytea", "VARBINARY", "c = decode(x, 'hex')", ["\\x", "\\x00", "\\xff00ff"], (r) => `\\x${hex(r)}`),
   it("uuid", "VARCHAR(36)", SAME_TEXT, [], uuid),
   it(
@@ -277,7 +283,31 @@ export const TYPED: ReadonlyArray<ValueCase> = [
   array("pair", SAME_TEXT_ARRAY, ["{\"(,)\"}"], pair),
   array("bag", SAME_TEXT_ARRAY, ["{\"(\\\"{a,b}\\\",)\",NULL}"], (r) => `({${word(r)}},)`),
   array("cents", SAME_TEXT_ARRAY, ["{0.10}"], decimal(5, 2)),
-  array("positive", SAME_ARRAY, [], (r) => String(integer(r, 1, 99)))
+  array("positive", SAME_ARRAY, [], (r) => String(integer(r, 1, 99))),
+  array("smallint", SAME_ARRAY, ["{-32768,32767}"], bigint(16)),
+  array("oid", "to_jsonb(c::int8[]) = x::jsonb", ["{4294967295}"], (r) => String(integer(r, 0, 99))),
+  array("money", SAME_ARRAY, ["{-1234567.50}"], decimal(6, 2)),
+  array("\"char\"", SAME_ARRAY, ["{a}"], (r) => pick(r, ["a", "b"])),
+  array("name", SAME_ARRAY, [], word),
+  array("bit(3)", SAME_ARRAY, [], (r) => pick(r, ["101", "000"])),
+  array("bit varying", SAME_ARRAY, ["{\"\"}"], (r) => pick(r, ["1", "00"])),
+  array("time", SAME_ARRAY, ["{24:00:00}"], clock),
+  array("timetz", SAME_ARRAY, ["{24:00:00+00:19:32}"], (r) => `${clock(r)}-11`),
+  array("timestamp", SAME_TEXT_ARRAY, ["{-infinity,\"0044-03-15 00:00:00 BC\"}"], (r) => `${day(r)} ${clock(r)}`),
+  array("interval", SAME_ARRAY, ["{\"1 mon -1 day\"}"], (r) => `${integer(r, -9, 9)} days ${clock(r)}`),
+  array("json", SAME_ARRAY, ["{\"[1,2]\"}"], json),
+  array("xml", SAME_ARRAY, ["{\"<a b='c'/>\"}"], (r) => `<a>${word(r)}</a>`),
+  array("inet", SAME_ARRAY, ["{::1,10.0.0.1/24}"], address),
+  array("cidr", SAME_ARRAY, ["{10.0.0.0/8}"], (r) => `${address(r)}/32`),
+  array("macaddr", SAME_ARRAY, [], (r) => octets(r, 6)),
+  array("macaddr8", SAME_ARRAY, [], (r) => octets(r, 8)),
+  array("point", SAME_ARRAY, ["{\"(NaN,Infinity)\"}"], point),
+  array("polygon", SAME_ARRAY, [], (r) => `(${point(r)},${point(r)})`),
+  array("tsvector", SAME_ARRAY, ["{\"'it''s':1A\"}"], word),
+  array("tsquery", SAME_ARRAY, ["{\"'a' & 'b'\"}"], () => "'c'"),
+  array("pg_lsn", SAME_ARRAY, ["{0/0}"], () => "FFFFFFFF/1"),
+  array("int8multirange", SAME_ARRAY, ["{\"{}\",\"{[1,3),[5,9)}\"}"], () => "{[1,2)}"),
+  array("tstzrange", SAME_ARRAY, ["{empty}"], (r) => `["2024-01-01 ${clock(r)}",)`)
 ]
 
 /** What a format may take for a mark of its own, for NULL, or for nothing. */
@@ -359,6 +389,12 @@ export const TEXTS: ReadonlyArray<ValueCase> = [
   string("tstzrange", ["(,\"2024-01-01 00:00:00+05:45\"]"], (r) => `["2024-01-01 ${clock(r)}",)`),
   string("daterange", ["empty"], (r) => `[${day(r)},)`),
   string("int8multirange", ["{}", "{[1,3),[5,9)}"], (r) => `{[${integer(r, -9, 0)},${integer(r, 1, 9)})}`),
+  string("int8range", ["empty", "[-9223372036854775808,9223372036854775807)"], () => "[1,5)"),
+  string("int4multirange", ["{}", "{(,)}"], (r) => `{[${integer(r, -9, 0)},${integer(r, 1, 9)})}`),
+  string("nummultirange", ["{[0.10,1),(2,)}"], (r) => `{(${integer(r, -9, 0)}.5,${integer(r, 1, 9)}]}`),
+  string("tsmultirange", ["{[-infinity,infinity]}"], (r) => `{["2024-01-01 ${clock(r)}",)}`),
+  string("tstzmultirange", ["{(,\"2024-01-01 00:00:00+05:45\"]}"], (r) => `{["2024-01-01 ${clock(r)}",)}`),
+  string("datemultirange", ["{[0044-03-15 BC,2024-02-29]}"], (r) => `{[${day(r)},)}`),
   string("spans", ["[-Infinity,Infinity]"], (r) => `[${integer(r, -9, 0)},${integer(r, 1, 9)}]`),
   string("mood_range", ["[sad,\"a,b\"]"], () => "empty"),
   string("mood", ["NULL"], mood),

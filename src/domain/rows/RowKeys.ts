@@ -1,6 +1,7 @@
 /** Reads the keys of rows: to find rows of one key in a batch, to name a row to people, and to ask StarRocks for it. */
 import { ByteWriter } from "../ByteWriter.ts"
 import { after, int32, TEXT_OFFSET, VALUE_TEXT, VALUE_UNCHANGED, valueAt } from "../pgoutput/Tuple.ts"
+import { JSON_FORM } from "../values/JsonForm.ts"
 import * as ValueRule from "../values/ValueRule.ts"
 
 /** The key of a row within a batch: equal for equal keys, whatever else is in the row. */
@@ -33,6 +34,8 @@ export class RowKeys {
   readonly #isInteger: boolean
   /** Of each part, whether its column takes 7 and 7.0 for one key. */
   readonly #dropsFraction: ReadonlyArray<boolean>
+  /** Of each part, whether it is an array, which is sent as another text than PostgreSQL's. */
+  readonly #isArray: ReadonlyArray<boolean>
 
   /** The places of the key's columns, in the order of the mapping's key, and their rules. */
   constructor(indexes: ReadonlyArray<number>, rules: ReadonlyArray<KeyRule | undefined>) {
@@ -40,6 +43,7 @@ export class RowKeys {
     this.#rules = rules
     this.#isInteger = indexes.length === 1 && rules[0]?.literal === "digits"
     this.#dropsFraction = rules.map((rule) => rule?.literal === "decimal" && rule.scale === 0)
+    this.#isArray = rules.map((rule) => rule?.literal === "array")
   }
 
   /** Whether the column at this place is part of the key. */
@@ -59,8 +63,12 @@ export class RowKeys {
       }
       const length = int32(bytes, at + 1)
       if (this.#isInteger && length <= SAFE_DIGITS_MAX) return smallInteger(bytes, at + 5, at + 5 + length)
-      const sent = bytes.toString("latin1", at + 5, at + 5 + length)
-      const text = this.#dropsFraction[part] === true ? sent.replace(FRACTION, "") : sent
+      const sent = bytes.toString("latin1", at + TEXT_OFFSET, at + TEXT_OFFSET + length)
+      const text = this.#dropsFraction[part] === true
+        ? sent.replace(FRACTION, "")
+        : this.#isArray[part] === true
+        ? this.#arrayText(part, bytes, at)
+        : sent
       // The length in front keeps ('a', 'bc') and ('ab', 'c') apart.
       joined = this.indexes.length === 1 ? text : `${joined}${text.length}:${text}`
     }
@@ -88,6 +96,15 @@ export class RowKeys {
       literals.push(writer.view().toString("utf8"))
     }
     return literals
+  }
+
+  /** As it is sent: what its bytes are counted of. One that cannot be sent is PostgreSQL's text. */
+  #arrayText(part: number, bytes: Buffer, at: number): string {
+    const writer = new ByteWriter(KEY_BYTES_INITIAL)
+    const [start, end] = [at + TEXT_OFFSET, after(bytes, at)]
+    const rule = { ...this.#rules[part]!, form: JSON_FORM }
+    if (ValueRule.write(writer, rule, bytes, start, end) !== undefined) return bytes.toString("latin1", start, end)
+    return Buffer.from(String(JSON.parse(writer.view().toString("utf8")))).toString("latin1")
   }
 
   #at(bytes: Buffer, tuple: number, oldTuple: number, index: number): number {

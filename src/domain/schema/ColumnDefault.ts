@@ -4,7 +4,7 @@ import * as PgType from "../PgType.ts"
 import type { SourceColumn } from "../Table.ts"
 import * as ValueRule from "../values/ValueRule.ts"
 
-/** Kinds whose text does not depend on the session that reads the catalogue, in columns that may have a default. */
+/** Kinds of columns that may have a default in StarRocks. Their texts are those of our sessions, whatever the database is set to. */
 const KINDS: ReadonlySet<PgType.PgKind> = new Set([
   "boolean",
   "integer",
@@ -16,7 +16,6 @@ const KINDS: ReadonlySet<PgType.PgKind> = new Set([
   "timestamp",
   "timestamptz"
 ])
-const INTERVAL_OID = 1186
 /** Longer ones would make the definition of the table large; rows that hold one are few. */
 const BYTES_MAX = 1024
 
@@ -29,7 +28,7 @@ const UTC = "+00"
  */
 export const of = (column: SourceColumn, targetType: string): string | undefined => {
   const { missing, typeOid } = column
-  if (missing === undefined || missing === null || typeOid === INTERVAL_OID) return undefined
+  if (missing === undefined || missing === null) return undefined
   const type = PgType.of(typeOid)
   if (!KINDS.has(type.kind)) return undefined
   const rule = ValueRule.compile(type, { name: column.name, type: targetType, nullable: true })

@@ -126,6 +126,13 @@ export const nameBefore = (column: SourceColumn, { before, mapping }: Shape): st
 const asAdded = (column: SourceColumn, shape: Shape): SourceColumn =>
   nameBefore(column, shape) === undefined ? column : { ...column, missing: null }
 
+/** What StarRocks would take a column of this name for: columns that it has, and those that come before it in the relation. */
+export const namesBefore = (name: string, { columns }: Relation, mapping: TableMapping): ReadonlyArray<string> => [
+  ...mapping.targetColumns.keys(),
+  ...columns.slice(0, columns.findIndex((column) => column.name === name)).map((column) => column.name)
+    .filter((other) => ColumnLists.keeps(mapping.selection, other))
+]
+
 /** What is to be done, with a policy other than `stop`. Columns that the job leaves out do not matter. */
 export const plan = (shape: Shape, policy: SchemaChangePolicy): Plan => {
   const { before, columns, mapping, relation } = shape
@@ -138,7 +145,7 @@ export const plan = (shape: Shape, policy: SchemaChangePolicy): Plan => {
     if (!ColumnLists.keeps(mapping.selection, name)) return
     const target = mapping.targetColumns.get(name)
     if (target === undefined || TargetTable.isReserved(name)) {
-      const problem = additionProblem(name, mapping.targetColumns.keys())
+      const problem = additionProblem(name, namesBefore(name, relation, mapping))
       if (problem === undefined) added.push(asAdded(column, shape))
       else problems.push({ column: name, problem })
       return

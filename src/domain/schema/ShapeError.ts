@@ -11,18 +11,18 @@ import * as Widening from "./Widening.ts"
 const ddl = (relation: Relation, mapping: TableMapping, name: string): ReadonlyArray<string> => {
   const column = relation.columns.find((each) => each.name === name)
   const target = mapping.targetColumns.get(name)
+  if (mapping.key.includes(name)) return []
   if (column === undefined) {
     return target === undefined
       ? []
       : [ShapeChange.modified({ ...target, nullable: true }, Widening.ddlOf(target.type))]
   }
-  if (mapping.key.includes(name)) return []
   const { typmod } = column
   const typeOid = mapping.types?.get(column.typeOid) ?? column.typeOid
   const quoted = Identifier.quoteSr(name)
   const add = `ADD COLUMN ${quoted} ${TargetTable.createType({ typeOid, typmod }, false)} NULL`
   if (target === undefined) {
-    return ShapeChange.additionProblem(name, mapping.targetColumns.keys()) === undefined
+    return ShapeChange.additionProblem(name, ShapeChange.namesBefore(name, relation, mapping)) === undefined
       ? [add]
       : []
   }
@@ -52,27 +52,27 @@ export const make = (
     code: "SCHEMA_CHANGED",
     message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
       problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
-    remediation: [
-      ...(statements.length === 0
-        ? []
-        : [`Run in StarRocks, one after the other is finished: ${statements.join(" ")}`]),
-      ...(clauses.flat().some((clause) => clause.startsWith("ADD COLUMN"))
-        ? [
-          `Rows that were there before lack what PostgreSQL has in an added column; to send it, run in PostgreSQL after the ` +
-          `start: UPDATE ${Identifier.quotePgTable(mapping.source)} SET ${own} = ${own};`
-        ]
-        : []),
-      ...(keys.length === 0
-        ? []
-        : [
-          `Give the key (${
-            mapping.key.join(", ")
-          }) back its names and types, or take the table out with TABLES_EXCLUDE ` +
-          `and replicate it into a new table.`
-        ]),
-      ...(isMended || keys.length > 0 ? [] : ["Rename the column in PostgreSQL, or add it to COLUMNS_EXCLUDE."]),
-      "Then start again: replication goes on where it stopped."
-    ].join(" "),
+    remediation: keys.length > 0
+      ? `Take the table out with TABLES_EXCLUDE, and start again: the other tables go on where they stopped. Its rows from here ` +
+        `on come again as they are, also when the key (${
+          mapping.key.join(", ")
+        }) is given back its names and types. To ` +
+        `replicate it, make ${target} anew with the key that it has by then, take it off TABLES_EXCLUDE, and reload it.`
+      : [
+        ...(statements.length === 0
+          ? []
+          : [`Run in StarRocks, one after the other is finished: ${statements.join(" ")}`]),
+        ...(clauses.flat().some((clause) => clause.startsWith("ADD COLUMN"))
+          ? [
+            `Rows that were there before lack what PostgreSQL has in an added column; to send it, run in PostgreSQL after the ` +
+            `start: UPDATE ${Identifier.quotePgTable(mapping.source)} SET ${own} = ${own};`
+          ]
+          : []),
+        ...(isMended
+          ? []
+          : ["Add the column to COLUMNS_EXCLUDE: its rows come again as they are, also when it is renamed."]),
+        "Then start again: replication goes on where it stopped."
+      ].join(" "),
     context: { table, columns: problems.map((each) => each.column).join(", ") }
   })
 }

@@ -53,16 +53,22 @@ const INT64_MIN = -(2n ** 63n)
 
 /** Whether a JSON number is a 64-bit integer, or the value of a double exactly. */
 export const isExactInJson = (text: string): boolean => {
-  if (/^-?\d{1,19}$/.test(text)) {
-    const value = BigInt(text)
-    return value >= INT64_MIN && value <= INT64_MAX
-  }
+  if (isInt64(text)) return true
   const value = Number(text)
   return Number.isFinite(value) && canonical(String(value)) === canonical(text)
 }
 
+const isInt64 = (text: string): boolean => {
+  if (!/^-?\d{1,19}$/.test(text)) return false
+  const value = BigInt(text)
+  return value >= INT64_MIN && value <= INT64_MAX
+}
+
+/** A JSON number that a double holds, so that it is read as one: servers there are that refuse long integers. */
+export const asDouble = (text: string): string => /^-?\d+$/.test(text) && !isInt64(text) ? `${text}.0` : text
+
 /** The nearest double of a JSON number, as JSON. */
 export const nearestDouble = (text: string): string => {
   const value = Number(text)
-  return String(Number.isFinite(value) ? value : Math.sign(value) * Number.MAX_VALUE)
+  return asDouble(String(Number.isFinite(value) ? value : Math.sign(value) * Number.MAX_VALUE))
 }

@@ -32,27 +32,25 @@ const stringEnd = (bytes: Uint8Array, start: number, end: number): number => {
 }
 
 /** Short numbers without an exponent are exact; the others are looked at as text. */
-const isExact = (bytes: Buffer, start: number, end: number): boolean => {
-  if (end - start <= DOUBLE_DIGITS) {
-    let at = start
-    while (at < end && bytes[at] !== 0x65 && bytes[at] !== 0x45) at++
-    if (at === end) return true
-  }
-  return DecimalText.isExactInJson(bytes.toString("latin1", start, end))
+const isShort = (bytes: Uint8Array, start: number, end: number): boolean => {
+  if (end - start > DOUBLE_DIGITS) return false
+  let at = start
+  while (at < end && bytes[at] !== 0x65 && bytes[at] !== 0x45) at++
+  return at === end
 }
 
-const writeNumber = (
-  writer: ByteWriter,
-  bytes: Buffer,
-  start: number,
-  end: number,
-  policy: NumberPolicy
-): void => {
-  if (policy === "null") writer.copy(NULL, 0, NULL.length)
-  else if (policy === "string") writer.jsonString(bytes, start, end)
-  else {
-    const nearest = Buffer.from(DecimalText.nearestDouble(bytes.toString("latin1", start, end)), "latin1")
-    writer.copy(nearest, 0, nearest.length)
+/** What is written of a number that is not short; undefined: it has no form. */
+const formOf = (text: string, policy: Exclude<NumberPolicy, "keep">): string | undefined => {
+  if (DecimalText.isExactInJson(text)) return DecimalText.asDouble(text)
+  switch (policy) {
+    case "fail":
+      return undefined
+    case "null":
+      return NULL_TEXT
+    case "string":
+      return `"${text}"`
+    case "clamp":
+      return DecimalText.nearestDouble(text)
   }
 }
 
@@ -89,10 +87,13 @@ export const write = (
     } else if (isDigit(byte) || byte === CHAR_MINUS) {
       const number = at
       while (at < end && isInNumber(bytes[at]!)) at++
-      if (policy === "keep" || isExact(bytes, number, at)) continue
-      if (policy === "fail") return "jsonNumber"
+      if (policy === "keep" || isShort(bytes, number, at)) continue
+      const text = bytes.toString("latin1", number, at)
+      const form = formOf(text, policy)
+      if (form === undefined) return "jsonNumber"
+      if (form === text) continue
       writer.copy(bytes, copied, number)
-      writeNumber(writer, bytes, number, at, policy)
+      writer.copy(Buffer.from(form, "latin1"), 0, form.length)
       copied = at
     } else {
       at++

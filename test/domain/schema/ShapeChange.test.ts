@@ -4,6 +4,7 @@ import { Batch } from "../../../src/domain/Batch.ts"
 import type { Change, Reshape } from "../../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../../src/domain/ChangeDecoder.ts"
 import * as Lsn from "../../../src/domain/Lsn.ts"
+import * as NamePattern from "../../../src/domain/NamePattern.ts"
 import * as RowEncoder from "../../../src/domain/RowEncoder.ts"
 import type { SchemaChangePolicy } from "../../../src/domain/schema/SchemaChangePolicy.ts"
 import * as ShapeChange from "../../../src/domain/schema/ShapeChange.ts"
@@ -161,6 +162,73 @@ describe("ShapeChange: what is to be done follows from what is there", () => {
     const relation = Bytes.relation(1, "t", [ID, V, ...names.map((name) => ({ name, oid: 23 }))])
     const columns = [source("id", 20), source("v", 23), ...names.map((name) => source(name, 23))]
     assert.deepStrictEqual(plan(relation, columns).problems.map(({ column }) => column), names)
+  })
+
+  it("T47 of two new columns that differ only by case the second is a problem: StarRocks would take neither", () => {
+    const columns = [ID, V, { name: "a", oid: 25 }, { name: "A", oid: 25 }]
+    const found = plan(
+      Bytes.relation(1, "t", columns),
+      columns.map(({ name, oid }) => source(name, oid))
+    )
+    assert.deepStrictEqual(found.problems.map(({ column }) => column), ["A"])
+    const selection = { key: ["id"], includes: undefined, excludes: [NamePattern.literal("a")] }
+    const { problems, statements } = plan(
+      Bytes.relation(1, "t", columns),
+      columns.map(({ name, oid }) => source(name, oid)),
+      "evolve",
+      { ...TABLE, selection }
+    )
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(statements.map((each) => each.columns), [["A"]])
+    const [reshape] = reshapes(decode([Bytes.begin(1n), Bytes.relation(1, "t", columns)]))
+    const { remediation } = ShapeError.make(reshape!.relation, TABLE, found.problems)
+    assert.notInclude(remediation, "ADD COLUMN")
+    assert.include(remediation, "COLUMNS_EXCLUDE")
+  })
+
+  it.each<readonly [from: Bytes.ColumnSpec, to: Bytes.ColumnSpec, stops: boolean]>([
+    [{ name: "id", oid: 20 }, { name: "id", oid: 1700 }, true],
+    [{ name: "id", oid: 20 }, { name: "id", oid: 23 }, true],
+    [{ name: "id", oid: 23 }, { name: "id", oid: 20 }, false],
+    [{ name: "id", oid: 77_777 }, { name: "id", oid: 20 }, false],
+    [{ name: "id", oid: 1114 }, { name: "id", oid: 1184 }, true],
+    [{ name: "id", oid: 1043, typmod: 14 }, { name: "id", oid: 1043, typmod: 24 }, false],
+    [{ name: "id", oid: 1043, typmod: 24 }, { name: "id", oid: 1043, typmod: 14 }, true],
+    [{ name: "id", oid: 1043, typmod: 24 }, { name: "id", oid: 25 }, false],
+    [{ name: "id", oid: 25 }, { name: "id", oid: 1043, typmod: 24 }, true],
+    [{ name: "id", oid: 1700, typmod: (6 << 16) + 2 + 4 }, { name: "id", oid: 1700, typmod: (9 << 16) + 2 + 4 }, false],
+    [{ name: "id", oid: 1700, typmod: (6 << 16) + 2 + 4 }, { name: "id", oid: 1700, typmod: (9 << 16) + 3 + 4 }, true],
+    [{ name: "id", oid: 1700, typmod: (6 << 16) + 2 + 4 }, { name: "id", oid: 1700 }, false],
+    [{ name: "id", oid: 1700 }, { name: "id", oid: 1700, typmod: (6 << 16) + 2 + 4 }, true],
+    [{ name: "id", oid: 1042, typmod: 14 }, { name: "id", oid: 25 }, true]
+  ])(
+    "a key whose type changes from %o to %o: stops %s, since rows that are there may have got other keys",
+    (from, to, stops) => {
+      const table = {
+        ...TABLE,
+        ...mapping("t", ["id"], { id: "varchar(99)", v: "int(11)" }),
+        types: new Map([[77_777, 23]])
+      }
+      const rows = (column: Bytes.ColumnSpec) => [Bytes.relation(1, "t", [column, V]), Bytes.insert(1, ["1", "2"])]
+      for (const policy of ["evolve", "add", "stop"] as const) {
+        const changes = decode([Bytes.begin(1n), ...rows(from), ...rows(to)], policy, table)
+        const after = tags(changes.slice(1))
+        assert.deepStrictEqual(
+          after,
+          stops ? ["Stop"] : policy === "stop" ? ["Reannounced", "Row"] : ["Reshape", "Row"]
+        )
+        const [stop] = changes.filter((change) => change._tag === "Stop")
+        if (stop !== undefined) assert.include(stop.error.remediation, "also when the key (id) is given back")
+      }
+    }
+  )
+
+  it("the remedy for a key that was renamed is nothing that StarRocks or a replay refuses", () => {
+    const renamed = Bytes.relation(1, "t", [{ name: "key", oid: 20 }, V])
+    const changes = decode([Bytes.begin(1n), Bytes.relation(1, "t", [ID, V]), renamed], "stop")
+    const [stop] = changes.filter((change) => change._tag === "Stop")
+    assert.notInclude(stop?.error.remediation, "ALTER TABLE")
+    assert.match(stop?.error.remediation ?? "", /^Take the table out with TABLES_EXCLUDE, .* make `d`\.`t` anew/)
   })
 
   it("a default stays as it is when a type is widened", () => {
