@@ -37,8 +37,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "takes the beginning of a transaction for a boundary",
     file: SOURCE.changeDecoder,
-    search: "this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }",
-    replace: "this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime }\n" +
+    search: "this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime, xid: message.xid }",
+    replace: "this.#transaction = { commitLsn: message.finalLsn, commitTime: message.commitTime, xid: message.xid }\n" +
       "        this.#boundary(message.finalLsn, undefined, 0)"
   },
   {

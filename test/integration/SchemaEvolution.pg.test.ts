@@ -227,6 +227,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* job.logged("column 'extra' of public.items is gone")
         // What the rows had when the column was added is not what they have when it gets another name.
         yield* sql("alter table items add column e int default 7; update items set e = 8 where id = 1")
+        yield* replica.shows("id, e", ["1 8", "2 7", "3 7", "9 7"])
         yield* sql("alter table items rename column e to f; update items set title = 'Two' where id = 2")
         yield* replica.shows("id, e, f", ["1 8 null", "2 7 7", "3 7 null", "9 7 null"])
         // A run that did not see the change knows as little of it.

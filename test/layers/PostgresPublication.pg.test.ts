@@ -125,7 +125,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Identity and publi
       yield* run(address, "drop index t_pair; drop index t_wide")
       const [problem] = yield* problemsOf(jobOf(address, "t"))
       assert.include(problem?.[0], "no unique index over NOT NULL columns")
-      assert.include(problem?.[1], "CREATE UNIQUE INDEX ON public.t")
+      assert.include(problem?.[1], "CREATE UNIQUE INDEX ON \"public\".\"t\"")
     }))
 
   it.effect("T46 the setup never makes PostgreSQL refuse the application's updates of a table with generated columns", () =>

@@ -155,7 +155,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
       const missing = yield* verify
       assert.include(
         missing._tag === "SetupError" ? missing.remediation : missing.message,
-        "ALTER TABLE shop.lists ADD COLUMN `amount` DECIMAL(9,2) NULL"
+        "ALTER TABLE `shop`.`lists` ADD COLUMN `amount` DECIMAL(9,2) NULL"
       )
     }))
 

@@ -119,12 +119,19 @@ export const nameBefore = (column: SourceColumn, { before, mapping }: Shape): st
   return names.find((name) => name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum)
 }
 
+/** Whether a column went whose number nobody knows, because the catalogue was ahead when it came: any new one may be it. */
+const lostOne = ({ before, mapping, relation }: Shape): boolean =>
+  before !== undefined &&
+  before.columns.some(({ name }) =>
+    mapping.sourceColumns?.get(name)?.attnum === undefined && !relation.columns.some((column) => column.name === name)
+  )
+
 /**
  * What PostgreSQL has put beside rows that were there when a column was added says nothing once it has another name: rows have
  * got values since. NULL says that none is known, and lets them be filled from the old column.
  */
 const asAdded = (column: SourceColumn, shape: Shape): SourceColumn =>
-  nameBefore(column, shape) === undefined ? column : { ...column, missing: null }
+  nameBefore(column, shape) === undefined && !lostOne(shape) ? column : { ...column, missing: null }
 
 /** What StarRocks would take a column of this name for: columns that it has, and those that come before it in the relation. */
 export const namesBefore = (name: string, { columns }: Relation, mapping: TableMapping): ReadonlyArray<string> => [

@@ -312,6 +312,18 @@ describe("ShapeChange: what is to be done follows from what is there", () => {
     assert.strictEqual(added(3), "ALTER TABLE `d`.`t` ADD COLUMN `w` INT NULL DEFAULT '5'")
   })
 
+  it("T52 where the catalogue was ahead when a column came and it is gone, any new one may be it, and none has a default", () => {
+    const added = (known: boolean) => {
+      const table = { ...TABLE, sourceColumns: new Map([["v", source("v", 23, known ? { attnum: 2 } : {})]]) }
+      const [wide, narrow] = [[ID, V], [ID, { name: "w", oid: 23 }]].map((columns) => Bytes.relation(1, "t", columns))
+      const [reshape] = reshapes(decode([Bytes.begin(1n), wide!, narrow!], "evolve", table))
+      const columns = [source("id", 20, { attnum: 1 }), source("w", 23, { attnum: 3, missing: "5" })]
+      return ShapeChange.plan({ ...reshape!, columns, mapping: table }, "evolve").statements[0]?.sql
+    }
+    assert.strictEqual(added(false), "ALTER TABLE `d`.`t` ADD COLUMN `w` INT NULL")
+    assert.strictEqual(added(true), "ALTER TABLE `d`.`t` ADD COLUMN `w` INT NULL DEFAULT '5'")
+  })
+
   it("T53 who adds a column by hand is told how the rows that were there get its values", () => {
     const relation = Bytes.relation(1, "t", [ID, V, { name: "w", oid: 23 }])
     const [reshape] = reshapes(decode([Bytes.begin(1n), relation], "evolve", { ...TABLE, isChanging: true }))
