@@ -119,11 +119,15 @@ export const nameBefore = (column: SourceColumn, { before, mapping }: Shape): st
   return names.find((name) => name !== column.name && mapping.sourceColumns?.get(name)?.attnum === column.attnum)
 }
 
-/** Whether a column went whose number nobody knows, because the catalogue was ahead when it came: any new one may be it. */
-const lostOne = ({ before, mapping, relation }: Shape): boolean =>
-  before !== undefined &&
-  before.columns.some(({ name }) =>
-    mapping.sourceColumns?.get(name)?.attnum === undefined && !relation.columns.some((column) => column.name === name)
+/**
+ * Whether it may be a column that had another name: one is gone of which the catalogue, newer than the WAL, did not know any
+ * more which it was.
+ */
+export const mayBeRenamed = ({ name }: SourceColumn, { before, mapping, relation }: Shape): boolean =>
+  before !== undefined && !before.columns.some((column) => column.name === name) &&
+  before.columns.some((column) =>
+    !relation.columns.some((now) => now.name === column.name) &&
+    mapping.sourceColumns?.get(column.name)?.attnum === undefined
   )
 
 /**
@@ -131,7 +135,7 @@ const lostOne = ({ before, mapping, relation }: Shape): boolean =>
  * got values since. NULL says that none is known, and lets them be filled from the old column.
  */
 const asAdded = (column: SourceColumn, shape: Shape): SourceColumn =>
-  nameBefore(column, shape) === undefined && !lostOne(shape) ? column : { ...column, missing: null }
+  nameBefore(column, shape) === undefined && !mayBeRenamed(column, shape) ? column : { ...column, missing: null }
 
 /** What StarRocks would take a column of this name for: columns that it has, and those that come before it in the relation. */
 export const namesBefore = (name: string, { columns }: Relation, mapping: TableMapping): ReadonlyArray<string> => [

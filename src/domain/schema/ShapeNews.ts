@@ -5,7 +5,7 @@ import { FULL } from "../postgres/SourceFacts.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
-import { nameBefore, sameType, type Shape } from "./ShapeChange.ts"
+import { mayBeRenamed, nameBefore, sameType, type Shape } from "./ShapeChange.ts"
 
 /** Whose rows are to be sent once more. */
 type Table = Pick<SourceTable, "name" | "replicaIdentity" | "columns">
@@ -105,8 +105,9 @@ export const warnings = (shape: Shape, added: ReadonlySet<string>): ReadonlyArra
       if (isAnother(column, mapping)) found.push(another(column, shape))
       else if (isRetyped(column, shape)) found.push(retyped(column, shape))
     } else if (from !== undefined && ColumnLists.keeps(selection, from)) found.push(renamed(from, name, shape))
-    else if (isOlder(column, mapping)) found.push(unfilled(column, tableOf(shape), false))
-    else if (isFilled(column)) found.push(unfilled(column, tableOf(shape), true))
+    else if (isOlder(column, mapping) || mayBeRenamed(column, shape)) {
+      found.push(unfilled(column, tableOf(shape), false))
+    } else if (isFilled(column)) found.push(unfilled(column, tableOf(shape), true))
   }
   for (const { name } of before?.columns ?? []) {
     if (moved.has(name) || !ColumnLists.keeps(selection, name)) continue
