@@ -34,8 +34,6 @@ const LOOK_EVERY_MS = 100
 /** Such a wait may last, and holds up what else is written to the source, checkpoints too; in ms. */
 const OVER_MS_MAX = 30_000
 
-const decodeRunning = Schema.decodeUnknownSync(Schema.Tuple([Schema.Struct({ running: Schema.Boolean })]))
-
 /**
  * A transaction is sent when its commit is in the WAL, and nobody sees what it did before its synchronous standbys have it, too.
  * It holds its own number until then.
@@ -44,13 +42,13 @@ const untilVisible = Effect.fnUntraced(function*({ name, schema }: Relation, xid
   const { query } = yield* PostgresSql
   const table = Identifier.show({ schema, name })
   const look = query(
-    `select exists (select from pg_locks where locktype = 'transactionid' and transactionid = $1::text::xid
-       and mode = 'ExclusiveLock' and granted) as running`,
+    `select from pg_locks where locktype = 'transactionid' and transactionid = $1::text::xid and mode = 'ExclusiveLock'
+        and granted`,
     [String(xid)]
   )
-  yield* Effect.repeat(Effect.map(look, (rows) => decodeRunning(rows)[0].running), {
+  yield* Effect.repeat(look, {
     schedule: Schedule.spaced(LOOK_EVERY_MS),
-    until: (running) => !running
+    until: (running) => running.length === 0
   }).pipe(Effect.timeoutOrElse({
     duration: OVER_MS_MAX,
     orElse: () =>

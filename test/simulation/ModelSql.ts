@@ -150,17 +150,17 @@ export class ModelSql {
     if (statement.startsWith("select current_database()")) return [this.#serverRow()]
     if (/from pg_control_system\(\)/.test(statement)) return [{ identifier: SYSTEM_IDENTIFIER }]
     if (statement.startsWith("select current_setting('server_version_num')")) return [{ version: SERVER_VERSION }]
-    if (/p\.pubtruncate as truncate,\s+\(select/.test(statement)) {
-      return postgres.publication ? [publishedRow(postgres.tables)] : []
-    }
-    if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
-    if (/transactionid = \$1::text::xid/.test(statement)) return [{ running: false }]
-    if (/from unnest\(\$1::text\[\]/.test(statement)) {
+    if (/relreplident as "replicaIdentity"/.test(statement)) {
       return postgres.tables.filter(({ wanted }) => wanted).map((table) => ({
         ...tableRow(table),
         lookedAt: Lsn.format(Lsn.fromBigint(postgres.wal.end))
       }))
     }
+    if (/p\.pubtruncate as truncate,\s+\(select/.test(statement)) {
+      return postgres.publication ? [publishedRow(postgres.tables)] : []
+    }
+    if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
+    if (/transactionid = \$1::text::xid/.test(statement)) return []
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     // Nothing is diverted here.
     if (statement.startsWith("select from dbmazz_rejected_rows")) return []
