@@ -53,4 +53,20 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
         assert.isUndefined((yield* CheckpointIdentity.read("t"))?.published)
       }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
     }))
+
+  it.effect("T55 how the tables were published is stored by the run that has claimed the slot, and by no other", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      yield* run(
+        address,
+        "create table dbmazz_checkpoints (slot_name text primary key, lsn bigint not null, run text, published jsonb); " +
+          "insert into dbmazz_checkpoints values ('s', 1, 'now')"
+      )
+      yield* Effect.gen(function*() {
+        const stored = Effect.map(CheckpointIdentity.read("s"), (found) => found?.published?.publication)
+        yield* CheckpointIdentity.storePublished("s", "now", { publication: "p", tables: new Map() })
+        yield* CheckpointIdentity.storePublished("s", "before", { publication: "q", tables: new Map() })
+        assert.strictEqual(yield* stored, "p")
+      }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
+    }))
 })

@@ -81,6 +81,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         const running = yield* started
         const { client, job, replica } = running
         yield* job.replicating
+        // The walsender looks its publication up with the first row, and dbmazz the table: both know it under the lock.
+        yield* run(replica.source, "insert into items values (0, 'x')")
+        yield* replica.caughtUp
         // Many batches, of which the first is held: the others are still to come when the change goes on.
         assert.isTrue((yield* client.ReloadConfig({ ...KEEP, flush_size: 10n })).success)
         yield* client.Pause()
