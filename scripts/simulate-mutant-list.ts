@@ -26,9 +26,28 @@ const HEARTBEAT = "layers/Heartbeat.ts"
 const TABLE_LOADS = "domain/TableLoads.ts"
 const MERGE = "domain/rows/Merge.ts"
 const PIPELINE = "streams/Pipeline.ts"
+const CSV = "domain/values/CsvForm.ts"
 const LOADS_EACH = "Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loads.load(batch))),"
 
 export const MUTANTS: ReadonlyArray<Mutant> = [
+  {
+    name: "sends the text that CSV has for NULL as CSV",
+    file: CSV,
+    search: "return LIKE_NULL",
+    replace: "void LIKE_NULL"
+  },
+  {
+    name: "does not escape the escape of CSV",
+    file: CSV,
+    search: "if (byte !== ENCLOSE_BYTE && byte !== ESCAPE_BYTE) continue",
+    replace: "if (byte !== ENCLOSE_BYTE) continue"
+  },
+  {
+    name: "names the fields of CSV in another order than it sends them",
+    file: "domain/rows/ColumnSet.ts",
+    search: "return [...members, ...AuditColumns.NAMES, ...computed].join(\",\")",
+    replace: "return [...members.toReversed(), ...AuditColumns.NAMES, ...computed].join(\",\")"
+  },
   {
     name: "confirms before it stores",
     file: CHECKPOINTS,

@@ -12,6 +12,8 @@ const EVOLUTION = "layers/SchemaEvolution.ts"
 const RESHAPES = "streams/Reshapes.ts"
 const LOADS = "streams/Loads.ts"
 const OMISSION = "domain/rows/Omission.ts"
+const CATALOGUE = "layers/TableCatalogue.ts"
+const PUBLICATION = "domain/postgres/PublicationChange.ts"
 const TRUST = "domain/schema/Trust.ts"
 
 export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
@@ -105,6 +107,36 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
     file: TRUST,
     search: "version !== undefined && sourceColumns?.get(name)?.version === version",
     replace: "version !== undefined && sourceColumns?.get(name)?.version !== name"
+  },
+  {
+    name: "does not see that a table, or a column of it, was not published for a while",
+    file: CATALOGUE,
+    search: "(select ${PARTED} || ${PUBLISHED} as version",
+    replace: "(select ${PARTED} as version"
+  },
+  {
+    name: "does not see that partitions came or went",
+    file: CATALOGUE,
+    search: "(select ${PARTED} || ${PUBLISHED} as version",
+    replace: "(select ${PUBLISHED} as version"
+  },
+  {
+    name: "does not tell that a table was published otherwise for a while",
+    file: PUBLICATION,
+    search: "if (now.membership !== before.membership) {",
+    replace: "if (now.membership === undefined) {"
+  },
+  {
+    name: "does not tell what became of the publication while no program ran",
+    file: "streams/Replication.ts",
+    search: "const seen = isLeft ? left.tables : known",
+    replace: "const seen = known"
+  },
+  {
+    name: "forgets what became of the publication of a table that had stopped for another reason",
+    file: PUBLICATION,
+    search: "if (unheard?.has(name) === true) {",
+    replace: "if (unheard?.has(\"\") === true) {"
   },
   {
     name: "trusts rows that another run has loaded to have what an update leaves out",

@@ -38,7 +38,10 @@ export interface SourceColumn {
   readonly missing?: string | null
   /** It, or its type, has a default, or it is an identity column: rows that were there when it was added may have been given values. */
   readonly filled?: boolean
-  /** Another one after every ALTER of the column, or of the table's partitions, that could have given rows other values; undefined: unknown. */
+  /**
+   * Another one after every ALTER of the column, of the table's partitions, or of its place in publications, that could have given
+   * rows other values; undefined: unknown.
+   */
   readonly version?: string
   /** GENERATED ALWAYS AS IDENTITY: nobody may set it. */
   readonly always?: boolean

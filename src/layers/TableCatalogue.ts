@@ -134,6 +134,19 @@ const PARTED = `case when c.relkind = 'p' then
                  from pg_partition_tree(c.oid) as tree join pg_inherits p on p.inhrelid = tree.relid)
             else '' end`
 
+/**
+ * Changes when the table, or its schema, leaves a publication or comes to one, or its list of columns there becomes another, and
+ * with every change of a publication's own: what is not published for a while is not sent, and no column shows it. The table of
+ * schemas in publications is not there before 15.
+ */
+const PUBLISHED = `(select md5(concat_ws(';',
+                (select string_agg(r.oid::text, ',' order by r.oid) from pg_publication_rel r
+                  where r.prrelid = c.oid or r.prrelid in (select relid from pg_partition_ancestors(c.oid) as up (relid))),
+                (select string_agg(d.objid::text, ',' order by d.objid) from pg_depend d
+                  where d.refclassid = 'pg_namespace'::regclass and d.refobjid = c.relnamespace
+                    and d.classid = to_regclass('pg_catalog.pg_publication_namespace')),
+                (select string_agg(p.oid || ' ' || p.xmin, ',' order by p.oid) from pg_publication p))))`
+
 /** `attgenerated`, by what the server writes there. */
 const COMPUTED: ReadonlyMap<string, "stored" | "virtual"> = new Map([["s", "stored"], ["v", "virtual"]])
 
@@ -191,7 +204,7 @@ export const readTables = Effect.fnUntraced(function*(
                       'missing', ${MISSING},
                       'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null),
                       'always', a.attidentity = 'a',
-                      'version', a.xmin::text || ${PARTED},
+                      'version', a.xmin::text || ' ' || around.version,
                       'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
                from pg_attribute a
@@ -226,6 +239,7 @@ export const readTables = Effect.fnUntraced(function*(
        from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
        join pg_namespace n on n.nspname = wanted.schema
        join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
+      cross join lateral (select ${PARTED} || ${PUBLISHED} as version offset 0) as around
       order by wanted.position`,
     [tables.map((table) => table.schema), tables.map((table) => table.name)]
   )

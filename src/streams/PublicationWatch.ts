@@ -71,10 +71,11 @@ export const make = Effect.fnUntraced(function*(
     const atMs = yield* Clock.currentTimeMillis
     const position = yield* store.walEnd
     const facts = yield* PublishedTables.read(publication, tables, truncations)
-    const { position: checkpoint, published } = yield* progress.get
+    const { position: checkpoint, published, stopped } = yield* progress.get
+    const others = stopped.filter(({ error }) => error.code !== "PG_TABLE_UNPUBLISHED")
     const seen = PublicationChange.accepted(published, resumes)
     const verdict = PublicationChange.judge(
-      { slot, publication, tables, seen, start, resumes },
+      { slot, publication, tables, seen, start, resumes, unheard: new Set(others.map(({ table }) => table)) },
       { position, atMs },
       facts
     )

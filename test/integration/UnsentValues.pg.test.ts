@@ -178,6 +178,35 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* replica.equal
       }))
 
+    it.effect("T37 T39 a row that was changed while its table, or its column, was not published brings its large values when it is sent again", () =>
+      Effect.gen(function*() {
+        const replica = yield* start({ TABLES: "listed,absent" })
+        const { sql } = replica
+        const hasLists = (yield* PostgresServer.majorOf(replica.source)) >= 15
+        yield* sql(
+          `create table listed (id int primary key, n int, doc text); create table absent (id int primary key, n int, doc text);
+           ${NOISE}`
+        )
+        const job = yield* replica.job()
+        yield* sql("insert into listed values (1, 0, noise()); insert into absent values (1, 0, noise())")
+        yield* replica.equal
+        const columns = hasLists ? "(id, n)" : ""
+        yield* sql(
+          `alter publication dbmazz_pub drop table listed; alter publication dbmazz_pub add table listed ${columns};
+           insert into listed values (2, 0, noise());
+           alter publication dbmazz_pub drop table absent; update absent set doc = noise()`
+        )
+        yield* replica.shows("SELECT id, doc IS NULL FROM shop.listed ORDER BY id", ["1 0", `2 ${hasLists ? 1 : 0}`])
+        yield* sql(
+          `alter publication dbmazz_pub drop table listed; alter publication dbmazz_pub add table listed, absent;
+           update listed set n = 1; update absent set n = 1`
+        )
+        yield* replica.shows("SELECT id, n FROM shop.listed ORDER BY id", ["1 1", "2 1"])
+        yield* replica.equal
+        yield* job.kill("SIGTERM")
+        yield* job.exit
+      }))
+
     it.effect("T39 T57 under a key-only identity they are brought with what is told, large ones too, which an update leaves out", () =>
       Effect.gen(function*() {
         const replica = yield* start({ TABLES: "docs", REPLICA_IDENTITY: "keep", PUBLICATION_NAME: "listed" })

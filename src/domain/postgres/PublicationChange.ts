@@ -70,6 +70,8 @@ export interface Before {
   /** Where replication began. */
   readonly start: Lsn.Lsn
   readonly resumes: number
+  /** Tables that have stopped for another reason, as `schema.name`: what is found of them is to be told once that is mended. */
+  readonly unheard?: ReadonlySet<string>
 }
 
 const momentText = ({ atMs, position }: Moment): string => `${Lsn.format(position)} (${new Date(atMs).toISOString()})`
@@ -160,7 +162,7 @@ export const isSame = (one: SeenTables, other: SeenTables): boolean =>
 
 /** Compares a look, made after `now`, with what was seen before. */
 export const judge = (before: Before, now: Moment, facts: Facts | undefined): Verdict => {
-  const { publication, resumes, seen, slot, start, tables } = before
+  const { publication, resumes, seen, slot, start, tables, unheard } = before
   const names = tables.map(Identifier.show)
   if (facts === undefined || facts.unpublished.length > 0) {
     const moments = names.flatMap((name) => seen.get(name) ?? [])
@@ -192,7 +194,12 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
       next.set(name, { ...now, table: found })
       continue
     }
-    next.set(name, { ...(known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }), toldAt: resumes })
+    const { toldAt: _, ...untold } = known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }
+    if (unheard?.has(name) === true) {
+      next.set(name, untold)
+      continue
+    }
+    next.set(name, { ...untold, toldAt: resumes })
     lost.push({
       table,
       error: new PermanentError({
