@@ -17,6 +17,24 @@ const LOADS_EACH = "Stream.mapEffect((batch) => Effect.andThen(Told.mayLoad, loa
 
 export const MUTANTS: ReadonlyArray<Mutant> = [
   {
+    name: "sends the text that CSV has for NULL as CSV",
+    file: SOURCE.csvForm,
+    search: "return LIKE_NULL",
+    replace: "void LIKE_NULL"
+  },
+  {
+    name: "does not escape the escape of CSV",
+    file: SOURCE.csvForm,
+    search: "if (byte !== ENCLOSE_BYTE && byte !== ESCAPE_BYTE) continue",
+    replace: "if (byte !== ENCLOSE_BYTE) continue"
+  },
+  {
+    name: "names the fields of CSV in another order than it sends them",
+    file: SOURCE.columnSet,
+    search: "return [...members, ...AuditColumns.NAMES, ...computed].join(\",\")",
+    replace: "return [...members.toReversed(), ...AuditColumns.NAMES, ...computed].join(\",\")"
+  },
+  {
     name: "confirms before it stores",
     file: SOURCE.checkpoints,
     search: "return store.advance(slot, run, moved.position).pipe(",

@@ -101,6 +101,36 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
     replace: "version !== undefined && sourceColumns?.get(name)?.version !== name"
   },
   {
+    name: "does not see that a table, or a column of it, was not published for a while",
+    file: SOURCE.tableCatalogue,
+    search: "(select ${PARTED} || ${PUBLISHED} as version",
+    replace: "(select ${PARTED} as version"
+  },
+  {
+    name: "does not see that partitions came or went",
+    file: SOURCE.tableCatalogue,
+    search: "(select ${PARTED} || ${PUBLISHED} as version",
+    replace: "(select ${PUBLISHED} as version"
+  },
+  {
+    name: "does not tell that a table was published otherwise for a while",
+    file: SOURCE.publicationChange,
+    search: "if (now.membership !== before.membership) {",
+    replace: "if (now.membership === undefined) {"
+  },
+  {
+    name: "does not tell what became of the publication while no program ran",
+    file: SOURCE.replication,
+    search: "const seen = isLeft ? left.tables : known",
+    replace: "const seen = known"
+  },
+  {
+    name: "forgets what became of the publication of a table that had stopped for another reason",
+    file: SOURCE.publicationWatch,
+    search: "if (reason.code === error.code) return",
+    replace: "if (reason !== undefined) return"
+  },
+  {
     name: "trusts rows that another run has loaded to have what an update leaves out",
     file: SOURCE.trust,
     search: "from === undefined ? start : Lsn.max(start, from)",

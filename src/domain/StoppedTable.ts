@@ -23,6 +23,11 @@ export class StoppedTables {
     return true
   }
 
+  /** What it has stopped for. */
+  reason(mapping: Pick<TableMapping, "source">): PermanentError | undefined {
+    return this.#tables.get(Identifier.show(mapping.source))?.error
+  }
+
   has(mapping: TableMapping): boolean {
     return this.#tables.size > 0 && this.#tables.has(Identifier.show(mapping.source))
   }

@@ -35,7 +35,10 @@ export interface ReplicationSession {
   readonly release: (bytes: number) => Effect.Effect<void>
   /** Stops reading: the frames already received are still given, then the stream ends. */
   readonly drain: Effect.Effect<void>
-  /** Waits until the server has received the last confirmation, and says whether: a dead server answers nothing. */
+  /**
+   * Sends the last confirmation again and waits until the server is heard: a dead one answers nothing (false). What it says may
+   * have been under way before; it has read the confirmation when it has let go of the slot.
+   */
   readonly flushConfirmations: Effect.Effect<boolean>
   readonly state: Effect.Effect<SessionState>
 }

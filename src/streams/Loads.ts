@@ -88,8 +88,11 @@ export interface Loads {
    * when the failure is not one table's, or when no table is left.
    */
   readonly load: (batch: Batch) => Effect.Effect<Loaded, Failure>
-  /** Stops a table for a reason that its rows do not show. Fails when no table is left. */
-  readonly stop: (table: Stoppable, error: PermanentError) => Effect.Effect<void, PermanentError>
+  /**
+   * Stops a table for a reason that its rows do not show, and gives what it has stopped for: one that had stopped before keeps its
+   * reason. Fails when no table is left.
+   */
+  readonly stop: (table: Stoppable, error: PermanentError) => Effect.Effect<PermanentError, PermanentError>
   /** Fails with what stopped the first table, when one has stopped, and when rows of another were left out. */
   readonly verdict: Effect.Effect<void, Failure>
   /** Fails when a table whose rows were left out can go on: the run has to begin anew. Never succeeds. */
@@ -188,7 +191,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
       )
 
   return {
-    stop,
+    stop: (mapping, error) => Effect.map(stop(mapping, error), () => stopped.reason(mapping) ?? error),
     load: Effect.fn("Loads.load")(function*(batch: Batch) {
       yield* Effect.annotateCurrentSpan({ rows: batch.rowCount, bytes: batch.bytes })
       const startedMs = yield* Clock.currentTimeMillis

@@ -31,8 +31,11 @@ export interface Watched {
   readonly start: Lsn.Lsn
   /** Whether truncations are carried over. */
   readonly truncations: boolean
-  /** Stops a table; fails when none is left. */
-  readonly stop: (table: Identifier.QualifiedName, error: PermanentError) => Effect.Effect<void, PermanentError>
+  /** Stops a table and gives what it has stopped for, which is another reason when it had stopped before; fails when none is left. */
+  readonly stop: (
+    table: Identifier.QualifiedName,
+    error: PermanentError
+  ) => Effect.Effect<PermanentError, PermanentError>
   /** In ms; undefined: every minute. */
   readonly everyMs?: number
 }
@@ -66,16 +69,21 @@ export const make = Effect.fnUntraced(function*(
     keptAt = checkpoint
   })
 
+  const tell = Effect.fnUntraced(function*({ error, table }: PublicationChange.Lost) {
+    const reason = yield* stop(table, error)
+    if (reason.code === error.code) return
+    yield* progress.update((state) => ({ ...state, published: PublicationChange.untold(state.published, table) }))
+  })
+
   const look = Effect.gen(function*() {
     // Asked first: what was published when it was read was so up to here.
     const atMs = yield* Clock.currentTimeMillis
     const position = yield* store.walEnd
     const facts = yield* PublishedTables.read(publication, tables, truncations)
-    const { position: checkpoint, published, stopped } = yield* progress.get
-    const others = stopped.filter(({ error }) => error.code !== "PG_TABLE_UNPUBLISHED")
+    const { position: checkpoint, published } = yield* progress.get
     const seen = PublicationChange.accepted(published, resumes)
     const verdict = PublicationChange.judge(
-      { slot, publication, tables, seen, start, resumes, unheard: new Set(others.map(({ table }) => table)) },
+      { slot, publication, tables, seen, start, resumes },
       { position, atMs },
       facts
     )
@@ -96,7 +104,11 @@ export const make = Effect.fnUntraced(function*(
     Effect.flatMap((verdict) => {
       if (verdict === undefined) return Effect.void
       if (verdict.broken !== undefined) return Effect.fail(verdict.broken)
-      return Effect.forEach(verdict.lost, ({ error, table }) => stop(table, error), { discard: true })
+      // Also when the first of them was the last that was left.
+      return Effect.flatMap(
+        Effect.partition(verdict.lost, tell),
+        ([, [ended]]) => ended === undefined ? Effect.void : Effect.fail(ended)
+      )
     })
   )
   return { look, watch: Effect.forever(Effect.andThen(look, Effect.sleep(everyMs))) }

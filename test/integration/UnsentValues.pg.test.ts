@@ -202,6 +202,29 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* replica.equal
       }))
 
+    it.effect("T37 T55 a row that is inserted while its table is published with a list of columns brings the others when it is updated", () =>
+      Effect.gen(function*() {
+        const replica = yield* start({ TABLES: "listed" })
+        const { sql } = replica
+        const columns = (yield* PostgresServer.majorOf(replica.source)) >= 15 ? "(id, n)" : ""
+        yield* sql(
+          `create table listed (id int primary key, n int, doc text); ${NOISE} create publication dbmazz_pub for table listed`
+        )
+        yield* replica.job()
+        yield* sql("insert into listed values (1, 0, noise())")
+        yield* replica.equal
+        yield* sql(
+          `alter publication dbmazz_pub set table listed ${columns}; insert into listed values (2, 0, noise());
+           alter publication dbmazz_pub set table listed`
+        )
+        yield* replica.shows("SELECT id, doc IS NULL FROM shop.listed ORDER BY id", [
+          "1 0",
+          `2 ${columns === "" ? 0 : 1}`
+        ])
+        yield* sql("update listed set n = 1")
+        yield* replica.equal
+      }))
+
     it.effect("T39 T57 under a key-only identity they are brought with what is told, large ones too, which an update leaves out", () =>
       Effect.gen(function*() {
         const replica = yield* start({ TABLES: "docs", REPLICA_IDENTITY: "keep", PUBLICATION_NAME: "listed" })

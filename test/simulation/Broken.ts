@@ -11,6 +11,7 @@ export type Invariant =
   | "nothing behind a stopped table is confirmed"
   | "no row of a stopped table is loaded"
   | "a table stops only for a reason"
+  | "a table of which not all was sent is told"
   | "no version falls within a session"
   | "no load comes after one of a later session"
   | "a truncation takes no newer row"

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { BODY_START_MS_MAX } from "../../src/layers/Heartbeat.ts"
 import type { Answer, exchange } from "../../src/layers/HttpExchange.ts"
 import type { Verdict } from "./Broken.ts"
+import { toJson } from "./CsvBody.ts"
 import type { FaultSource } from "./Faults.ts"
 import * as Replies from "./HttpReplies.ts"
 import type { Request, Sender } from "./HttpRequest.ts"
@@ -49,6 +50,15 @@ export interface HttpWorld {
   readonly prng: Prng
   /** How the server answers to a label that is taken: older ones name it in a member of the reply. */
   readonly classicDuplicates: boolean
+}
+
+const namesOf = (header: string): ReadonlyArray<string> => header.replaceAll("`", "").split(",")
+
+/** The body as JSON lines, whatever its format is; what cannot be read stays as it is. */
+const jsonOf = ({ table }: Load, headers: Readonly<Record<string, string>>, body: string): string => {
+  if (headers["format"] !== "csv") return body
+  const { column_separator: separator = "\t", columns = "", enclose = "", escape = "" } = headers
+  return toJson(table, body, namesOf(columns), { separator, enclose, escape }) ?? body
 }
 
 export class ModelHttp {
@@ -170,8 +180,10 @@ export class ModelHttp {
     const { call } = request
     const [, , database = "", table = ""] = call.url.pathname.split("/")
     const label = call.headers["label"] ?? ""
+    const isRead = call.headers["format"] === "json" ||
+      (call.headers["format"] === "csv" && call.headers["columns"] !== undefined)
     const strict = call.headers["strict_mode"] === "true" && call.headers["max_filter_ratio"] === "0" &&
-      call.headers["format"] === "json" && call.headers["Expect"] === "100-continue"
+      isRead && call.headers["Expect"] === "100-continue"
     verdict.expect(
       request.sender.stopped.every((each) => each.split(".")[1] !== table),
       "no row of a stopped table is loaded",
@@ -179,7 +191,7 @@ export class ModelHttp {
     )
     verdict.expect(strict, "a load is asked for strictly", () => Replies.json({ ...call.headers, Authorization: "" }))
     const named = call.headers["partial_update"] === "true" ? call.headers["columns"] : undefined
-    const columns = named === undefined ? undefined : new Set(named.replaceAll("`", "").split(","))
+    const columns = named === undefined ? undefined : new Set(namesOf(named))
     const begun = starRocks.begin(database, table, label, request.sender.session, columns)
     if ("holder" in begun) {
       trace.add(`label ${label} is taken: ${begun.holder.state}`)
@@ -198,7 +210,7 @@ export class ModelHttp {
     if (!request.isOpen() || request.incarnation.toStarRocks.isCut) return
     if (stale(false)) return request.giveUp(Replies.lost("stale", false))
     // The body is a view that its writer uses again.
-    const text = Buffer.from(body ?? new Uint8Array(0)).toString("utf8")
+    const text = jsonOf(load, request.call.headers, Buffer.from(body ?? new Uint8Array(0)).toString("utf8"))
     const arrive = (): void => {
       if (!request.isOpen() || request.incarnation.toStarRocks.isCut || load.state !== "PREPARE") return
       if (faults.happens("http: lost within the body")) return request.reply(Replies.lost("EPIPE", true))

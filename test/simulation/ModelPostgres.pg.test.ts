@@ -45,7 +45,7 @@ class NoChance extends Prng {
 
 const rowOf = (id: number, body: string): SourceTables.Row => [String(id), "n", body, null, "t"]
 
-/** The second part of the script: changes of columns, within a transaction and by themselves, and truncations. */
+/** The second part of the script: changes of columns and of the publication, within a transaction and by themselves, and truncations. */
 const changeTable = (postgres: ModelPostgres): void => {
   const transaction = (act: (open: OpenTransaction) => void): void => {
     const open = postgres.begin()
@@ -82,6 +82,22 @@ const changeTable = (postgres: ModelPostgres): void => {
   })
   transaction((open) => void open.alter(SourceTables.retyped(now(open), new Prng(1, "type")) ?? ITEMS))
   transaction((open) => insert(open, 13))
+  const rename = (open: OpenTransaction, id: string, name: string): void => {
+    const table = now(open)
+    const before = open.row(table, [id]) ?? []
+    open.change({ kind: "update", table, before, after: before.with(1, name), lsn: 0n })
+  }
+  transaction((open) => void open.publish(SourceTables.out(now(open))))
+  transaction((open) => rename(open, "13", "unsent"))
+  transaction((open) => void open.publish(SourceTables.narrowed(now(open)) ?? ITEMS))
+  transaction((open) => insert(open, 14))
+  const across = postgres.begin()
+  insert(across, 15)
+  transaction((open) => void open.publish(SourceTables.whole(now(open))))
+  insert(across, 16)
+  postgres.commit(across)
+  transaction((open) => rename(open, "13", "sent"))
+  transaction((open) => rename(open, "14", "sent"))
   transaction((open) => void open.truncate(now(open)))
 }
 
@@ -205,6 +221,17 @@ const server = Effect.fnUntraced(function*(source: PgAddress) {
   yield* go(one, "commit")
   yield* go(one, `alter table items alter qty type ${QTY_TYPE}`)
   yield* go(one, insert(13, "small"))
+  yield* go(one, "alter publication p drop table items")
+  yield* go(one, "update items set name = 'unsent' where id = 13")
+  yield* go(one, "alter publication p add table items (id, name, qty, ok, added_5, added_6)")
+  yield* go(one, insert(14, "small"))
+  yield* go(two, "begin")
+  yield* go(two, insert(15, "small"))
+  yield* go(one, "begin; alter publication p drop table items; alter publication p add table items; commit")
+  yield* go(two, insert(16, "small"))
+  yield* go(two, "commit")
+  yield* go(one, "update items set name = 'sent' where id = 13")
+  yield* go(one, "update items set name = 'sent' where id = 14")
   yield* go(one, "truncate items")
   const [end] = yield* run(source, "select pg_current_wal_insert_lsn()::text as lsn")
   const target = Result.getOrThrow(Lsn.fromText(String(end?.["lsn"])))

@@ -21,6 +21,8 @@ export interface Slot {
 export class ModelPostgres {
   readonly wal: Wal
   readonly rows = new Map<string, SourceTables.Row>()
+  /** Those of partitions that are tables of their own. */
+  readonly aside = new Map<string, SourceTables.Row | undefined>()
   readonly locks = new Map<string, OpenTransaction>()
   readonly #prng: Prng
   readonly #time: VirtualTime
@@ -28,6 +30,8 @@ export class ModelPostgres {
   readonly #trace: Trace
   readonly #open = new Set<OpenTransaction>()
   readonly #onWal = new Set<() => void>()
+  /** Told of each table whose place in the publication is about to be another one, as it was before. */
+  onPublished: (before: SourceTables.Table) => void = () => {}
   readonly #onCrash = new Set<() => void>()
   #xid = 700
   /** The catalogue, as what has committed left it. */
@@ -70,14 +74,24 @@ export class ModelPostgres {
 
   commit(transaction: OpenTransaction): Commit {
     this.#end(transaction)
+    for (const [index, before] of this.tables.entries()) {
+      if (before.membership !== transaction.tables[index]?.membership) this.onPublished(before)
+    }
     this.tables = transaction.tables
     for (const table of [...transaction.changes.map((change) => change.table), ...this.tables]) {
-      if (!this.versions.includes(table)) this.versions.push(table)
+      // How it is published adds nothing to what is known of its columns.
+      const isKnown = this.versions.some(({ columns, listed, relationId }) =>
+        relationId === table.relationId && columns === table.columns &&
+        (listed === undefined || table.listed !== undefined)
+      )
+      if (!isKnown) this.versions.push(table)
     }
     for (const [key, row] of transaction.writes) {
       if (row === undefined) this.rows.delete(key)
       else this.rows.set(key, row)
     }
+    for (const [key, row] of transaction.asideWrites) this.aside.set(key, row)
+    for (const other of this.#open) other.invalidate(transaction.invalidated)
     const commit = this.wal.commit({
       xid: transaction.xid,
       firstLsn: transaction.firstLsn ?? this.wal.end,

@@ -13,7 +13,7 @@ import type { Incarnation } from "./Incarnation.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { ModelPostgres } from "./ModelPostgres.ts"
 import type { Network } from "./Network.ts"
-import type * as SourceTables from "./SourceTables.ts"
+import * as SourceTables from "./SourceTables.ts"
 import type { Trace } from "./Trace.ts"
 import type { VirtualTime } from "./VirtualTime.ts"
 
@@ -39,6 +39,8 @@ export interface SqlWorld {
   readonly time: VirtualTime
   readonly trace: Trace
   readonly walSenderTimeoutMs: number
+  /** Whether the tables that have partitions are published as such. */
+  readonly partitions: boolean
   /** Whether a statement that was given up may take effect after the next one was answered. */
   readonly statementsOutlive: boolean
 }
@@ -57,6 +59,20 @@ export class ModelSql {
 
   constructor(world: SqlWorld) {
     this.#world = world
+  }
+
+  /** Whether it is stored that the table was published as it is now. */
+  remembers(table: SourceTables.Table): boolean {
+    const published = this.#identity["published"] as
+      | { tables: Record<string, { membership?: string }> }
+      | null
+      | undefined
+    return published?.tables[SourceTables.nameOf(table)]?.membership === membershipOf(table)
+  }
+
+  /** A person has it forgotten how the tables were published. */
+  forgetPublished(): void {
+    this.#identity = { ...this.#identity, published: null }
   }
 
   /** The service of one run of the program. */
@@ -152,7 +168,11 @@ export class ModelSql {
     if (statement.startsWith("select current_setting('server_version_num')")) return [{ version: SERVER_VERSION }]
     if (/relreplident as "replicaIdentity"/.test(statement)) {
       return postgres.tables.filter(({ wanted }) => wanted).map((table) => ({
-        ...tableRow(table),
+        ...tableRow(table, this.#world.partitions, {
+          // The statement itself must look how the table is published, and at its partitions.
+          membership: /from pg_publication_rel /.test(statement),
+          parted: / pg_inherits /.test(statement)
+        }),
         lookedAt: Lsn.format(Lsn.fromBigint(postgres.wal.end))
       }))
     }
@@ -161,6 +181,8 @@ export class ModelSql {
     }
     if (/from pg_publication p/.test(statement)) return postgres.publication ? [publicationRow(postgres.tables)] : []
     if (/transactionid = \$1::text::xid/.test(statement)) return []
+    const added = /alter publication "\w+" add table (.*)$/i.exec(statement)
+    if (added !== null) return this.#publish(added[1] ?? "")
     if (/from pg_replication_slots s/.test(statement)) return this.#slotRow()
     // Nothing is diverted here.
     if (statement.startsWith("select from dbmazz_rejected_rows")) return []
@@ -203,6 +225,25 @@ export class ModelSql {
       return [{ lsn: Lsn.format(Lsn.fromBigint(position)) }]
     }
     return verdict.broken("the model is used as it was meant to be", `unknown statement: ${statement}`)
+  }
+
+  /** The program puts tables back that it has not seen in the publication. */
+  #publish(names: string): ReadonlyArray<Row> | PgSqlError {
+    const { postgres } = this.#world
+    const transaction = postgres.begin()
+    for (const table of transaction.tables) {
+      if (!table.wanted || !names.includes(`"${table.schema}"."${table.name}"`)) continue
+      if (table.isOut === undefined) {
+        postgres.rollback(transaction)
+        return new PgSqlError({ sqlState: "42710", message: "relation is already member of publication" })
+      }
+      if (!transaction.publish(SourceTables.whole(table))) {
+        postgres.rollback(transaction)
+        return new PgSqlError({ sqlState: "55P03", message: "canceling statement due to lock timeout" })
+      }
+    }
+    postgres.commit(transaction)
+    return []
   }
 
   #save(statement: string, parameters: ReadonlyArray<unknown>): ReadonlyArray<Row> {
@@ -295,11 +336,15 @@ export class ModelSql {
 /** A position as the table's bigint shows it. */
 const signed = (position: bigint): string => Lsn.toBigint(Lsn.fromBigint(position)).toString()
 
-const tableRow = (table: SourceTables.Table): Row => ({
+const tableRow = (
+  table: SourceTables.Table,
+  partitions: boolean,
+  asked: { readonly membership: boolean; readonly parted: boolean }
+): Row => ({
   schema: table.schema,
   name: table.name,
   oid: String(table.relationId),
-  kind: "r",
+  kind: partitions && table.relationId === SourceTables.PARTITIONED.relationId ? "p" : "r",
   replicaIdentity: "f",
   persistence: "p",
   readable: true,
@@ -311,7 +356,12 @@ const tableRow = (table: SourceTables.Table): Row => ({
     typmod: -1,
     notNull: column.notNull,
     generation: "",
-    version: `${column.name} ${column.oid}`
+    version: [
+      column.name,
+      column.oid,
+      asked.parted ? table.parted ?? 0 : "",
+      asked.membership ? table.membership ?? 0 : ""
+    ].join(" ")
   })),
   primaryKey: table.key.map((index) => table.columns[index]?.name ?? ""),
   primaryKeyDeferrable: false,
@@ -321,17 +371,19 @@ const tableRow = (table: SourceTables.Table): Row => ({
   ancestors: []
 })
 
+const membershipOf = ({ membership = 0, relationId }: SourceTables.Table): string => `${relationId} ${membership}`
+
 /** As the running job looks at it. */
 const publishedRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({
   insert: true,
   update: true,
   delete: true,
   truncate: true,
-  tables: tables.map(({ name, schema }) => ({
-    schemaname: schema,
-    tablename: name,
+  tables: tables.filter(({ isOut }) => isOut === undefined).map((table) => ({
+    schemaname: table.schema,
+    tablename: table.name,
     rowfilter: null,
-    membership: name
+    membership: membershipOf(table)
   })),
   gone: []
 })
@@ -344,13 +396,18 @@ const publicationRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({
   update: true,
   delete: true,
   truncate: true,
-  viaRoot: false,
+  viaRoot: true,
   generated: null,
-  tables: tables.map((table) => ({
+  tables: tables.filter(({ isOut }) => isOut === undefined).map((table) => ({
     schema: table.schema,
     name: table.name,
-    columns: table.columns.map((column) => column.name),
+    columns: SourceTables.sentColumns(table).map((column) => column.name),
     filter: null
   })),
-  members: tables.map(({ name, schema }) => ({ schema, name, listed: false, filterColumns: [] }))
+  members: tables.filter(({ isOut }) => isOut === undefined).map(({ listed, name, schema }) => ({
+    schema,
+    name,
+    listed: listed !== undefined,
+    filterColumns: []
+  }))
 })

@@ -67,9 +67,9 @@ export class ModelTargets {
   }
 
   /** Whether there is a column with room for every one of this version of a source table. */
-  fits({ columns, relationId }: SourceTables.Table): boolean {
-    const target = this.tables.find((table) => table.relationId === relationId)
-    return target !== undefined && columns.every(({ name, starRocks }) => {
+  fits(source: SourceTables.Table): boolean {
+    const target = this.tables.find((table) => table.relationId === source.relationId)
+    return target !== undefined && SourceTables.sentColumns(source).every(({ name, starRocks }) => {
       const column = target.columns.find((each) => each.name === name)
       return column !== undefined && widthOf(column.starRocks) >= widthOf(starRocks)
     })

@@ -13,6 +13,8 @@ import { Network } from "./Network.ts"
 import type { Plan } from "./Plan.ts"
 import { Prng } from "./Prng.ts"
 import * as Program from "./Program.ts"
+import * as SourceTables from "./SourceTables.ts"
+import { Tells } from "./Tells.ts"
 import { Trace } from "./Trace.ts"
 import { VirtualTime } from "./VirtualTime.ts"
 import { Workload } from "./Workload.ts"
@@ -34,6 +36,7 @@ export class Models {
   readonly statements: ModelStatements
   readonly schema: ModelSchemaChanges
   readonly workload: Workload
+  readonly tells = new Tells()
   /** Replication sessions so far. */
   sessions = 0
 
@@ -63,7 +66,16 @@ export class Models {
       postgres: this.postgres,
       starRocks: this.starRocks
     }
-    this.sql = new ModelSql({ ...shared, address: this.settings.source, walSenderTimeoutMs, statementsOutlive })
+    this.sql = new ModelSql({
+      ...shared,
+      address: this.settings.source,
+      walSenderTimeoutMs,
+      statementsOutlive,
+      partitions: plan.workload.repartitions > 0
+    })
+    this.postgres.onPublished = (table) => {
+      if (table.wanted) this.tells.changed(SourceTables.nameOf(table), this.sql.remembers(table))
+    }
     this.connections = new Prng(seed, "connections")
     this.http = new ModelHttp({ ...shared, prng: new Prng(seed, "http"), classicDuplicates })
     this.statements = new ModelStatements({ ...shared, http: this.http, prng: new Prng(seed, "statements") })

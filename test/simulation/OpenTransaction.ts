@@ -8,9 +8,15 @@ export class OpenTransaction {
   readonly changes: Array<Change> = []
   readonly #postgres: ModelPostgres
   readonly #own = new Map<string, SourceTables.Row | undefined>()
+  /** Rows of partitions that are tables of their own. */
+  readonly #aside = new Map<string, SourceTables.Row | undefined>()
   readonly #altered = new Map<number, SourceTables.Table>()
   /** Tables of which it has locked rows, which keeps others from altering them. */
   readonly #touched = new Set<number>()
+  /** Tables whose place in the publication it has changed. */
+  readonly #published = new Set<number>()
+  /** Tables that others have altered meanwhile. */
+  readonly #invalidated = new Set<number>()
   /** Tables that it has locked as a whole. */
   readonly #exclusive = new Set<number>()
   firstLsn: bigint | undefined = undefined
@@ -55,15 +61,54 @@ export class OpenTransaction {
       if (kind !== "insert") this.#own.set(SourceTables.keyOf(table, change.before), undefined)
       if (kind !== "delete") this.#own.set(SourceTables.keyOf(table, change.after), change.after)
     }
-    this.changes.push(change)
+    if (table.isOut === undefined) this.changes.push(change)
   }
 
   /** Gives the table another shape; false when another transaction has locked anything of it. */
   alter(table: SourceTables.Table): boolean {
     if (!this.#lockTable(table)) return false
+    this.#put(table)
+    return true
+  }
+
+  #put(table: SourceTables.Table): void {
     const lsn = this.#postgres.wal.write()
     this.firstLsn ??= lsn
     this.#altered.set(table.relationId, table)
+  }
+
+  /**
+   * Changes how the table is published, while others change its rows; false when another transaction has it locked as a whole,
+   * or changes that, too.
+   */
+  publish(table: SourceTables.Table): boolean {
+    const { relationId } = table
+    const others = this.#postgres.othersOf(this)
+    if (others.some((other) => other.#exclusive.has(relationId) || other.#published.has(relationId))) return false
+    this.#published.add(relationId)
+    this.#touched.add(relationId)
+    this.#put(table)
+    return true
+  }
+
+  /** Takes the partition out of the table, or puts it back with rows that were changed meanwhile; false: it is locked. */
+  repartition(
+    table: SourceTables.Table,
+    change: (row: SourceTables.Row | undefined, key: SourceTables.Row) => SourceTables.Row | undefined
+  ): boolean {
+    if (!this.#lockTable(table)) return false
+    for (const key of SourceTables.partition(table)) {
+      const name = SourceTables.keyName(table, key)
+      if (SourceTables.isParted(table)) {
+        this.#aside.set(name, this.row(table, key))
+        this.#own.set(name, undefined)
+      } else {
+        const row = this.#aside.has(name) ? this.#aside.get(name) : this.#postgres.aside.get(name)
+        this.#aside.set(name, undefined)
+        this.#own.set(name, change(row === undefined ? undefined : SourceTables.fitted(table, row), key))
+      }
+    }
+    this.#put(table)
     return true
   }
 
@@ -78,9 +123,19 @@ export class OpenTransaction {
     return this.#own
   }
 
-  /** The tables that it altered or truncated. */
+  get asideWrites(): ReadonlyMap<string, SourceTables.Row | undefined> {
+    return this.#aside
+  }
+
+  /** The tables that it, or another one meanwhile, altered or truncated; all of them, when the publication was changed. */
   get invalidated(): ReadonlyArray<number> {
-    return [...this.#exclusive]
+    const own = this.#published.size > 0 ? SourceTables.ALL.map(({ relationId }) => relationId) : this.#exclusive
+    return [...new Set([...own, ...this.#invalidated])]
+  }
+
+  /** Another transaction that has altered tables, or the publication, is over: the server goes by it in this one, too. */
+  invalidate(tables: ReadonlyArray<number>): void {
+    if (this.firstLsn !== undefined) { for (const relationId of tables) this.#invalidated.add(relationId) }
   }
 
   #lockTable({ relationId }: SourceTables.Table): boolean {

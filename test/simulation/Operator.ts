@@ -2,6 +2,8 @@
 import type { Models } from "./Models.ts"
 import type { Job, Orchestrator } from "./Orchestrator.ts"
 import { Prng } from "./Prng.ts"
+import { UNPUBLISHED } from "./Program.ts"
+import * as SourceTables from "./SourceTables.ts"
 
 /**
  * How long a person takes to see that a column is missing, in ms: the program adds it itself when a row needs it, so most do not
@@ -13,6 +15,13 @@ const REPAIR_SELDOM_MS = [5_000, ...Array.from({ length: 9 }, () => Number.POSIT
 /** How long a person takes to see that a table has stopped, in ms at most. */
 const RESTART_MS_MAX = 5_000
 
+/** The same, until it is told to go on. */
+const ACCEPT_MS_MAX = 20_000
+
+/** Tables of which the program says that not all was sent. */
+const unpublished = ({ watch }: Job): ReadonlyArray<string> =>
+  watch.stopped.filter(({ error }) => error.code === UNPUBLISHED).map(({ table }) => table)
+
 export class Operator {
   readonly #models: Models
   readonly #orchestrator: Orchestrator
@@ -20,6 +29,7 @@ export class Operator {
   #repairAtMs: number | undefined = undefined
   #restarting: Job | undefined = undefined
   #running: Job | undefined = undefined
+  #accepting: Job | undefined = undefined
 
   constructor(models: Models, orchestrator: Orchestrator) {
     this.#models = models
@@ -35,6 +45,37 @@ export class Operator {
       if (time.nowMs >= this.#repairAtMs) this.repair()
     }
     this.restart()
+    this.accept()
+  }
+
+  /** Puts tables back into the publication, with all of their columns. */
+  #publish(which: (table: SourceTables.Table) => boolean): void {
+    const { postgres, trace } = this.#models
+    const tables = postgres.tables.filter((table) => !SourceTables.isWhole(table) && which(table))
+    if (tables.length === 0 || !postgres.up) return
+    const transaction = postgres.begin()
+    if (tables.every((table) => transaction.publish(SourceTables.whole(table)))) {
+      trace.add("tables are put back into the publication")
+      postgres.commit(transaction)
+    } else postgres.rollback(transaction)
+  }
+
+  /** Tells the program to go on, once it has told that not all of a table was sent. When the faults end, all is sent again. */
+  accept(): void {
+    const { faults, time, trace } = this.#models
+    if (faults.healed) this.#publish(() => true)
+    const job = this.#orchestrator.job
+    if (job === undefined || job === this.#accepting || job.draining !== undefined) return
+    const told = unpublished(job)
+    if (told.length === 0) return
+    this.#accepting = job
+    time.after(this.#prng.int(0, ACCEPT_MS_MAX), () => {
+      this.#accepting = undefined
+      if (!job.incarnation.alive || unpublished(job).length === 0) return
+      this.#publish((table) => told.includes(SourceTables.nameOf(table)))
+      trace.add(`program ${job.incarnation.number} is told to go on`)
+      job.incarnation.deliver(() => job.watch.resume?.())
+    })
   }
 
   /** Starts a program again whose tables have stopped for a reason that is gone. */

@@ -95,7 +95,7 @@ export class Orchestrator {
     const incarnation = new Incarnation(++this.incarnations, plan.seed, time, this.#chance)
     trace.add(`program ${incarnation.number} starts`)
     const stop = Deferred.makeUnsafe<void>()
-    const watch: Program.Watch = { sender: undefined, number: 0, session: undefined, stopped: [] }
+    const watch: Program.Watch = { sender: undefined, number: 0, session: undefined, resume: undefined, stopped: [] }
     const fiber = Program.start(this.#models, incarnation, stop, watch)
     const job: Job = { incarnation, stop, fiber, watch, draining: undefined }
     this.#jobs = [...this.#jobs, job]
@@ -227,10 +227,25 @@ export class Orchestrator {
     if (error instanceof SetupError && error.code === "SrConnectionFailed") {
       return starRocks.everRefusedLogin ? error.code : undefined
     }
+    // A list of columns that does not cover the replica identity, or somebody who changes the publication, too.
+    if (error instanceof SetupError && error.code === "PgPublicationFailed") {
+      return this.#models.tells.any ? error.code : undefined
+    }
     if (error instanceof SetupError && error.code === "PgSlotInUse") return this.#everTwo ? error.code : undefined
     // Of the last table that was left.
-    if (error instanceof PermanentError && job.watch.stopped.length === SourceTables.WANTED.length) return error.code
+    if (error instanceof PermanentError && job.watch.stopped.length === SourceTables.WANTED.length) {
+      if (job.watch.stopped.some((stopped) => stopped.error.code === Program.UNPUBLISHED)) this.#accept()
+      return error.code
+    }
     return undefined
+  }
+
+  /** There is no program that could be told to go on, so a person writes it into the table. */
+  #accept(): void {
+    const { sql, tells, trace } = this.#models
+    trace.add("it is to be forgotten how the tables were published")
+    sql.forgetPublished()
+    tells.accepted()
   }
 
   #checkBuffer(job: Job): void {
@@ -245,10 +260,15 @@ export class Orchestrator {
   }
 
   #checkStopped(job: Job): void {
-    const { ledger, starRocks, verdict } = this.#models
+    const { ledger, starRocks, tells, verdict } = this.#models
     for (const { error, table } of job.watch.stopped) {
+      if (error.code === Program.UNPUBLISHED) tells.told(table)
       verdict.expect(
-        error.code === "SR_ACCESS_DENIED" ? starRocks.everRefusedLogin : ledger.stops.mayStop(table, error.code),
+        error.code === "SR_ACCESS_DENIED"
+          ? starRocks.everRefusedLogin
+          : error.code === Program.UNPUBLISHED
+          ? tells.may(table)
+          : ledger.stops.mayStop(table, error.code),
         "a table stops only for a reason",
         () => `${table}: ${error.message}`
       )

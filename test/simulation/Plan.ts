@@ -1,5 +1,6 @@
 /** What a seed stands for: sizes, limits and habits of one run. A shrunk plan is a plan too. */
 import type { FlushLimits } from "../../src/domain/config/Settings.ts"
+import type { LoadFormat } from "../../src/domain/LoadFormat.ts"
 import type { SchemaChangePolicy } from "../../src/domain/schema/SchemaChangePolicy.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import { type FaultKind, type FaultPlan, KINDS } from "./Faults.ts"
@@ -17,6 +18,7 @@ export interface Plan {
   readonly walSenderTimeoutMs: number
   readonly truncatePolicy: TruncatePolicy
   readonly schemaChangePolicy: SchemaChangePolicy
+  readonly loadFormat: LoadFormat
   /** Finished labels that the sink remembers. */
   readonly labelsMax: number
   readonly classicDuplicates: boolean
@@ -41,6 +43,11 @@ const TABLE_SHARE_OF_SHAPES = 0.15
 const RENAME_SHARE = 0.2
 /** Of runs that widen types: a type that is not widened stops its table at some value, and not at the change. */
 const RETYPE_SHARE = 0.25
+/** Of runs in which a table leaves the publication, or some of its columns do; and of those that take a partition out of it. */
+const REPUBLISH_SHARE = 0.1
+const REPARTITION_SHARE = 0.1
+/** Of runs whose loads are CSV. */
+const CSV_SHARE = 0.3
 const SCHEMA_POLICIES = ["evolve", "evolve", "evolve", "evolve", "evolve", "evolve", "add", "stop", "stop"] as const
 /** Truncations of a run whose policy carries them over. */
 const TRUNCATIONS_MAX = 6
@@ -65,6 +72,7 @@ const ordinary = (seed: number): Plan => {
   const truncatePolicy = tables.pick(POLICIES)
   const shapes = new Prng(seed, "plan of shapes")
   const schemaChangePolicy = shapes.pick(SCHEMA_POLICIES)
+  const sent = new Prng(seed, "plan of what is sent")
   return {
     seed,
     workload: {
@@ -78,6 +86,8 @@ const ordinary = (seed: number): Plan => {
       tableShare: TABLE_SHARE,
       columnsRenamed: shapes.chance(RENAME_SHARE) ? shapes.int(1, 2) : 0,
       columnsRetyped: schemaChangePolicy === "evolve" && shapes.chance(RETYPE_SHARE) ? shapes.int(1, 3) : 0,
+      republications: sent.chance(REPUBLISH_SHARE) ? sent.int(1, 4) : 0,
+      repartitions: sent.chance(REPARTITION_SHARE) ? sent.int(1, 4) : 0,
       truncations: tables.chance(TRUNCATE_SHARE) ? truncatePolicy === "fail" ? 1 : tables.int(1, TRUNCATIONS_MAX) : 0
     },
     faults: {
@@ -96,6 +106,7 @@ const ordinary = (seed: number): Plan => {
     slowness: prng.pick([0, 1, 1, 4, 20]),
     truncatePolicy,
     schemaChangePolicy,
+    loadFormat: sent.chance(CSV_SHARE) ? "csv" : "json",
     walSenderTimeoutMs: prng.pick([5_000, 60_000, 60_000]),
     labelsMax: prng.pick([1, 3, 1_000]),
     classicDuplicates: prng.chance(0.5),
@@ -106,6 +117,7 @@ const ordinary = (seed: number): Plan => {
 }
 
 const NO_COLUMNS = { columnsAdded: 0, columnsRenamed: 0, columnsRetyped: 0 }
+const ALL_SENT = { republications: 0, repartitions: 0 }
 /** Share of runs that are about truncations: many, in small batches, and few other faults that would hide theirs. */
 const FOCUS_SHARE = 0.15
 const FAULTS_AT_TRUNCATION: ReadonlyArray<FaultKind> = [
@@ -132,7 +144,13 @@ const focused = (plan: Plan, prng: Prng): Plan => {
   return {
     ...plan,
     truncatePolicy,
-    workload: { ...plan.workload, pauseMsMax: prng.pick([20, 200]), truncations: prng.int(4, 10), ...NO_COLUMNS },
+    workload: {
+      ...plan.workload,
+      pauseMsMax: prng.pick([20, 200]),
+      truncations: prng.int(4, 10),
+      ...NO_COLUMNS,
+      ...ALL_SENT
+    },
     flush: { ...plan.flush, rows: prng.int(1, 4), everyMs: prng.pick([1, 10]) },
     slowness: prng.pick([0, 1]),
     faults: {
@@ -174,6 +192,7 @@ const reshaped = (plan: Plan, prng: Prng): Plan => ({
     columnsAdded: prng.int(0, 3),
     columnsRenamed: prng.int(0, 3),
     columnsRetyped: prng.int(1, 3),
+    ...ALL_SENT,
     truncations: prng.pick([0, 0, 1, 2])
   },
   truncatePolicy: prng.pick<TruncatePolicy>(["soft-delete", "truncate"]),
@@ -216,11 +235,56 @@ const hurried = (plan: Plan, prng: Prng): Plan => ({
   }
 })
 
+/** Share of the other runs that are about what is not sent: soon sent again, while rows are known to be in the sink. */
+const UNSENT_SHARE = 0.1
+const FAULTS_AT_UNSENT: ReadonlyArray<FaultKind> = [
+  "postgres: replication connection lost",
+  "starrocks sql: catalogue late",
+  "http: lost after the commit",
+  "backend: refuses",
+  "job: killed",
+  "job: stopped",
+  "job: interrupted"
+]
+
+const unsent = (plan: Plan, prng: Prng): Plan => {
+  const isParted = prng.chance(0.4)
+  return {
+    ...plan,
+    schemaChangePolicy: prng.pick(SCHEMA_POLICIES),
+    workload: {
+      ...plan.workload,
+      transactions: prng.int(30, 60),
+      // With few sessions a table is seldom locked by another one.
+      sessions: prng.int(1, 2),
+      changesMax: prng.int(5, 15),
+      pauseMsMax: prng.pick([20, 200, 1_500]),
+      tableShare: TABLE_SHARE_OF_SHAPES,
+      ...NO_COLUMNS,
+      columnsAdded: prng.pick([0, 0, 1]),
+      republications: isParted ? 0 : prng.int(4, 12),
+      repartitions: isParted ? prng.int(8, 24) : 0,
+      truncations: 0
+    },
+    flush: { ...plan.flush, rows: prng.int(1, 8), everyMs: prng.pick([1, 10]) },
+    slowness: prng.pick([0, 1]),
+    faults: {
+      ...plan.faults,
+      intensity: prng.pick([0, 0, 0.3, 1]),
+      often: new Set(),
+      without: new Set(KINDS.filter((kind) => !FAULTS_AT_UNSENT.includes(kind)))
+    }
+  }
+}
+
 export const fromSeed = (seed: number): Plan => {
   const focus = new Prng(seed, "focus")
   if (focus.chance(FOCUS_SHARE)) return focused(ordinary(seed), focus)
   const shapes = new Prng(seed, "focus on shapes")
-  if (!shapes.chance(SHAPE_SHARE)) return ordinary(seed)
+  if (!shapes.chance(SHAPE_SHARE)) {
+    const sent = new Prng(seed, "focus on what is sent")
+    return sent.chance(UNSENT_SHARE) ? unsent(ordinary(seed), sent) : ordinary(seed)
+  }
   const plan = reshaped(ordinary(seed), shapes)
   return shapes.chance(HURRIED_SHARE) ? hurried(plan, shapes) : plan
 }

@@ -32,12 +32,17 @@ import { Prng } from "./Prng.ts"
 import * as SourceTables from "./SourceTables.ts"
 import type { WalSender } from "./WalSender.ts"
 
+/** Of a table that has stopped because not all of it was sent: what was is loaded all the same. */
+export const UNPUBLISHED = "PG_TABLE_UNPUBLISHED"
+
 /** What is seen of a program from outside: its last session, at both ends. */
 export interface Watch {
   sender: WalSender | undefined
   /** The number of its last session, counted over all programs. */
   number: number
   session: ReplicationSession | undefined
+  /** Tells it to go on in spite of what has stopped; undefined: it has not come so far. */
+  resume: (() => void) | undefined
   /** Its stopped tables, as it says. */
   stopped: ReadonlyArray<StoppedTable>
 }
@@ -54,6 +59,7 @@ export const settingsOf = (plan: Plan): Settings => {
     STARROCKS_USER: "root",
     TRUNCATE_POLICY: plan.truncatePolicy,
     SCHEMA_CHANGE_POLICY: plan.schemaChangePolicy,
+    STREAM_LOAD_FORMAT: plan.loadFormat,
     FLUSH_SIZE: String(plan.flush.rows),
     FLUSH_INTERVAL_MS: String(plan.flush.everyMs),
     RETRY_BASE_MS: "50",
@@ -100,6 +106,16 @@ const progress = (watch: Watch): Layer.Layer<Progress> =>
     }))
   ).pipe(Layer.provide(Progress.layer))
 
+/** The real control, which a person steers. */
+const control = (models: Models, incarnation: Incarnation, watch: Watch): Layer.Layer<JobControl> =>
+  Layer.effect(
+    JobControl,
+    Effect.map(JobControl, (live) => {
+      watch.resume = () => void Effect.runForkWith(incarnation.context)(live.command({ _tag: "Resume" }))
+      return live
+    })
+  ).pipe(Layer.provide(JobControl.layer(models.settings)))
+
 const wire = (models: Models, incarnation: Incarnation, watch: Watch) =>
   ModelWire.make({
     incarnation,
@@ -121,11 +137,14 @@ const wire = (models: Models, incarnation: Incarnation, watch: Watch) =>
 
 const layers = (models: Models, incarnation: Incarnation, watch: Watch) => {
   const { settings, sql } = models
-  const sender = () => ({ session: watch.number, stopped: watch.stopped.map(({ table }) => table) })
+  const sender = () => ({
+    session: watch.number,
+    stopped: watch.stopped.flatMap(({ error, table }) => error.code === UNPUBLISHED ? [] : [table])
+  })
   const transport = models.http.transport(incarnation, sender)
   return Layer.mergeAll(
     progress(watch),
-    JobControl.layer(settings),
+    control(models, incarnation, watch),
     source(models, watch),
     // It only tells people how the slot is doing.
     Layer.succeed(SlotHealth, { read: () => Effect.succeed(undefined), watch: () => Effect.never }),

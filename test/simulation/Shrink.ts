@@ -87,12 +87,15 @@ const shrinkHabits = async (search: Search): Promise<boolean> => {
     (plan) => ({ ...plan, slowness: 0 }),
     (plan) => ({ ...plan, labelsMax: 1_000 }),
     (plan) => ({ ...plan, faults: { ...plan.faults, often: new Set() } }),
+    (plan) => ({ ...plan, loadFormat: "json" }),
     (plan) => ({ ...plan, sendsEmpty: false, classicDuplicates: true }),
     (plan) => ({ ...plan, workload: { ...plan.workload, largeShare: 0 } }),
     (plan) => ({ ...plan, workload: { ...plan.workload, columnsAdded: 0 } }),
     (plan) => ({ ...plan, workload: { ...plan.workload, columnsRenamed: 0 } }),
     (plan) => ({ ...plan, workload: { ...plan.workload, columnsRetyped: 0 } }),
-    (plan) => ({ ...plan, workload: { ...plan.workload, truncations: 0 } })
+    (plan) => ({ ...plan, workload: { ...plan.workload, truncations: 0 } }),
+    (plan) => ({ ...plan, workload: { ...plan.workload, republications: 0 } }),
+    (plan) => ({ ...plan, workload: { ...plan.workload, repartitions: 0 } })
   ]
   let moved = false
   for (const change of plainer) {

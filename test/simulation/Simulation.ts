@@ -125,6 +125,7 @@ class World {
     const orchestrator = this.#orchestrator
     await this.#until(() => {
       // What has stopped for another reason (a password that was changed) is started again all the same.
+      this.#operator.accept()
       this.#operator.restart()
       return orchestrator.refused || this.#operator.programIsBehind || ledger.difference() === undefined
     })
@@ -138,7 +139,7 @@ class World {
       const job = this.#orchestrator.onlyJob
       if (job === undefined || job.draining !== undefined) return false
       const rest = ledger.stops.size === 0 ? (postgres.slot?.confirmed ?? 0n) >= ledger.lastEnd() : this.#isAtRest(job)
-      return rest && ledger.difference() === undefined
+      return rest && this.#models.tells.owed(job.watch.stopped) === undefined && ledger.difference() === undefined
     })
   }
 
@@ -158,6 +159,8 @@ class World {
       if (this.elapsedMs < deadline) continue
       const difference = ledger.difference()
       if (difference !== undefined) this.verdict.broken("source and sink are equal", difference)
+      const owed = this.#models.tells.owed(this.#orchestrator.onlyJob?.watch.stopped ?? [])
+      if (owed !== undefined) this.verdict.broken("a table of which not all was sent is told", owed)
       const confirmed = postgres.slot?.confirmed ?? 0n
       this.verdict.broken(
         "the slot is confirmed to the last commit",

@@ -33,6 +33,14 @@ export interface Table {
   readonly wanted: boolean
   /** Names that columns had and have no more: the sink keeps what stood there. */
   readonly former?: ReadonlyArray<string>
+  /** Positions of the columns that the publication's list for it names; undefined: it has no list. */
+  readonly listed?: ReadonlyArray<number>
+  /** It is not in the publication: what is done to it is not sent. */
+  readonly isOut?: true
+  /** How often its place in the publication was made anew. */
+  readonly membership?: number
+  /** How often a partition of it came or went. */
+  readonly parted?: number
 }
 
 /** A value from this length on is stored out of line. Much less than PostgreSQL's 2 kB, to keep runs small. */
@@ -46,6 +54,7 @@ const AWKWARD = [
   "a",
   "it's",
   "say \"hi\"",
+  "^\"^,",
   "back\\slash",
   "line\nbreak",
   "\u0001",
@@ -55,7 +64,14 @@ const AWKWARD = [
   "null"
 ] as const
 
-const words = (prng: Prng): string => `${prng.pick(AWKWARD)}${prng.int(0, 999)}`
+/** Share of texts that CSV has for something else, and of those that are nothing but awkward. */
+const LIKE_NULL_SHARE = 0.02
+const PLAIN_SHARE = 0.1
+
+const words = (prng: Prng): string => {
+  if (prng.chance(LIKE_NULL_SHARE)) return "\\N"
+  return prng.chance(PLAIN_SHARE) ? prng.pick(AWKWARD) : `${prng.pick(AWKWARD)}${prng.int(0, 999)}`
+}
 const same = (text: string): unknown => text
 const nullable = (value: (prng: Prng, large: number) => string) => (prng: Prng, large: number): Cell =>
   prng.chance(NULL_SHARE) ? null : value(prng, large)
@@ -149,6 +165,9 @@ const ARCHIVE: Table = { ...ITEMS, relationId: 16_404, schema: "archive", wanted
 export const ALL: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES, ARCHIVE]
 export const WANTED: readonly [Table, ...ReadonlyArray<Table>] = [ITEMS, PAIRS, NOTES]
 
+/** The table that has partitions, where there are any. */
+export const PARTITIONED = ITEMS
+
 /** A column of a target that was added or changed. */
 export const targetColumn = (name: string, starRocks: string): Column => ({ ...text(name), starRocks })
 
@@ -177,6 +196,51 @@ export const retyped = (table: Table, prng: Prng): Table | undefined => {
     ? undefined
     : { ...table, columns: table.columns.with(index, prng.pick([first, first, ...others])) }
 }
+
+/** The table with a list of columns in the publication, all but the one that holds large values. */
+export const narrowed = (table: Table): Table | undefined => {
+  const listed = [...table.columns.keys()].filter((index) => !LARGE_NAME.test(table.columns[index]?.name ?? ""))
+  return listed.length === table.columns.length ? undefined : { ...whole(table), listed }
+}
+
+/** The table in the publication with all of its columns. */
+export const whole = (table: Table): Table => {
+  const { isOut: _, listed: __, ...rest } = table
+  return placed(rest)
+}
+
+/** The table out of the publication. */
+export const out = (table: Table): Table => ({ ...whole(table), isOut: true })
+
+const placed = (table: Table): Table => ({ ...table, membership: (table.membership ?? 0) + 1 })
+
+/** Whether all that is done to it is sent. */
+export const isWhole = ({ isOut, listed }: Table): boolean => isOut === undefined && listed === undefined
+
+/** The columns that are in the rows which are sent, and the row as it is sent. */
+export const sentColumns = ({ columns, listed }: Table): ReadonlyArray<Column> =>
+  listed === undefined ? columns : columns.filter((_, index) => listed.includes(index))
+export const sentRow = ({ listed }: Table, row: Row): Row =>
+  listed === undefined ? row : row.filter((_, index) => listed.includes(index))
+
+/** The keys of the partition that comes and goes. */
+export const partition = (table: Table): ReadonlyArray<Row> => {
+  const { keys } = ALL.find(({ relationId }) => relationId === table.relationId) ?? table
+  return keys.slice(1, 1 + Math.ceil(keys.length / 2))
+}
+
+/** The table without that partition, or with it again. */
+export const repartitioned = (table: Table): Table | undefined => {
+  const all = ALL.find(({ relationId }) => relationId === table.relationId)
+  if (all === undefined) return undefined
+  const [first, ...others] = all.keys.filter((key) => !partition(table).includes(key))
+  if (first === undefined) return undefined
+  const keys = isParted(table) ? all.keys : [first, ...others] as const
+  return { ...table, keys, parted: (table.parted ?? 0) + 1 }
+}
+
+/** Whether its partition is a table of its own. */
+export const isParted = ({ parted = 0 }: Table): boolean => parted % 2 === 1
 
 /** A row of an earlier version of the table, as this version shows it: without a default, what was added is NULL. */
 export const fitted = (table: Table, row: Row): Row =>

@@ -186,7 +186,7 @@ export class WalSender {
     if (this.#announced.get(table.relationId) === table && !prng.chance(RELATION_AGAIN_SHARE)) return
     this.#announced.set(table.relationId, table)
     if (prng.chance(TYPE_SHARE)) this.#data(Bytes.type(99_001, "public", "mood"), 0n)
-    const columns = table.columns.map((column) => ({ name: column.name, oid: column.oid }))
+    const columns = SourceTables.sentColumns(table).map((column) => ({ name: column.name, oid: column.oid }))
     this.#data(Bytes.relation(table.relationId, table.name, columns, table.schema), 0n)
   }
 
@@ -257,7 +257,7 @@ const messageOf = (change: Change): Buffer => {
   const id = change.table.relationId
   switch (change.kind) {
     case "insert":
-      return Bytes.insert(id, change.after)
+      return Bytes.insert(id, SourceTables.sentRow(change.table, change.after))
     case "delete":
       return Bytes.remove(id, change.before)
     case "truncate":

@@ -23,11 +23,15 @@ export interface WorkloadPlan {
   readonly columnsRetyped: number
   /** Wanted tables that are truncated, at most. */
   readonly truncations: number
+  /** How often a wanted table leaves the publication or comes back, with or without a list of columns, at most. */
+  readonly republications: number
+  /** How often a partition of a wanted table leaves it or comes back, at most. */
+  readonly repartitions: number
   /** Share of statements that change a table as a whole, as long as the plan wants more of them. */
   readonly tableShare: number
 }
 
-const TABLE_CHANGES: ReadonlyArray<TableChange> = ["add", "rename", "retype", "truncate"]
+const TABLE_CHANGES: ReadonlyArray<TableChange> = ["add", "rename", "retype", "truncate", "publish", "partition"]
 /** A large transaction has this many times the changes. */
 const LARGE_FACTOR = 8
 const ROLLBACK_SHARE = 0.08
@@ -37,7 +41,13 @@ const UNPUBLISHED_SHARE = 0.1
 const IDLE_WAL_SHARE = 0.06
 const IDLE_WAL_BYTES_MAX = 3 * 1024 * 1024
 
-type TableChange = "add" | "rename" | "retype" | "truncate"
+type TableChange = "add" | "rename" | "retype" | "truncate" | "publish" | "partition"
+/** Share of the changes of the publication that take the table out of it, and do not only list its columns. */
+const OUT_SHARE = 0.4
+const BACK_SHARE = 0.7
+/** Share of rows of a partition that are changed while it is a table of its own. */
+const ASIDE_SHARE = 0.8
+const ASIDE_GONE_SHARE = 0.2
 
 interface Session {
   transaction: OpenTransaction | undefined
@@ -64,7 +74,9 @@ export class Workload {
       add: plan.columnsAdded,
       rename: plan.columnsRenamed,
       retype: plan.columnsRetyped,
-      truncate: plan.truncations
+      truncate: plan.truncations,
+      publish: plan.republications,
+      partition: plan.repartitions
     }
     this.#sessions = Array.from({ length: plan.sessions }, () => ({ transaction: undefined, left: 0 }))
   }
@@ -131,8 +143,8 @@ export class Workload {
     const [first, ...others] = open.tables
     if (first === undefined) return
     const table = prng.pick([first, ...others])
-    const key = prng.pick(table.keys)
-    if (!open.lock(table, key)) return
+    const key = this.#key(open, table)
+    if (key === undefined || !open.lock(table, key)) return
     const row = open.row(table, key)
     if (row === undefined) {
       open.change({ kind: "insert", table, after: this.#row(table, key), lsn: 0n })
@@ -155,6 +167,13 @@ export class Workload {
     } else this.#swap(open, table, row, there, key, to)
   }
 
+  /** One of a row, or of none: of none only while the table's list of columns has the server refuse updates and deletes. */
+  #key(open: OpenTransaction, table: SourceTables.Table): SourceTables.Row | undefined {
+    if (table.listed === undefined) return this.#prng.pick(table.keys)
+    const [first, ...others] = table.keys.filter((key) => open.row(table, key) === undefined)
+    return first === undefined ? undefined : this.#prng.pick([first, ...others])
+  }
+
   get #wanted(): ReadonlyArray<TableChange> {
     return TABLE_CHANGES.filter((change) => this.#left[change] > 0)
   }
@@ -165,9 +184,16 @@ export class Workload {
     const [first, ...others] = this.#wanted
     if (first === undefined) return
     const change = prng.pick([first, ...others])
-    const { relationId } = prng.pick(SourceTables.WANTED)
-    const now = open.tables.find((table) => table.relationId === relationId)
+    const { relationId } = change === "partition" ? SourceTables.PARTITIONED : prng.pick(SourceTables.WANTED)
+    // A table is soon published as it was.
+    const back = change === "publish" && prng.chance(BACK_SHARE)
+    const now = (back ? open.tables.find((table) => !SourceTables.isWhole(table)) : undefined) ??
+      open.tables.find((table) => table.relationId === relationId)
     if (now === undefined) return
+    if (change === "publish" || change === "partition") {
+      if (change === "publish" ? this.#republish(open, now) : this.#repartition(open, now)) this.#left[change] -= 1
+      return
+    }
     const next = change === "add"
       ? SourceTables.widened(now)
       : change === "rename"
@@ -177,6 +203,25 @@ export class Workload {
       : now
     if (next === undefined) return
     if (change === "truncate" ? open.truncate(now) : open.alter(next)) this.#left[change] -= 1
+  }
+
+  #republish(open: OpenTransaction, table: SourceTables.Table): boolean {
+    const next = !SourceTables.isWhole(table)
+      ? SourceTables.whole(table)
+      : this.#prng.chance(OUT_SHARE)
+      ? SourceTables.out(table)
+      : SourceTables.narrowed(table)
+    return next !== undefined && open.publish(next)
+  }
+
+  #repartition(open: OpenTransaction, table: SourceTables.Table): boolean {
+    const prng = this.#prng
+    const next = SourceTables.repartitioned(table)
+    return next !== undefined && open.repartition(next, (row, key) => {
+      if (!prng.chance(ASIDE_SHARE)) return row
+      if (row === undefined) return this.#row(next, key)
+      return prng.chance(ASIDE_GONE_SHARE) ? undefined : this.#changed(next, row, key)
+    })
   }
 
   /** Two rows change keys, over a third one, as a unique index wants it. */

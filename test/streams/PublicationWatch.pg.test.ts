@@ -50,7 +50,11 @@ const watching = Effect.fnUntraced(
       start: Lsn.ZERO,
       truncations,
       everyMs: 20,
-      stop: (table, error) => Effect.sync(() => void stopped.set(Identifier.show(table), error))
+      stop: (table, error) =>
+        Effect.sync(() => {
+          stopped.set(Identifier.show(table), error)
+          return error
+        })
     })
     const fiber = yield* Effect.forkChild(Effect.flip(watch))
     // What was seen before is what a look is compared with.

@@ -70,8 +70,6 @@ export interface Before {
   /** Where replication began. */
   readonly start: Lsn.Lsn
   readonly resumes: number
-  /** Tables that have stopped for another reason, as `schema.name`: what is found of them is to be told once that is mended. */
-  readonly unheard?: ReadonlySet<string>
 }
 
 const momentText = ({ atMs, position }: Moment): string => `${Lsn.format(position)} (${new Date(atMs).toISOString()})`
@@ -144,6 +142,16 @@ export const accepted = (seen: SeenTables, resumes: number): SeenTables =>
   new Map([...seen].filter(([, { toldAt }]) => toldAt === undefined || toldAt >= resumes))
 
 /**
+ * For a table that had stopped for another reason: nobody reads what was found of it, and who has it go on again accepts nothing.
+ * It is found again then.
+ */
+export const untold = (seen: SeenTables, table: Identifier.QualifiedName): SeenTables =>
+  new Map([...seen].map(([name, { toldAt, ...known }]) => [
+    name,
+    toldAt === undefined || name === Identifier.show(table) ? known : { ...known, toldAt }
+  ]))
+
+/**
  * What is worth storing of what was seen, so that a later start notices what happened meanwhile: without what was never
  * published, and without what was told, which stands until a person accepts it.
  */
@@ -163,7 +171,7 @@ export const isSame = (one: SeenTables, other: SeenTables): boolean =>
 
 /** Compares a look, made after `now`, with what was seen before. */
 export const judge = (before: Before, now: Moment, facts: Facts | undefined): Verdict => {
-  const { publication, resumes, seen, slot, start, tables, unheard } = before
+  const { publication, resumes, seen, slot, start, tables } = before
   const names = tables.map(Identifier.show)
   if (facts === undefined || facts.unpublished.length > 0) {
     const moments = names.flatMap((name) => seen.get(name) ?? [])
@@ -195,12 +203,7 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
       next.set(name, { ...now, table: found })
       continue
     }
-    const { toldAt: _, ...untold } = known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }
-    if (unheard?.has(name) === true) {
-      next.set(name, untold)
-      continue
-    }
-    next.set(name, { ...untold, toldAt: resumes })
+    next.set(name, { ...(known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }), toldAt: resumes })
     lost.push({
       table,
       error: new PermanentError({
