@@ -128,10 +128,20 @@ const MISSING = `case when a.atthasmissing then case
                         else (a.attmissingval::text::text[])[1]::timestamp end) as m (t))
     else (a.attmissingval::text::text[])[1] end end`
 
+/**
+ * All partitions below a table `c`, at every level, and what tells when each came. Not `pg_partition_tree`, which locks them: the
+ * look would wait for whoever truncates or alters one.
+ */
+const PARTITIONS = `(with recursive below (oid, since) as (
+                 select h.inhrelid, h.xmin from pg_inherits h
+                  where c.relkind = 'p' and h.inhparent = c.oid and not h.inhdetachpending
+                 union all
+                 select h.inhrelid, h.xmin from below join pg_inherits h on h.inhparent = below.oid and not h.inhdetachpending)
+               select oid, since from below)`
+
 /** Changes when a partition comes or goes: what was done to it outside of its table is not sent, and no column shows it. */
 const PARTED = `case when c.relkind = 'p' then
-              (select md5(coalesce(string_agg(p.inhrelid || ' ' || p.xmin, ',' order by p.inhrelid), ''))
-                 from pg_partition_tree(c.oid) as tree join pg_inherits p on p.inhrelid = tree.relid)
+              (select md5(coalesce(string_agg(p.oid || ' ' || p.since, ',' order by p.oid), '')) from ${PARTITIONS} as p)
             else '' end`
 
 /**
@@ -229,10 +239,10 @@ export const readTables = Effect.fnUntraced(function*(
                       'replicaIdentity', pc.relreplident, 'identityColumns', ${identityColumns("pc")},
                       'owned', pg_has_role(pc.relowner, 'usage')
                     ) order by pn.nspname, pc.relname), '[]')
-               from pg_partition_tree(c.oid) as tree
-               join pg_class pc on pc.oid = tree.relid
+               from ${PARTITIONS} as p
+               join pg_class pc on pc.oid = p.oid
                join pg_namespace pn on pn.oid = pc.relnamespace
-              where c.relkind = 'p' and tree.isleaf and pc.oid <> c.oid) as partitions,
+              where pc.relkind <> 'p') as partitions,
             ${ANCESTORS},
             exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and not i.indimmediate)
               as "primaryKeyDeferrable"

@@ -9,6 +9,7 @@ import * as TableLists from "../../src/domain/TableLists.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
 import * as PostgresSetup from "../../src/layers/PostgresSetup.ts"
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
+import * as TableCatalogue from "../../src/layers/TableCatalogue.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 
 const on = (address: PgAddress) =>
@@ -62,6 +63,25 @@ const freshShop = Effect.gen(function*() {
 })
 
 layer(PostgresServer.layer(), { excludeTestServices: true })("The lists against a catalogue", (it) => {
+  it.effect("T48 a look at tables waits for nobody who truncates or alters them, and finds the partitions of every level", () =>
+    Effect.gen(function*() {
+      const address = yield* freshShop
+      const other = yield* PostgresServer.connect(address)
+      yield* Effect.promise(() => other.query("begin; lock table events, events_1, sales.events_1a, orders"))
+      const sql = PostgresSql.layer(address, "dbmazz setup", { lock_timeout: "1ms" })
+      const tables = yield* TableCatalogue.readTables([
+        { schema: "public", name: "events" },
+        { schema: "public", name: "orders" }
+      ]).pipe(Effect.provide(sql))
+      assert.deepStrictEqual(
+        tables.map(({ partitions }) => (partitions ?? []).map(({ name }) => Identifier.show(name))),
+        [
+          ["sales.events_1a"],
+          []
+        ]
+      )
+    }))
+
   it.effect("patterns find ordinary and partitioned tables by exact letters, never views, system or our own tables", () =>
     Effect.gen(function*() {
       const address = yield* freshShop

@@ -30,6 +30,8 @@ export class Operator {
   #restarting: Job | undefined = undefined
   #running: Job | undefined = undefined
   #accepting: Job | undefined = undefined
+  #missing = false
+  #compared: { count: number; tables: ReadonlyArray<SourceTables.Table> } = { count: 0, tables: [] }
 
   constructor(models: Models, orchestrator: Orchestrator) {
     this.#models = models
@@ -104,8 +106,14 @@ export class Operator {
 
   /** Whether the sink lacks a column. */
   get missing(): boolean {
-    const { postgres, starRocks } = this.#models
-    return postgres.versions.some((table) => table.wanted && !starRocks.targets.fits(table))
+    const { postgres: { versions }, starRocks: { targets } } = this.#models
+    const { count, tables } = this.#compared
+    // Asked in every step; both seldom change.
+    if (count !== versions.length || tables !== targets.tables) {
+      this.#compared = { count: versions.length, tables: targets.tables }
+      this.#missing = versions.some((table) => table.wanted && !targets.fits(table))
+    }
+    return this.#missing
   }
 
   /** Whether the program changes the sink's columns itself. */
