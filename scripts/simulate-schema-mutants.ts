@@ -115,7 +115,7 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "does not tell that a table was published otherwise for a while",
     file: SOURCE.publicationChange,
-    search: "if (now.membership !== before.membership) {",
+    search: "if (placeOf(now) !== placeOf(before)) {",
     replace: "if (now.membership === undefined) {"
   },
   {

@@ -7,11 +7,23 @@ export interface QualifiedName {
   readonly name: string
 }
 
-/** `schema.name`, for people and as a key of maps: never for SQL. */
-export const show = (table: QualifiedName): string => `${table.schema}.${table.name}`
-
 /** An identifier quoted for PostgreSQL. */
 export const quotePg = (identifier: string): string => `"${identifier.replaceAll("\"", "\"\"")}"`
+
+/** One part of a name for people: in double quotes, as `TABLES` has it, when a dot or a quote in it makes it look like more. */
+export const showPart = (part: string): string => /[."]/.test(part) ? quotePg(part) : part
+
+/** `schema.name`, for people and as a key of maps: no two tables have the same. Never for SQL. */
+export const show = (table: QualifiedName): string => `${showPart(table.schema)}.${showPart(table.name)}`
+
+const SHOWN = /^("(?:[^"]|"")*"|[^."]*)\.("(?:[^"]|"")*"|[^."]*)$/
+const readPart = (shown: string): string => shown.startsWith("\"") ? shown.slice(1, -1).replaceAll("\"\"", "\"") : shown
+
+/** The table that `show` gave this text for; undefined: it is none of its texts. */
+export const unshow = (shown: string): QualifiedName | undefined => {
+  const [, schema, name] = SHOWN.exec(shown) ?? []
+  return schema === undefined || name === undefined ? undefined : { schema: readPart(schema), name: readPart(name) }
+}
 
 /** `"schema"."name"` for PostgreSQL. */
 export const quotePgTable = (table: QualifiedName): string => `${quotePg(table.schema)}.${quotePg(table.name)}`

@@ -26,7 +26,11 @@ const decode = Schema.decodeUnknownSync(Row)
 
 const OPERATIONS = ["insert", "update", "delete", "truncate"] as const
 
-/** Reads them; undefined when there is no such publication. Truncations matter only when they are carried over. */
+/**
+ * Reads them. The row of `pg_publication` is written by ALTER PUBLICATION … SET and OWNER TO, and by nothing that is done to
+ * its tables, VACUUM or ANALYZE. Undefined when there is no such publication. Truncations matter only when they are
+ * carried over.
+ */
 export const read = Effect.fnUntraced(function*(
   publication: string,
   tables: ReadonlyArray<Identifier.QualifiedName>,
@@ -36,7 +40,8 @@ export const read = Effect.fnUntraced(function*(
   const rows = yield* query(
     `select p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete, p.pubtruncate as truncate,
             (select coalesce(json_agg(to_jsonb(t) || jsonb_build_object(
-                      'membership', coalesce(r.oid::text, p.oid || '/' || c.oid))), '[]')
+                      'membership', concat_ws(' ', coalesce(r.oid::text, p.oid || '/' || c.oid),
+                        p.xmin, md5(to_jsonb(p)::text)))), '[]')
                from pg_publication_tables t
                join unnest($2::text[], $3::text[]) as wanted (schema, name)
                  on t.schemaname = wanted.schema and t.tablename = wanted.name

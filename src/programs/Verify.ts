@@ -5,7 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Settings } from "../domain/config/Settings.ts"
-import type { QualifiedName } from "../domain/Identifier.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import * as ComparedRows from "../layers/ComparedRows.ts"
 import * as Comparison from "../layers/Comparison.ts"
 import * as PostgresSql from "../layers/PostgresSql.ts"
@@ -31,9 +31,11 @@ const DIFFERENT_EXIT_CODE = 1
 const connections = (job: Job) =>
   Layer.mergeAll(PostgresSql.layer(job.source, APPLICATION_NAME, ComparedRows.SESSION), StarRocksSql.layer(job.sink))
 
-const shortNames = (tables: ReadonlyArray<QualifiedName>): ReadonlyArray<string> =>
+const shortNames = (tables: ReadonlyArray<Identifier.QualifiedName>): ReadonlyArray<string> =>
   tables.map((table) =>
-    tables.filter((other) => other.name === table.name).length === 1 ? table.name : `${table.schema}.${table.name}`
+    tables.filter((other) => other.name === table.name).length === 1
+      ? Identifier.showPart(table.name)
+      : Identifier.show(table)
   )
 
 /** Compares all tables of a job. Differences are looked at again for up to `settleMs`. */

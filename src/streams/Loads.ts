@@ -10,6 +10,7 @@ import type { Reannouncement, Reshape, Truncation } from "../domain/Change.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import type { Origin } from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as RejectedRow from "../domain/RejectedRow.ts"
@@ -118,7 +119,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     yield* options.onStopped(stopped.list())
     if (stopped.size >= options.tableCount) return yield* error
     yield* log.error("the table is stopped; the others go on, and the slot keeps everything from here on", {
-      table: `${mapping.source.schema}.${mapping.source.name}`
+      table: Identifier.show(mapping.source)
     })
   })
 

@@ -78,4 +78,32 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Table and column l
         { key: { id: "2" }, problem: "different", columns: ["name"] }
       ])
     }))
+
+  it.effect("T47 tables whose names differ by where the dot is are two, and a stranger's rows are nobody's", () =>
+    Effect.gen(function*() {
+      const replica = yield* Replica.start
+      const { source } = replica
+      const environment = replica.environment({ AUTO_CREATE_TABLES: "true", TABLES: `"a.b".c,a."b.c","a.b".d` })
+      yield* run(
+        source,
+        `create schema a; create schema "a.b"; create publication dbmazz_pub for all tables;
+         create table "a.b".c (id int primary key, v text); create table a."b.c" (id int primary key, v text);
+         create table "a.b".d (id int primary key, v text); create table a."b.d" (id int primary key, v text)`
+      )
+      const job = yield* DbmazzProcess.start(["run"], environment)
+      yield* job.logged("\"replicating\"")
+      yield* run(
+        source,
+        `insert into a."b.d" values (1, 'stranger'); insert into a."b.c" values (1, 'in a');
+         insert into "a.b".c values (1, 'in a.b'), (2, 'in a.b'); insert into "a.b".d values (2, 'wanted')`
+      )
+      const verified = yield* Verify.verify(Result.getOrThrow(Settings.fromEnv(environment)), ARRIVAL_MS_MAX)
+      assert.deepStrictEqual(
+        Object.entries(verified.tables).map(([name, { different, sink, source }]) => [name, source, sink, different]),
+        [["c", 2, 2, 0], ["\"b.c\"", 1, 1, 0], ["d", 1, 1, 0]],
+        job.log()
+      )
+      yield* job.kill("SIGTERM")
+      assert.strictEqual(yield* job.exit, 0, job.log())
+    }))
 })

@@ -371,7 +371,7 @@ const tableRow = (
   ancestors: []
 })
 
-const membershipOf = ({ membership = 0, relationId }: SourceTables.Table): string => `${relationId} ${membership}`
+const membershipOf = ({ membership = 0, relationId }: SourceTables.Table): string => `${relationId}/${membership} 1 all`
 
 /** As the running job looks at it. */
 const publishedRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({

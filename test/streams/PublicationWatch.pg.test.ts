@@ -156,4 +156,50 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
         assert.include(gone.remediation, "CREATE PUBLICATION \"pub\" FOR TABLE \"public\".\"a\", \"public\".\"b\"")
       }).pipe(Effect.provide(world(address)))
     }))
+
+  it.effect("T55 options that were others for a moment stop every table; tables that are added, and an option that is set for good, none", () =>
+    Effect.gen(function*() {
+      const address = yield* prepare
+      yield* run(address, "create table more (id int primary key)")
+      yield* Effect.gen(function*() {
+        const { get } = yield* Progress
+        const looked = Effect.gen(function*() {
+          const nowMs = yield* Clock.currentTimeMillis
+          yield* Effect.repeat(get, {
+            schedule: PostgresServer.pollEvery,
+            until: ({ published }) => [...published.values()].some(({ atMs, toldAt }) => toldAt === 0 || atMs > nowMs)
+          })
+        })
+        const { fiber, stopped } = yield* watching(false, (stopped) =>
+          Effect.gen(function*() {
+            yield* run(address, "alter publication pub add table more")
+            yield* looked
+            yield* run(address, "alter publication pub set (publish = 'insert, update, delete')")
+            yield* looked
+            yield* run(address, "alter publication pub set (publish_via_partition_root = true)")
+            yield* looked
+            yield* run(address, "vacuum full pg_publication")
+            yield* run(address, "vacuum freeze pg_publication")
+            yield* looked
+            assert.deepStrictEqual([...stopped], [])
+            yield* run(
+              address,
+              `begin; alter publication pub set (publish_via_partition_root = false);
+               alter publication pub set (publish_via_partition_root = true); commit`
+            )
+            yield* Effect.repeat(Effect.sync(() => stopped.size), {
+              schedule: PostgresServer.pollEvery,
+              until: (size) => size === NAMES.length
+            })
+          }))
+        yield* Fiber.interrupt(fiber)
+        assert.deepStrictEqual([...stopped.keys()].toSorted(), NAMES.map((name) => `public.${name}`))
+        const { message = "", remediation = "" } = stopped.get("public.a") ?? {}
+        assert.match(
+          message,
+          /options of publication 'pub' were set in between .* since [0-9A-F]+\/[0-9A-F]+ \(20.*Z\) may be missing/
+        )
+        assert.include(remediation, "dbmazz resume is all")
+      }).pipe(Effect.provide(world(address)))
+    }))
 })

@@ -107,18 +107,17 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   ConfigurationInvalid: (r) => `Configuration is invalid:\n${r.problems.map((problem) => `  - ${problem}`).join("\n")}`
 })
 
-/**
- * A table as the reasons show it, quoted so that its statement runs whatever the name is. A schema with a dot in its name, which
- * people do not have, is taken for a shorter one.
- */
-const quoted = (quote: (table: Identifier.QualifiedName) => string) => (table: string): string => {
-  const dot = table.indexOf(".")
-  return dot < 0 ? table : quote({ schema: table.slice(0, dot), name: table.slice(dot + 1) })
+/** A table as the reasons show it, quoted so that its statement runs whatever the name is. */
+const quoted = (quote: (table: Identifier.QualifiedName) => string) => (shown: string): string => {
+  const table = Identifier.unshow(shown)
+  return table === undefined ? shown : quote(table)
 }
 const pg = quoted(Identifier.quotePgTable)
 const sr = quoted(Identifier.quoteSrTable)
-const pgSchema = (table: string): string =>
-  table.includes(".") ? Identifier.quotePg(table.slice(0, table.indexOf("."))) : "…"
+const pgSchema = (shown: string): string => {
+  const table = Identifier.unshow(shown)
+  return table === undefined ? "…" : Identifier.quotePg(table.schema)
+}
 
 /** What to do about it: a command or SQL to run, or the place to change. */
 export const remedy: (reason: SetupReason) => string = SetupReason.match({

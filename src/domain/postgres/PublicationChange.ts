@@ -9,7 +9,11 @@ import * as Lsn from "../Lsn.ts"
 
 /** How one table is published. */
 export interface Published {
-  /** Another one says that the table was out of the publication in between, or that it is another table. */
+  /**
+   * `place written options`, of the table in its publication. Another place says that the table was out of the publication in
+   * between, or that it is another table; options that were written again and are what they were may have been others in
+   * between. Earlier versions stored the place alone.
+   */
   readonly membership: string | undefined
   /** The condition that rows must meet; undefined: all are published. */
   readonly filter: string | undefined
@@ -90,6 +94,22 @@ const sqlOf = (publication: string, table: Identifier.QualifiedName) => {
   }
 }
 
+const placeOf = ({ membership }: Published): string | undefined => membership?.split(" ", 1)[0]
+
+/** Options that differ say what they do by themselves, and an option that is set for good loses nothing. */
+const isSetBack = (now: Published, before: Published): boolean => {
+  const [, written, options] = now.membership?.split(" ") ?? []
+  const [, writtenBefore, optionsBefore] = before.membership?.split(" ") ?? []
+  return writtenBefore !== undefined && written !== writtenBefore && options === optionsBefore
+}
+
+/** What was told of the options of all tables is not told of each one again. */
+const withoutOptions = (seen: SeenTables): SeenTables =>
+  new Map([...seen].map(([name, known]) => [
+    name,
+    { ...known, table: { ...known.table, membership: placeOf(known.table) } }
+  ]))
+
 interface Fault {
   readonly what: string
   readonly remedy: string
@@ -126,12 +146,20 @@ const faultOf = (
         `To have all rows again, run: BEGIN; ${sql.drop} ${sql.add} COMMIT; in any case dbmazz resume; ${BRING_OVER}`
     }
   }
-  if (now.membership !== before.membership) {
+  if (placeOf(now) !== placeOf(before)) {
     return {
       what:
         `it was taken out of publication '${publication}' and put back, or dropped and made again, and PostgreSQL sends ` +
         `nothing of that`,
       remedy: `Run: dbmazz resume; ${BRING_OVER}`
+    }
+  }
+  if (isSetBack(now, before)) {
+    return {
+      what:
+        `the options of publication '${publication}' were set in between and are what they were, and while an operation was ` +
+        `not published, or rows of partitions were under another name, PostgreSQL has sent none of them`,
+      remedy: `If that was not so, dbmazz resume is all. Otherwise run: dbmazz resume; ${BRING_OVER}`
     }
   }
   return undefined
@@ -190,7 +218,7 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
         ` and dbmazz resume; ${BRING_OVER}`,
       context: { publication }
     })
-    return { seen, lost: [], broken: error }
+    return { seen: withoutOptions(seen), lost: [], broken: error }
   }
   const next = new Map<string, Seen>()
   const lost: Array<Lost> = []

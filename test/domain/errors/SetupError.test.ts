@@ -10,7 +10,7 @@ describe("The remedy of a failed setup: a statement that does not run as it is p
         { _tag: "PgPrivilegeMissing", table, role: "Me", privilege: "SELECT" },
         "GRANT USAGE ON SCHEMA \"Sales\" TO \"Me\"; GRANT SELECT ON \"Sales\".\"Order Items\" TO \"Me\";"
       ],
-      [{ _tag: "PgTableNotFound", table: "public.a.b" }, "GRANT SELECT ON \"public\".\"a.b\" TO"],
+      [{ _tag: "PgTableNotFound", table: "public.\"a.b\"" }, "GRANT SELECT ON \"public\".\"a.b\" TO"],
       [{ _tag: "PgPrimaryKeyMissing", table }, "ALTER TABLE \"Sales\".\"Order Items\" ADD PRIMARY KEY"],
       [{ _tag: "PgPrimaryKeyDeferrable", table }, "ALTER TABLE \"Sales\".\"Order Items\" DROP CONSTRAINT"],
       [

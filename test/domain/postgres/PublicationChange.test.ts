@@ -36,6 +36,34 @@ describe("What becomes of a table's place in the publication", () => {
     assert.strictEqual(look("2", told.seen, 1).lost.length, 0)
   })
 
+  it("T55 with options that were set and set back is told; others, and those that an earlier version did not store, are not", () => {
+    const seenAs = (membership: string): PublicationChange.SeenTables =>
+      new Map([["public.t", { ...at(5n), table: published(membership) }]])
+    const told = look("1 8 all", seenAs("1 7 all"), 0)
+    assert.include(told.lost[0]?.error.message, "options of publication 'p' were set in between")
+    assert.strictEqual(look("1 8 all", told.seen, 1).lost.length, 0)
+    assert.deepStrictEqual(look("1 8 root", seenAs("1 7 all"), 0).lost, [])
+    assert.deepStrictEqual(look("1 7 all", seenAs("1 7 all"), 0).lost, [])
+    assert.deepStrictEqual(look("1 8 all", seenAs("1"), 0).lost, [])
+    assert.include(look("2 8 root", seenAs("1 7 all"), 0).lost[0]?.error.message, "taken out of publication")
+    assert.strictEqual(look("2 8 root", seenAs("1"), 0).lost.length, 1)
+  })
+
+  it("T55 of a publication that lost an operation is not told again when its options are set back", () => {
+    const before: PublicationChange.Before = {
+      slot: "s",
+      publication: "p",
+      tables: [TABLE],
+      seen: new Map([["public.t", { ...at(5n), table: published("1 7 all") }]]),
+      start: Lsn.Lsn.make(1n),
+      resumes: 0
+    }
+    const { broken, seen } = PublicationChange.judge(before, at(9n), { ...facts("1 8 some"), unpublished: ["update"] })
+    assert.strictEqual(broken?.code, "PG_PUBLICATION_CHANGED")
+    assert.deepStrictEqual(look("1 9 all", seen, 0).lost, [])
+    assert.strictEqual(look("2 9 all", seen, 0).lost.length, 1)
+  })
+
   it("of one that has stopped for another reason is told when that was mended: nobody could have accepted it", () => {
     const unheard = PublicationChange.untold(look("2", before, 0).seen, TABLE)
     const told = look("2", unheard, 1)
