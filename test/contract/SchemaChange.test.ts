@@ -291,7 +291,8 @@ layer(ContractServer.layer, live)("schema changes", (it) => {
     Effect.gen(function*() {
       const server = yield* ContractServer
       const table = yield* server.table(
-        "id BIGINT NOT NULL, i INT, s VARCHAR(10), d DECIMAL(10,2), dt DATETIME, j JSON, nn INT NOT NULL DEFAULT \"0\""
+        "id BIGINT NOT NULL, i INT, s VARCHAR(10), d DECIMAL(10,2), dt DATETIME, da DATE, vb VARBINARY, ar ARRAY<INT>, " +
+          "j JSON, nn INT NOT NULL DEFAULT \"0\""
       )
       const refused = [
         "MODIFY COLUMN i SMALLINT",
@@ -300,7 +301,12 @@ layer(ContractServer.layer, live)("schema changes", (it) => {
         "MODIFY COLUMN s JSON",
         "MODIFY COLUMN d DECIMAL(10,4)",
         "MODIFY COLUMN d DECIMAL(8,2)",
+        "MODIFY COLUMN d VARCHAR(13)",
         "MODIFY COLUMN dt INT",
+        "MODIFY COLUMN dt STRING",
+        "MODIFY COLUMN da STRING",
+        "MODIFY COLUMN vb STRING",
+        "MODIFY COLUMN ar STRING",
         "MODIFY COLUMN j VARCHAR(10)",
         "MODIFY COLUMN id LARGEINT",
         "MODIFY COLUMN i INT NOT NULL",

@@ -137,6 +137,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("AUTO_CREATE_TABLES
       yield* run(source, `insert into texts values ('fits'), ('long${"x".repeat(125)}'); insert into others values (1)`)
       yield* job.logged("VALUE_UNREPRESENTABLE")
       assert.include(job.log(), "it takes 129 bytes there")
+      assert.include(job.log(), "make `made`.`texts` anew with the shorter primary key")
       yield* run(source, "insert into others values (2)")
       yield* query("SELECT count(*) AS n FROM made.others").pipe(
         Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: ([row]) => row?.["n"] === "2" })

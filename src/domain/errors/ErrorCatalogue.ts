@@ -112,9 +112,9 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
   },
   VALUE_UNREPRESENTABLE: {
     meaning:
-      "A value has no form in the StarRocks column (NaN, infinity, too many digits), or a row's key is too long.",
+      "A value has no form in the StarRocks column (NaN, infinity, too many digits, too long), or a row's key is too long.",
     whatToDo:
-      "Make the column a STRING, or do as the message says; or set ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
+      "Run the statements that the remedy names, which give the column a type that holds the value, then start again; or set the policy of such values (docs/type-mapping.md), or ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
   },
   TOAST_VALUE_UNKNOWN: {
     meaning: "PostgreSQL leaves a large value out because it did not change, and StarRocks does not have the row.",

@@ -4,10 +4,9 @@ import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as RejectedRow from "../RejectedRow.ts"
-import { familyOf } from "../StarRocksType.ts"
-import { LONGEST_TEXT } from "../TargetTable.ts"
 import type { FinalRow } from "./Merge.ts"
 import type { ValueProblem } from "./RowWriter.ts"
+import * as ValueRemedy from "./ValueRemedy.ts"
 
 /** Where its values lie, and where those that this tuple leaves out as unchanged may lie. */
 const tuplesOf = ({ change: { newTuple, oldTuple }, deleted }: FinalRow): readonly [tuple: number, other: number] =>
@@ -54,23 +53,6 @@ const unknown = (row: FinalRow, { column }: ValueProblem): PermanentError => {
   })
 }
 
-const remedyFor = (row: FinalRow, column: string): string => {
-  const { key, source, target, targetColumns } = row.change.route.mapping
-  if (key.includes(column)) {
-    return `Take table ${
-      Identifier.show(source)
-    } out of the job with TABLES_EXCLUDE, and start again; to replicate it, ` +
-      `give it a primary key that StarRocks can hold, and reload it.`
-  }
-  const isText = familyOf(targetColumns.get(column)?.type ?? "") === "string"
-  const type = isText ? LONGEST_TEXT : "STRING"
-  return `Make column '${column}' of ${Identifier.quoteSrTable(target)} a ${type}, which holds ` +
-    `${
-      isText ? "the longest text that StarRocks has" : "every value as text"
-    }, or set the VALUE_POLICY_… of such values ` +
-    `(docs/type-mapping.md), and start again.`
-}
-
 /** One of its values has no form in StarRocks, or was not sent and is not there. */
 export const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
   if (problem.isMissing === true) return unknown(row, problem)
@@ -79,7 +61,7 @@ export const unrepresentable = (row: FinalRow, problem: ValueProblem): Permanent
     code: "VALUE_UNREPRESENTABLE",
     message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
       `StarRocks cannot hold: ${problem.problem}`,
-    remediation: remedyFor(row, problem.column),
+    remediation: ValueRemedy.make(row.change.route.mapping, problem.column, problem.problem),
     context: { table, key, column: problem.column, lsn, reason: problem.problem }
   })
 }
@@ -93,9 +75,7 @@ export const keyTooLong = (row: FinalRow, keyBytes: number): PermanentError => {
     message:
       `the row ${key} of ${table}, committed at ${lsn}, has a primary key (${column}) that StarRocks cannot hold: ` +
       `it takes ${keyBytes} bytes there, and at most ${EncodedKey.BYTES_MAX} are possible`,
-    remediation:
-      `Take table ${table} out of the job with TABLES_EXCLUDE, and start again; to replicate it, give it a shorter primary ` +
-      `key, and reload it.`,
+    remediation: ValueRemedy.ofKey(row.change.route.mapping, undefined, "the shorter primary key that it has by then"),
     context: { table, key, column, lsn, reason: `a primary key of ${keyBytes} bytes, at most ${EncodedKey.BYTES_MAX}` }
   })
 }

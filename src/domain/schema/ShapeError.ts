@@ -2,34 +2,32 @@
 import { type PermanentCode, PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import type { Relation } from "../pgoutput/Message.ts"
+import { FULL } from "../postgres/SourceFacts.ts"
 import type { ShapeProblem } from "../RowEncoder.ts"
 import type { TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
+import * as ColumnRemedy from "./ColumnRemedy.ts"
 import * as ShapeChange from "./ShapeChange.ts"
 import * as Widening from "./Widening.ts"
 
-const ddl = (relation: Relation, mapping: TableMapping, name: string): ReadonlyArray<string> => {
+/** Undefined: nothing that is done to the column helps. */
+const changeOf = (relation: Relation, mapping: TableMapping, name: string): ColumnRemedy.Change | undefined => {
   const column = relation.columns.find((each) => each.name === name)
   const target = mapping.targetColumns.get(name)
-  if (mapping.key.includes(name)) return []
-  if (column === undefined) {
-    return target === undefined
-      ? []
-      : [ShapeChange.modified({ ...target, nullable: true }, Widening.ddlOf(target.type))]
-  }
+  if (mapping.key.includes(name)) return undefined
+  if (column === undefined) return target === undefined ? undefined : ColumnRemedy.nullable(target)
   const { typmod } = column
   const typeOid = mapping.types?.get(column.typeOid) ?? column.typeOid
-  const quoted = Identifier.quoteSr(name)
-  const add = `ADD COLUMN ${quoted} ${TargetTable.createType({ typeOid, typmod }, false)} NULL`
+  const type = TargetTable.createType({ typeOid, typmod }, false)
   if (target === undefined) {
     return ShapeChange.additionProblem(name, ShapeChange.namesBefore(name, relation, mapping)) === undefined
-      ? [add]
-      : []
+      ? ColumnRemedy.added(name, type)
+      : undefined
   }
   const fit = Widening.fit({ typeOid, typmod }, target, true)
   return fit._tag === "Widen"
-    ? [ShapeChange.modified(target, fit.type)]
-    : [`RENAME COLUMN ${quoted} TO ${Identifier.quoteSr(`${name}_before`)}`, add]
+    ? ColumnRemedy.retyped(mapping, target, fit.type)
+    : ColumnRemedy.replaced(mapping, target, type)
 }
 
 /** Codes that say more than that the shape has changed. */
@@ -42,35 +40,30 @@ export const make = (
   problems: ReadonlyArray<ShapeProblem>
 ): PermanentError => {
   const table = Identifier.show(mapping.source)
-  const target = Identifier.quoteSrTable(mapping.target)
-  const clauses = problems.map(({ column }) => ddl(relation, mapping, column))
-  const own = Identifier.quotePg(mapping.key[0] ?? "…")
-  const statements = clauses.flat().map((clause) => `ALTER TABLE ${target} ${clause};`)
-  const isMended = clauses.every((each) => each.length > 0)
-  const keys = problems.filter(({ column }) => mapping.key.includes(column)).map(({ column }) => column)
+  const changes = problems.map(({ column }) => changeOf(relation, mapping, column))
+  const hasKey = problems.some(({ column }) => mapping.key.includes(column))
   return new PermanentError({
     code: "SCHEMA_CHANGED",
     message: `rows of ${table} no longer fit ${Identifier.show(mapping.target)}: ` +
       problems.map((each) => `column '${each.column}': ${each.problem}`).join("; "),
-    remediation: keys.length > 0
-      ? `Take the table out with TABLES_EXCLUDE, and start again: the other tables go on where they stopped. Its rows from here ` +
-        `on come again as they are, also when the key (${
+    remediation: hasKey
+      ? ColumnRemedy.newKey(
+        mapping,
+        `Its rows from here on come again as they are, also when the key (${
           mapping.key.join(", ")
-        }) is given back its names and types. To ` +
-        `replicate it, make ${target} anew with the key that it has by then, take it off TABLES_EXCLUDE, and reload it.`
+        }) is given back its ` +
+          `names and types.`,
+        "the key that it has by then"
+      )
       : [
-        ...(statements.length === 0
-          ? []
-          : [`Run in StarRocks, one after the other is finished: ${statements.join(" ")}`]),
-        ...(clauses.flat().some((clause) => clause.startsWith("ADD COLUMN"))
-          ? [
-            `Rows that were there before lack what PostgreSQL has in an added column; to send it, run in PostgreSQL after the ` +
-            `start: UPDATE ${Identifier.quotePgTable(mapping.source)} SET ${own} = ${own};`
-          ]
+        ...ColumnRemedy.sentences(
+          mapping,
+          changes.filter((each) => each !== undefined),
+          relation.replicaIdentity === FULL
+        ),
+        ...(changes.includes(undefined)
+          ? ["Add the column to COLUMNS_EXCLUDE: its rows come again as they are, also when it is renamed."]
           : []),
-        ...(isMended
-          ? []
-          : ["Add the column to COLUMNS_EXCLUDE: its rows come again as they are, also when it is renamed."]),
         "Then start again: replication goes on where it stopped."
       ].join(" "),
     context: { table, columns: problems.map((each) => each.column).join(", ") }

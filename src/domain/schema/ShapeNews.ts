@@ -20,16 +20,32 @@ const sourceOf = ({ source }: TableMapping): string => Identifier.show(source)
 
 const namesOf = (columns: ReadonlyArray<SourceColumn>): string => columns.map(({ name }) => name).join(", ")
 
-/** What makes PostgreSQL send rows with all their values, whichever of them the update sets; `isNew`: those with a value. */
-const resend = (column: SourceColumn, { columns, name, replicaIdentity }: Table, isNew: boolean): string => {
-  const isSettable = ({ always, computed }: SourceColumn): boolean => always !== true && computed === undefined
-  const set = Identifier.quotePg([column, ...columns].find(isSettable)?.name ?? column.name)
-  const where = isNew ? ` WHERE ${Identifier.quotePg(column.name)} IS NOT NULL` : ""
-  const how = replicaIdentity === FULL
-    ? ""
-    : " while the replica identity of the table is FULL (otherwise large values are not sent)"
-  return `run in PostgreSQL${how}: UPDATE ${Identifier.quotePgTable(name)} SET ${set} = ${set}${where};`
+/**
+ * What makes PostgreSQL send rows with all their values, whichever of them the update sets: the first of the columns that it
+ * may set. `filled`: only rows that have a value in one of these. `isFull`: of the replica identity.
+ */
+export const resend = (
+  filled: ReadonlyArray<string>,
+  table: {
+    readonly name: Identifier.QualifiedName
+    readonly columns: ReadonlyArray<Pick<SourceColumn, "name" | "always" | "computed">>
+  },
+  isFull: boolean
+): string => {
+  const { columns, name } = table
+  const isSettable = ({ always, computed }: (typeof columns)[number]): boolean =>
+    always !== true && computed === undefined
+  const set = Identifier.quotePg((columns.find(isSettable) ?? columns[0]!).name)
+  const where = filled.map((each) => `${Identifier.quotePg(each)} IS NOT NULL`).join(" OR ")
+  const how = isFull ? "" : " while the replica identity of the table is FULL (otherwise large values are not sent)"
+  return `run in PostgreSQL${how}: UPDATE ${Identifier.quotePgTable(name)} SET ${set} = ${set}${
+    where === "" ? "" : ` WHERE ${where}`
+  };`
 }
+
+/** `isNew`: of the rows that have a value in it. */
+const resent = (column: SourceColumn, { columns, name, replicaIdentity }: Table, isNew: boolean): string =>
+  resend(isNew ? [column.name] : [], { name, columns: [column, ...columns] }, replicaIdentity === FULL)
 
 const renamed = (from: string, to: string, { mapping }: Shape): string => {
   const target = Identifier.quoteSrTable(mapping.target)
@@ -42,7 +58,7 @@ const renamed = (from: string, to: string, { mapping }: Shape): string => {
 /** Of a column that was added to StarRocks. `isNew`: rows that are not NULL in it have got their values with it. */
 const unfilled = (column: SourceColumn, table: Table, isNew: boolean): string =>
   `rows of ${Identifier.show(table.name)} that were there before may have values in column '${column.name}' ` +
-  `which PostgreSQL did not send, and StarRocks does not have them; to send them, ${resend(column, table, isNew)}`
+  `which PostgreSQL did not send, and StarRocks does not have them; to send them, ${resent(column, table, isNew)}`
 
 /**
  * Of columns, some there are, that the setup has added to StarRocks: since when the source has them, and what they were called,
@@ -51,17 +67,17 @@ const unfilled = (column: SourceColumn, table: Table, isNew: boolean): string =>
 export const addedAtStart = (columns: ReadonlyArray<SourceColumn>, table: Table): string =>
   `columns were added to StarRocks before the start (${namesOf(columns)}): those that were renamed, ` +
   `left out until now, or filled by a default, lack the values of rows of ${Identifier.show(table.name)} that do not ` +
-  `change; to send them, ${resend(columns[0]!, table, false)}`
+  `change; to send them, ${resent(columns[0]!, table, false)}`
 
 const another = (column: SourceColumn, shape: Shape): string =>
   `column '${column.name}' of ${sourceOf(shape.mapping)} is another one than before, and StarRocks had a ` +
   `column of this name: in rows that have not changed since it keeps the values that it had there; to send those of ` +
-  `PostgreSQL, ${resend(column, tableOf(shape), false)}`
+  `PostgreSQL, ${resent(column, tableOf(shape), false)}`
 
 const retyped = (column: SourceColumn, shape: Shape): string =>
   `column '${column.name}' of ${sourceOf(shape.mapping)} has another type: rows that have not changed since ` +
   `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
-  resend(column, tableOf(shape), false)
+  resent(column, tableOf(shape), false)
 
 const dropped = (name: string, { mapping }: Shape): string =>
   `column '${name}' of ${sourceOf(mapping)} is gone: StarRocks keeps it with the values that it has, and it is ` +

@@ -26,8 +26,9 @@ const CONVERTIBLE: Readonly<Partial<Record<StarRocksFamily, StarRocksFamily>>> =
 }
 const TO_TEXT: ReadonlySet<StarRocksFamily> = new Set(["integer", "decimal"])
 
-const converts = (from: StarRocksFamily, to: StarRocksFamily): boolean =>
-  CONVERTIBLE[from] === to || (TO_TEXT.has(from) && to === "string")
+/** Whether StarRocks changes a column of the one family to the other. */
+export const converts = (from: StarRocksFamily | undefined, to: StarRocksFamily | undefined): boolean =>
+  from !== undefined && to !== undefined && (CONVERTIBLE[from] === to || (TO_TEXT.has(from) && to === "string"))
 
 const DECIMAL_PRECISION_MAX = 38
 
@@ -69,7 +70,7 @@ export const fit = (
   const wanted = TargetTable.createType({ typeOid, typmod }, false)
   if (literalFor(type.kind, family) === undefined) {
     const to = familyOf(wanted)
-    return to !== undefined && converts(family, to) ? widen(wanted) : MISFIT
+    return converts(family, to) ? widen(wanted) : MISFIT
   }
   if (type.kind === "integer" && family === "integer") {
     const asked = isNew || policies.numericOverflow === "fail"

@@ -59,6 +59,9 @@ const PROSE_OIDS: ReadonlySet<number> = new Set([
   PgType.NAME_OID
 ])
 
+/** Whether the first part of a value of this type is worth something by itself. */
+export const isProse = (typeOid: number): boolean => PROSE_OIDS.has(typeOid)
+
 /** The rule for values of this type in this column; undefined when the column cannot hold the type. */
 export const compile = (
   type: PgType.PgType,
@@ -78,7 +81,7 @@ export const compile = (
     digits: fits ? Number.POSITIVE_INFINITY : String(holds[1] + 1n).length - 1,
     scale: scaleOf(target.type),
     bytesMax: bytesMaxOf(target.type),
-    isProse: PROSE_OIDS.has(type.oid),
+    isProse: isProse(type.oid),
     family,
     single: family === "float",
     nullable: target.nullable,

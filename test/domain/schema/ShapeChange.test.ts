@@ -343,8 +343,24 @@ describe("ShapeChange: what is to be done follows from what is there", () => {
     const remedy = (column: string) =>
       ShapeError.make(reshape!.relation, TABLE, [{ column, problem: "it does not fit" }]).remediation
     assert.include(remedy("w"), "ADD COLUMN `w` INT NULL;")
-    assert.include(remedy("w"), "UPDATE \"public\".\"t\" SET \"id\" = \"id\";")
+    assert.include(remedy("w"), "UPDATE \"public\".\"t\" SET \"id\" = \"id\" WHERE \"w\" IS NOT NULL;")
     assert.notInclude(remedy("id"), "UPDATE")
+  })
+
+  it("T57 a type that StarRocks shows otherwise as text is told to be replaced and not modified, whatever the column must have", () => {
+    const remedy = (type: string, oid: number, nullable = true) => {
+      const targetColumns = new Map([...TABLE.targetColumns, ["v", { name: "v", type, nullable }]])
+      const table = { ...TABLE, targetColumns }
+      const relation = Bytes.relation(1, "t", [ID, { name: "v", oid }])
+      const [reshape] = reshapes(decode([Bytes.begin(1n), relation], "evolve", { ...table, isChanging: true }))
+      const { remediation } = ShapeError.make(reshape!.relation, table, [{ column: "v", problem: "it does not fit" }])
+      return [...remediation.matchAll(/ALTER TABLE `d`.`t` (\w+ COLUMN [^;]+);/g)].map(([, clause]) => clause)
+    }
+    const replaced = ["RENAME COLUMN `v` TO `v_before`", "ADD COLUMN `v` VARCHAR(1048576) NULL"]
+    assert.deepStrictEqual(remedy("decimal(38,9)", 25), replaced)
+    assert.deepStrictEqual(remedy("datetime", 25), replaced)
+    assert.deepStrictEqual(remedy("datetime", 25, false), ["MODIFY COLUMN `v` DATETIME NULL", ...replaced])
+    assert.deepStrictEqual(remedy("int(11)", 25), ["MODIFY COLUMN `v` VARCHAR(1048576) NULL"])
   })
 
   it("T52 a column keeps its number when it is renamed: that is told, and not a drop", () => {

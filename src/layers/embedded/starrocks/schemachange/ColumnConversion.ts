@@ -6,6 +6,10 @@ import * as ColumnType from "../values/ColumnType.ts"
 const integers = ["TINYINT", "SMALLINT", "INT", "BIGINT", "LARGEINT"]
 const floats = ["FLOAT", "DOUBLE"]
 
+/** What StarRocks asks of a VARCHAR that a DECIMAL is changed to: digits, a point, and three bytes for sign, zero and overflow. */
+const decimalBytes = ({ precision, scale }: Extract<ColumnType.ColumnType, { readonly kind: "DECIMAL" }>): number =>
+  precision + (scale > 0 ? 1 : 0) + 3
+
 /** Whether MODIFY COLUMN may change a column from one type to the other. */
 export const allowed = (from: ColumnType.ColumnType, to: ColumnType.ColumnType): boolean => {
   if (ColumnType.same(from, to)) return true
@@ -17,7 +21,9 @@ export const allowed = (from: ColumnType.ColumnType, to: ColumnType.ColumnType):
     if (from.kind === "CHAR" && to.kind === "CHAR") return to.bytes >= from.bytes
     return from.kind === "VARCHAR" && (toInteger >= 0 || to.kind === "DATE" || floats.includes(to.kind))
   }
-  if (to.kind === "VARCHAR") return fromInteger >= 0 || floats.includes(from.kind) || from.kind === "DECIMAL"
+  if (to.kind === "VARCHAR") {
+    return fromInteger >= 0 || floats.includes(from.kind) || (from.kind === "DECIMAL" && to.bytes >= decimalBytes(from))
+  }
   if (from.kind === "VARBINARY" && to.kind === "VARBINARY") return to.bytes >= from.bytes
   if (from.kind === "DECIMAL" && to.kind === "DECIMAL") {
     return to.scale >= from.scale && to.precision - to.scale >= from.precision - from.scale
