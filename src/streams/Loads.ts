@@ -10,6 +10,7 @@ import type { Reannouncement, Reshape, Truncation } from "../domain/Change.ts"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import type { Origin } from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as RejectedRow from "../domain/RejectedRow.ts"
@@ -114,12 +115,21 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
 
   const stop = Effect.fnUntraced(function*(mapping: Stoppable, error: PermanentError) {
     if (!stopped.add(mapping, error, yield* Clock.currentTimeMillis)) return
-    yield* log.error(error.message, { code: error.code, remediation: error.remediation, ...error.context })
+    const isLast = stopped.size >= options.tableCount
+    yield* log.error(
+      isLast
+        ? "the table is stopped, and none is left; the slot keeps everything from here on"
+        : "the table is stopped; the others go on, and the slot keeps everything from here on",
+      {
+        ...error.context,
+        table: Identifier.show(mapping.source),
+        code: error.code,
+        error: error.message,
+        remediation: error.remediation
+      }
+    )
     yield* options.onStopped(stopped.list())
-    if (stopped.size >= options.tableCount) return yield* error
-    yield* log.error("the table is stopped; the others go on, and the slot keeps everything from here on", {
-      table: `${mapping.source.schema}.${mapping.source.name}`
-    })
+    if (isLast) return yield* error
   })
 
   /** What StarRocks refuses for its rows is given again without those that are known to be at fault. */
