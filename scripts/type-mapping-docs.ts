@@ -4,6 +4,7 @@ import { type StarRocksFamily } from "../src/domain/StarRocksType.ts"
 import * as TypeMapping from "../src/domain/TypeMapping.ts"
 import { CLASSES, type ClassFacts } from "../src/domain/values/ValuePolicy.ts"
 import * as Page from "./Page.ts"
+import * as TypeEdges from "./TypeEdges.ts"
 
 const FAMILIES: ReadonlyArray<readonly [StarRocksFamily, string]> = [
   ["boolean", "BOOLEAN"],
@@ -18,6 +19,8 @@ const FAMILIES: ReadonlyArray<readonly [StarRocksFamily, string]> = [
   ["string", "CHAR, VARCHAR, STRING"]
 ]
 
+const arrayOf = (oid: number): PgType.PgType => PgType.of(PgType.arrayOf(oid)!)
+
 /** Types that are written alike share a row, as many as a person reads at a glance. */
 const NAMES_PER_ROW = 6
 
@@ -27,8 +30,48 @@ const pairsOf = (kind: PgType.PgKind): string =>
     return literal === undefined ? [] : [`${name} (${literal})`]
   }).join(", ")
 
-const row = (names: string, suggestion: string, kind: PgType.PgKind): string =>
-  `| ${names} | ${suggestion} | ${pairsOf(kind)} |`
+const VARIABLE_PREFIX = "VALUE_POLICY_"
+
+/** The policies that can apply to values of the type, columns with the same ones together. */
+const policiesOf = (type: PgType.PgType): string => {
+  const families = FAMILIES.filter(([family]) => TypeMapping.literalFor(type.kind, family) !== undefined)
+  const alike = Map.groupBy(
+    families,
+    ([family]) =>
+      TypeEdges.variablesOf(type, family).map((name) => `\`${name.slice(VARIABLE_PREFIX.length)}\``).join(", ")
+  )
+  return [...alike].filter(([classes]) => classes !== "").map(([classes, columns]) =>
+    `${columns.map(([, name]) => name).join(", ")}: ${classes}`
+  ).join("; ")
+}
+
+const row = (names: string, suggestion: string, type: PgType.PgType): string =>
+  `| ${names} | ${suggestion} | ${pairsOf(type.kind)} | ${policiesOf(type)} |`
+
+/** Arrays of types whose edges differ from those of most have a row of their own. */
+const arrayRows = [...Map.groupBy(PgType.scalars, ({ oid }) => policiesOf(arrayOf(oid))).values()].toSorted(
+  (one, other) => one.length - other.length
+).map((group, at, groups) => {
+  const type = arrayOf(group[0]!.oid)
+  const names = at === groups.length - 1 ? "every other type" : group.map(({ name }) => name).join(", ")
+  return row(`arrays of ${names}`, TypeMapping.suggest(type.oid, -1), type)
+})
+
+/** Text as code in a cell of a table. */
+const code = (text: string): string => `\`${text.replaceAll("|", "\\|")}\``
+
+/** What is sent of an ordinary value, for each pair of a kind and a family. */
+const literalRows = [
+  ...PgType.scalars.filter((type, at, all) => all.findIndex(({ kind }) => kind === type.kind) === at),
+  arrayOf(PgType.NUMERIC_OID)
+].flatMap((type) =>
+  FAMILIES.flatMap(([family, name]) => {
+    const literal = TypeMapping.literalFor(type.kind, family)
+    if (literal === undefined) return []
+    const { csv, json, text } = TypeEdges.sample(type, family)
+    return [`| ${literal} | ${type.name} | ${name} | ${code(text)} | ${code(json)} | ${code(csv)} |`]
+  })
+)
 
 const rows = [
   ...Map.groupBy(PgType.scalars, (type) => `${type.kind} ${TypeMapping.suggest(type.oid, -1)}`).values()
@@ -37,11 +80,18 @@ const rows = [
     { length: Math.ceil(group.length / NAMES_PER_ROW) },
     (_, at) => group.slice(at * NAMES_PER_ROW, (at + 1) * NAMES_PER_ROW)
   )
-).map((group) => row(group.map((type) => type.name).join(", "), TypeMapping.suggest(group[0]!.oid, -1), group[0]!.kind))
+).map((group) => row(group.map((type) => type.name).join(", "), TypeMapping.suggest(group[0]!.oid, -1), group[0]!))
 
 const policyRow = ({ description, outcomes, variable }: ClassFacts): string => {
   const told = Object.entries(outcomes).map(([policy, outcome]) => `**${policy}**: ${outcome}`).join("; ")
   return `| \`${variable}\` | ${description} | ${told} |`
+}
+
+const unnamed = Object.values(CLASSES).filter(({ variable }) =>
+  ![...rows, ...arrayRows].some((text) => text.includes(`\`${variable.slice(VARIABLE_PREFIX.length)}\``))
+)
+if (unnamed.length > 0) {
+  throw new Error(`no value of scripts/TypeEdges.ts meets ${unnamed.map(({ variable }) => variable).join(", ")}`)
 }
 
 const page = [
@@ -54,22 +104,28 @@ const page = [
   "",
   "<!-- Written by `npm run docs:types` from src/domain. -->",
   "",
-  "| PostgreSQL | suggested | accepted |",
-  "| --- | --- | --- |",
+  "| PostgreSQL | suggested | accepted | policies at its edges (`VALUE_POLICY_…`) |",
+  "| --- | --- | --- | --- |",
   ...rows,
-  row("arrays of every type", TypeMapping.suggest(PgType.arrayOf(PgType.TEXT_OID)!, -1), "array"),
-  row("enums, composites, types of extensions (hstore, citext, …)", TypeMapping.suggest(0, -1), "text"),
+  ...arrayRows,
+  row("enums, composites, types of extensions (hstore, citext, …)", TypeMapping.suggest(0, -1), PgType.of(0)),
   "",
   "A domain has the mapping of its base type, also as the element of an array. `numeric(p,s)` suggests DECIMAL(p,s) when it",
   "has at most 38 digits, else STRING; `varchar(n)` and `char(n)` suggest VARCHAR(4n), since StarRocks counts bytes; `bit(n)`",
   "suggests VARCHAR(n). STRING holds 65,533 bytes: give longer text VARCHAR(1048576).",
+  "",
+  "The last column names, for the narrowest column of each kind, the policies that make a difference for some value of the type; what they",
+  "are is [below](#values-that-a-column-cannot-hold). A pair that it does not name needs none.",
   "",
   "## Literals",
   "",
   "PostgreSQL's text is that of a session with `DateStyle=ISO`, `IntervalStyle=iso_8601`, `TimeZone=UTC`, `bytea_output=hex`",
   "and `extra_float_digits=1`, whatever the sessions are that write the rows.",
   "",
-  "- **boolean**: `true` or `false`; **bit**: 1 or 0.",
+  "| literal | of a | for | PostgreSQL's text | in JSON lines | in CSV |",
+  "| --- | --- | --- | --- | --- | --- |",
+  ...literalRows,
+  "",
   "- **digits**: the number as it is. **decimal**: the same, quoted, so that it stays exact; zeros beyond the column's scale do",
   "  not count. **number**: the shortest digits that give the same double back; a FLOAT is sent as the double that it is,",
   "  since StarRocks reads every number as a double.",

@@ -35,8 +35,8 @@ export class ChangeDecoder {
    */
   constructor(
     mappings: ReadonlyArray<TableMapping>,
-    truncatePolicy: TruncatePolicy = "fail",
-    schemaChangePolicy: SchemaChangePolicy = "stop"
+    truncatePolicy: TruncatePolicy,
+    schemaChangePolicy: SchemaChangePolicy
   ) {
     this.#truncatePolicy = truncatePolicy
     this.#relations = new KnownRelations(mappings, schemaChangePolicy, this.#chunk)

@@ -28,8 +28,8 @@ export interface Job {
   readonly tables: ReadonlyArray<Identifier.QualifiedName>
   /** What is wrong with the lists of tables and columns, each with its variable. */
   readonly listProblems?: ReadonlyArray<string>
-  /** Undefined: whether truncations are published does not matter. */
-  readonly truncatePolicy?: TruncatePolicy
+  /** With `ignore` it does not matter whether truncations are published. */
+  readonly truncatePolicy: TruncatePolicy
   /** Undefined: `full`. */
   readonly replicaIdentity?: ReplicaIdentity.ReplicaIdentity
   /** The checkpoint that this process has stored last; undefined at its first setup. */
@@ -142,7 +142,7 @@ const contextOf = (job: Job, facts: Facts): Publication.Context => ({
 const publicationProblems = (job: Job, facts: Facts, tables: ReadonlyArray<TableFacts>): ReadonlyArray<SetupReason> =>
   PublicationProblems.find(contextOf(job, facts), tables, {
     mayCreateIn: facts.mayCreateInDatabase ? undefined : facts.database,
-    truncates: (job.truncatePolicy ?? "ignore") !== "ignore",
+    truncates: job.truncatePolicy !== "ignore",
     lost: facts.slot === undefined ? undefined : facts.checkpoint
   })
 

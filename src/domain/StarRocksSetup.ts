@@ -60,8 +60,8 @@ const missingColumns = (source: SourceTable, target: TableFacts, isChanging: boo
 export const plan = (
   sources: ReadonlyArray<SourceTable>,
   facts: Facts,
-  create?: TargetTable.Layout,
-  policy: SchemaChangePolicy = "stop"
+  create: TargetTable.Layout | undefined,
+  policy: SchemaChangePolicy
 ): Plan => {
   const problems = [...TableProblems.shared(sources, facts.database)]
   const steps: Array<Step> = []

@@ -17,6 +17,7 @@ const ServerRow = Schema.Struct({
   mayReplicate: Schema.Boolean,
   mayCreateInDatabase: Schema.Boolean,
   serverVersion: Schema.FiniteFromString,
+  encoding: Schema.String,
   walLevel: Schema.String,
   inRecovery: Schema.Boolean,
   walEnd: Lsn.FromText,
@@ -53,6 +54,7 @@ export const readServer: Effect.Effect<ServerFacts, Failure, PostgresSql> = Effe
                         or r.rolname = 'rds_replication' and pg_has_role(r.oid, 'member')) as "mayReplicate",
             has_database_privilege(current_database(), 'create') as "mayCreateInDatabase",
             current_setting('server_version_num') as "serverVersion",
+            current_setting('server_encoding') as encoding,
             current_setting('wal_level') as "walLevel",
             pg_is_in_recovery() as "inRecovery",
             case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end::text

@@ -4,6 +4,7 @@ import { PgSqlError } from "../domain/errors/PgSqlError.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type { SetupReason } from "../domain/errors/SetupReason.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
+import * as Encoding from "../domain/postgres/Encoding.ts"
 import * as Refusal from "../domain/postgres/Refusal.ts"
 import * as TlsProblem from "../domain/TlsProblem.ts"
 import * as TlsFiles from "./TlsFiles.ts"
@@ -21,6 +22,8 @@ export interface Rejection {
   readonly severity: string
   readonly detail: string
   readonly hint: string
+  /** What the server was at. */
+  readonly context: string
 }
 
 /** Every SQLSTATE holds a digit; an errno such as EPIPE does not. */
@@ -45,7 +48,8 @@ export const read = (error: unknown): Rejection => {
     text: words === "" ? code : words,
     severity: field(error, "severity"),
     detail: field(error, "detail"),
-    hint: field(error, "hint")
+    hint: field(error, "hint"),
+    context: field(error, "where")
   }
 }
 
@@ -105,6 +109,7 @@ export const classify = (error: unknown, address: PgAddress, phase: Phase): Post
     ? Refusal.ofErrno(errno, phase, text)
     : Refusal.ofSqlState(sqlState, phase, text)
   const said = describe(rejection)
+  if (verdict === "Encoding") return SetupError.make(Encoding.ofRefusal(address.database, text))
   if (verdict === "Away") return lost(address, phase, said, codeContext(rejection))
   if (phase === "connected" && verdict !== "Login") return new PgSqlError({ sqlState: sqlState ?? "", message: said })
   return verdict === "Unknown"

@@ -7,6 +7,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
+import * as Encoding from "../domain/postgres/Encoding.ts"
 import * as Identity from "../domain/postgres/Identity.ts"
 import * as Overtaken from "../domain/postgres/Overtaken.ts"
 import * as ServerVersion from "../domain/postgres/ServerVersion.ts"
@@ -79,6 +80,9 @@ export const inspect: (job: Job) => Effect.Effect<Plan.Plan, Failure, PostgresSq
   // First: an older server has not the columns that are asked for below.
   const tooOld = ServerVersion.problem(server.serverVersion)
   if (tooOld !== undefined) return yield* SetupError.make(tooOld)
+  // Names in the catalogue may be no UTF8 there either.
+  const unfit = Encoding.problem(server.database, server.encoding)
+  if (unfit !== undefined) return yield* SetupError.make(unfit)
   const systemIdentifier = (yield* failed(PostgresCatalog.readSystemIdentifier)) ??
     (server.mayReplicate ? yield* failed(ReplicationCommand.systemIdentifier(job.source)) : "")
   const slotBefore = yield* failed(PostgresCatalog.readSlot(job.slot))

@@ -202,7 +202,14 @@ export class ReplicationConnection {
   /** The typed form of what pg or the socket reported. */
   classify(cause: unknown): TransientError | SetupError {
     const { address, publication, slot } = this.#options
-    const where = { host: PostgresFailure.place(address), slot, publication, role: address.user }
+    const where = {
+      host: PostgresFailure.place(address),
+      slot,
+      publication,
+      role: address.user,
+      database: address.database,
+      received: Lsn.max(this.#committed, this.#server)
+    }
     return ReplicationFailure.classify(cause, where, this.#socket === undefined ? "connecting" : "replicating")
   }
 

@@ -1,6 +1,8 @@
 /** What the replication connection rejects with, as our errors: a translation; the meaning is in `domain/postgres`. */
 import * as SetupError from "../domain/errors/SetupError.ts"
 import { TransientError } from "../domain/errors/TransientError.ts"
+import type * as Lsn from "../domain/Lsn.ts"
+import * as Encoding from "../domain/postgres/Encoding.ts"
 import * as Refusal from "../domain/postgres/Refusal.ts"
 import * as SlotTakeover from "../domain/postgres/SlotTakeover.ts"
 import * as PostgresFailure from "./PostgresFailure.ts"
@@ -11,6 +13,9 @@ export interface Where {
   readonly slot: string
   readonly publication: string
   readonly role: string
+  readonly database: string
+  /** Everything up to here has come. */
+  readonly received: Lsn.Lsn
 }
 
 const REACH = "Check that the server is up and reachable; replication goes on from the checkpoint."
@@ -92,6 +97,10 @@ export const classify = (
         `replication slot '${where.slot}' has gone: ${error}`,
         Refusal.UNKNOWN_TRIES_MAX
       )
+    case "Encoding":
+      return SetupError.make(Encoding.ofRefusal(where.database, text))
+    case "Unconvertible":
+      return SetupError.make(Encoding.unconvertible(where.slot, sqlState ?? "", rejection.context, where.received))
     case "Refused":
       return SetupError.make({ _tag: "PgSlotFailed", name: where.slot, error })
   }

@@ -77,7 +77,8 @@ export const lookAgain = Effect.fnUntraced(function*(
   const names = sources.map(targetName)
   while (true) {
     const facts = yield* StarRocksCatalog.readFacts(database, names).pipe(Effect.mapError(StarRocksFailure.ofCatalogue))
-    if (!Plan.isIncomplete(sources, facts)) return Plan.plan(sources, facts)
+    // Another one that came first is not changed to fit.
+    if (!Plan.isIncomplete(sources, facts)) return Plan.plan(sources, facts, undefined, "stop")
     if ((yield* Clock.currentTimeMillis) >= deadline) {
       return yield* new TransientError({
         code: "SR_BUSY",

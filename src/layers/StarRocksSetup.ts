@@ -45,20 +45,20 @@ const unfinished = (step: SetupStep.AddAuditColumns, why: string): TransientErro
 /**
  * Connects both ways, reads the catalogue and says what is wrong and what is to be done. Changes nothing. An address
  * that does not answer is a `TransientError`, everything a person must mend is in the plan. With `autoCreate`, what is
- * missing is planned to be created; that needs a node that is alive, else it is a `TransientError`, too. Without a policy
- * columns that are missing are a problem.
+ * missing is planned to be created; that needs a node that is alive, else it is a `TransientError`, too. With the
+ * policy `stop` columns that are missing are a problem.
  */
 export const inspect: (
   sources: ReadonlyArray<SourceTable>,
   database: string,
-  autoCreate?: AutoCreate,
-  policy?: SchemaChangePolicy
+  autoCreate: AutoCreate | undefined,
+  policy: SchemaChangePolicy
 ) => Effect.Effect<Plan.Plan, Failure, StarRocksSql | StreamLoadClient> = Effect.fn("StarRocksSetup.inspect")(
   function*(
     sources: ReadonlyArray<SourceTable>,
     database: string,
-    autoCreate?: AutoCreate,
-    policy: SchemaChangePolicy = "stop"
+    autoCreate: AutoCreate | undefined,
+    policy: SchemaChangePolicy
   ) {
     const { query } = yield* StarRocksSql
     yield* query("SELECT 1").pipe(failed)

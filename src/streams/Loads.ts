@@ -115,12 +115,21 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
 
   const stop = Effect.fnUntraced(function*(mapping: Stoppable, error: PermanentError) {
     if (!stopped.add(mapping, error, yield* Clock.currentTimeMillis)) return
-    yield* log.error(error.message, { code: error.code, remediation: error.remediation, ...error.context })
+    const isLast = stopped.size >= options.tableCount
+    yield* log.error(
+      isLast
+        ? "the table is stopped, and none is left; the slot keeps everything from here on"
+        : "the table is stopped; the others go on, and the slot keeps everything from here on",
+      {
+        ...error.context,
+        table: Identifier.show(mapping.source),
+        code: error.code,
+        error: error.message,
+        remediation: error.remediation
+      }
+    )
     yield* options.onStopped(stopped.list())
-    if (stopped.size >= options.tableCount) return yield* error
-    yield* log.error("the table is stopped; the others go on, and the slot keeps everything from here on", {
-      table: Identifier.show(mapping.source)
-    })
+    if (isLast) return yield* error
   })
 
   /** What StarRocks refuses for its rows is given again without those that are known to be at fault. */

@@ -13,6 +13,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { Settings } from "../domain/config/Settings.ts"
 import * as Reload from "../domain/control/Reload.ts"
 import { PermanentError } from "../domain/errors/PermanentError.ts"
+import * as Policy from "../domain/errors/Policy.ts"
 import type { Failure } from "../domain/errors/Policy.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
@@ -62,8 +63,9 @@ const untilDrained = Effect.fnUntraced(function*(settings: Settings, drain: Defe
     if (yield* Deferred.isDone(drain)) return yield* failure
     const { code, message, remediation } = failure
     yield* report({ _tag: "Failed", failure: { message, remediation, waitsForOperator: true } })
-    // The same failure is said once, not at each look.
-    yield* message === last?.message ? log.debug(message, () => ({ code })) : log.error(message, { code, remediation })
+    // The same failure is said once, not at each look; that of a table was, when the table stopped.
+    const isSaid = message === last?.message || (failure._tag === "PermanentError" && Policy.isOfTable(failure.code))
+    yield* isSaid ? log.debug(message, () => ({ code })) : log.error(message, { code, remediation })
     last = failure
     yield* untilWorthATry(failure, drain)
     if (!(yield* Deferred.isDone(drain))) continue

@@ -41,7 +41,7 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
   })
 
   it("T02 T20 a keepalive is a boundary between transactions and none inside one", () => {
-    const decoder = new ChangeDecoder([TABLE])
+    const decoder = new ChangeDecoder([TABLE], "fail", "stop")
     const decoded = Result.getOrThrow(decoder.decode([
       Bytes.keepalive(5n),
       Bytes.frame(Bytes.begin(10n)),
@@ -53,7 +53,7 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
   })
 
   it("a message of an unknown kind is skipped and told once, and what follows it is still there", () => {
-    const decoder = new ChangeDecoder([TABLE])
+    const decoder = new ChangeDecoder([TABLE], "fail", "stop")
     const unknown = Bytes.frame(Buffer.from([0x7a, 1, 2]))
     const of = (...frames: ReadonlyArray<ReturnType<typeof Bytes.frame>>) => Result.getOrThrow(decoder.decode(frames))
     const first = of(unknown, Bytes.frame(RELATION), Bytes.frame(Bytes.begin(10n)), unknown)
@@ -118,7 +118,7 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     const other = Bytes.relation(2, "elsewhere", COLUMNS)
     const frames = [RELATION, other, Bytes.begin(10n), Bytes.insert(1, ["1", "a"]), Bytes.insert(2, ["1", "a"])]
       .map((message) => Bytes.frame(message))
-    const decoded = Result.getOrThrow(new ChangeDecoder([TABLE]).decode(frames))
+    const decoded = Result.getOrThrow(new ChangeDecoder([TABLE], "fail", "stop").decode(frames))
     const weight = decoded.changes.reduce((sum, change) => sum + change.weight, 0)
     // What was skipped last is held until the next change: it may lie in the same slab as a row.
     const held = frames[4]!.end
@@ -129,7 +129,7 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
   })
 
   it("T59 skipped frames that share a slab with a kept row count as long as the row does", () => {
-    const decoder = new ChangeDecoder([TABLE])
+    const decoder = new ChangeDecoder([TABLE], "fail", "stop")
     const other = Bytes.relation(2, "elsewhere", COLUMNS)
     const noise = Array.from({ length: 5_000 }, () => Bytes.frame(Bytes.insert(2, ["1", "x".repeat(100)])))
     const frames = [RELATION, other, Bytes.begin(1n)].map((message) => Bytes.frame(message))
@@ -236,7 +236,7 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
       Bytes.insert(2, ["4", "a"]),
       Bytes.commit(1n, 9n)
     ].map((message) => Bytes.frame(message))
-    const { changes } = Result.getOrThrow(new ChangeDecoder([TABLE, other]).decode(frames))
+    const { changes } = Result.getOrThrow(new ChangeDecoder([TABLE, other], "fail", "stop").decode(frames))
     assert.deepStrictEqual(
       changes.map((change) => (change._tag === "Row" ? change.route.mapping.source.name : change._tag)),
       ["t", "Stop", "u", "Boundary"]

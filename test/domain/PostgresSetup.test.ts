@@ -12,7 +12,8 @@ const lsn = (value: bigint) => Lsn.Lsn.make(value)
 const job: PostgresSetup.Job = {
   slot: "dbmazz_slot",
   publication: "dbmazz_pub",
-  tables: [{ schema: "public", name: "orders" }, { schema: "public", name: "order_items" }]
+  tables: [{ schema: "public", name: "orders" }, { schema: "public", name: "order_items" }],
+  truncatePolicy: "ignore"
 }
 
 const table = (name: string, changes: Partial<TableFacts> = {}): TableFacts => ({

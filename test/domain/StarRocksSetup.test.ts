@@ -66,7 +66,11 @@ const target = (
 const ID = targetColumn("id", "bigint(20)", false)
 const NAME = targetColumn("name")
 
-const plan = (tables: ReadonlyArray<TargetFacts.TableFacts>, sources = [orders()], policy?: SchemaChangePolicy) =>
+const plan = (
+  tables: ReadonlyArray<TargetFacts.TableFacts>,
+  sources = [orders()],
+  policy: SchemaChangePolicy = "stop"
+) =>
   Setup.plan(
     sources,
     { database: "shop", databaseExists: true, tables: new Map(tables.map((table) => [table.name.name, table])) },
@@ -113,7 +117,12 @@ describe("what would lose or refuse rows later is said before replication starts
   }
 
   it("no database", () => {
-    const { problems } = Setup.plan([orders()], { database: "shop", databaseExists: false, tables: new Map() })
+    const { problems } = Setup.plan(
+      [orders()],
+      { database: "shop", databaseExists: false, tables: new Map() },
+      undefined,
+      "stop"
+    )
     assert.deepStrictEqual(problems, [{ _tag: "SrDatabaseNotFound", database: "shop" }])
   })
 
@@ -284,7 +293,7 @@ describe("what would lose or refuse rows later is said before replication starts
 describe("with AUTO_CREATE_TABLES: what is missing is planned, and what could never work is said first", () => {
   const layout = { buckets: undefined, replicas: 1 }
   const create = (sources: ReadonlyArray<SourceTable>, facts: Partial<TargetFacts.Facts> = {}) =>
-    Setup.plan(sources, { database: "shop", databaseExists: true, tables: new Map(), ...facts }, layout)
+    Setup.plan(sources, { database: "shop", databaseExists: true, tables: new Map(), ...facts }, layout, "stop")
 
   it("creates the database first, then each table with the replicated columns alone", () => {
     const [id, name] = orders().columns
@@ -360,9 +369,12 @@ describe("T47 columns that differ only by case: StarRocks would write both into 
     const sources = [orders({ columns })]
     assert.deepStrictEqual(collided(plan([target([ID, NAME, ...AUDIT])], sources).problems), ["name, Name"])
     const nothing: TargetFacts.Facts = { database: "shop", databaseExists: false, tables: new Map() }
-    assert.deepStrictEqual(collided(Setup.plan(sources, nothing, { buckets: undefined, replicas: 1 }).problems), [
-      "name, Name"
-    ])
+    assert.deepStrictEqual(
+      collided(Setup.plan(sources, nothing, { buckets: undefined, replicas: 1 }, "stop").problems),
+      [
+        "name, Name"
+      ]
+    )
     const [id, name, other] = columns
     const without = plan([target([ID, NAME, ...AUDIT])], [orders({ columns: [id!, name!], leftOut: [other!] })])
     assert.deepStrictEqual(without.problems, [])

@@ -20,6 +20,7 @@ const on = (address: PgAddress) =>
   Effect.provide(CheckpointStore.layer.pipe(Layer.provideMerge(PostgresSql.layer(address, "dbmazz setup"))))
 
 const jobOf = (source: PgAddress, reached?: Lsn.Lsn): PostgresSetup.Job => ({
+  truncatePolicy: "ignore",
   source,
   slot: "s",
   publication: "p",

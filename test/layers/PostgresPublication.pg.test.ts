@@ -24,6 +24,7 @@ const jobOf = (
   tables: string,
   replicaIdentity: "full" | "keep" = "full"
 ): PostgresSetup.Job => ({
+  truncatePolicy: "ignore",
   source,
   slot: `slot_of_${source.database}`,
   publication: "dbmazz_pub",

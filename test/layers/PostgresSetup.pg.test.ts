@@ -19,6 +19,7 @@ const on = (address: PgAddress) =>
 const ORDERS = { schema: "public", name: "orders" }
 
 const jobOf = (source: PgAddress, changes: Partial<PostgresSetup.Job> = {}): PostgresSetup.Job => ({
+  truncatePolicy: "ignore",
   source,
   slot: `slot_of_${source.database}`,
   publication: "dbmazz_pub",

@@ -16,6 +16,7 @@ const on = (address: PgAddress) =>
   Effect.provide(CheckpointStore.layer.pipe(Layer.provideMerge(PostgresSql.layer(address, "dbmazz setup"))))
 
 const jobOf = (source: PgAddress, tables: string, lists: Partial<TableLists.Lists> = {}): PostgresSetup.Job => ({
+  truncatePolicy: "ignore",
   source,
   slot: `slot_of_${source.database}`,
   publication: "dbmazz_pub",

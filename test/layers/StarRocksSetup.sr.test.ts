@@ -46,7 +46,7 @@ const query = (statement: string) => StarRocksSql.use((sql) => sql.query(stateme
 const connected = (sink: SrAddress) =>
   Effect.provide(Layer.mergeAll(StarRocksSql.layer(sink), StreamLoadClient.layer(sink), Logger.layer([])))
 
-const inspect = (...sources: ReadonlyArray<SourceTable>) => StarRocksSetup.inspect(sources, "shop")
+const inspect = (...sources: ReadonlyArray<SourceTable>) => StarRocksSetup.inspect(sources, "shop", undefined, "stop")
 const setUp = (...sources: ReadonlyArray<SourceTable>) => Effect.flatMap(inspect(...sources), StarRocksSetup.apply)
 
 /** Everything a catalogue shows, to see that nothing changed. */
@@ -169,7 +169,7 @@ describe("what stops the setup", () => {
   it.live("113 a database that does not exist", () =>
     Effect.gen(function*() {
       const { sink } = yield* StarRocksEndpoint.start
-      const plan = yield* StarRocksSetup.inspect([source("orders")], "nope").pipe(connected(sink))
+      const plan = yield* StarRocksSetup.inspect([source("orders")], "nope", undefined, "stop").pipe(connected(sink))
       assert.deepStrictEqual(plan.problems, [{ _tag: "SrDatabaseNotFound", database: "nope" }])
     }))
 
@@ -254,7 +254,7 @@ describe("what stops the setup", () => {
 describe("AUTO_CREATE_TABLES", () => {
   const CREATE = { buckets: undefined }
   const plans = (database: string, ...sources: ReadonlyArray<SourceTable>) =>
-    StarRocksSetup.inspect(sources, database, CREATE)
+    StarRocksSetup.inspect(sources, database, CREATE, "stop")
 
   /** A server that answers one statement otherwise. */
   const answering = <A, E, R>(

@@ -308,6 +308,7 @@ export class ModelSql {
       mayReplicate: true,
       mayCreateInDatabase: true,
       serverVersion: SERVER_VERSION,
+      encoding: "UTF8",
       walLevel: "logical",
       inRecovery: false,
       walEnd: Lsn.format(Lsn.fromBigint(postgres.wal.end)),

@@ -20,6 +20,8 @@ export class PostgresServer extends Context.Service<PostgresServer, {
   readonly server: EmbeddedPostgres.Server
   /** A database of its own for one test, dropped with its slots and its connections when the test's scope closes. */
   readonly freshDatabase: Effect.Effect<PgAddress, never, Scope.Scope>
+  /** One in another encoding than UTF8. */
+  readonly encodedDatabase: (encoding: string) => Effect.Effect<PgAddress, never, Scope.Scope>
 }>()("dbmazz/test/support/PostgresServer") {}
 
 /** What a `pg` client needs to reach this address. */
@@ -134,18 +136,21 @@ export const layer = (
         installation: INSTALLATION
       })
       const strategy = yield* strategyOf(server.address)
-      return {
-        server,
-        freshDatabase: Effect.acquireRelease(
+      const create = (options: string) =>
+        Effect.acquireRelease(
           Effect.suspend(() => {
             const name = nextName("database")
-            return Effect.as(run(server.address, `create database ${name} ${strategy}`), {
+            return Effect.as(run(server.address, `create database ${name} ${strategy} ${options}`), {
               ...server.address,
               database: name
             })
           }),
           (address) => Effect.promise(() => drop(server.address, address.database))
         )
+      return {
+        server,
+        freshDatabase: create(""),
+        encodedDatabase: (encoding) => create(`template template0 encoding '${encoding}' lc_collate 'C' lc_ctype 'C'`)
       }
     })
   )

@@ -25,15 +25,15 @@ export const SYNCED_AT = "2026-01-02 03:04:05"
 export const decodeAll = (
   mappings: ReadonlyArray<TableMapping>,
   messages: ReadonlyArray<Buffer>,
-  truncatePolicy?: TruncatePolicy,
-  schemaPolicy?: SchemaChangePolicy
+  truncatePolicy: TruncatePolicy = "fail",
+  schemaPolicy: SchemaChangePolicy = "stop"
 ): ReadonlyArray<Change> => Result.getOrThrow(decodeResult(mappings, messages, truncatePolicy, schemaPolicy)).changes
 
 export const decodeResult = (
   mappings: ReadonlyArray<TableMapping>,
   messages: ReadonlyArray<Buffer>,
-  truncatePolicy?: TruncatePolicy,
-  schemaPolicy?: SchemaChangePolicy
+  truncatePolicy: TruncatePolicy = "fail",
+  schemaPolicy: SchemaChangePolicy = "stop"
 ) =>
   new ChangeDecoder(mappings, truncatePolicy, schemaPolicy).decode(
     messages.map((message, index) => Bytes.frame(message, BigInt(index + 1)))

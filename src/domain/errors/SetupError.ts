@@ -14,6 +14,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgConnectionFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
   PgTlsFailed: (r) => `PostgreSQL connection failed to '${r.host}': ${r.error}`,
   PgVersionUnsupported: (r) => `PostgreSQL ${r.version} is too old: what dbmazz sets up exists since PostgreSQL 13.`,
+  PgEncodingUnfit: (r) =>
+    `Database '${r.database}' has the encoding ${r.encoding}, which PostgreSQL cannot convert to UTF8: the first text that is no ` +
+    `UTF8 by chance would end the replication of every table for good.`,
   PgWalLevelNotLogical: (r) => `PostgreSQL's wal_level is '${r.walLevel}', logical replication needs 'logical'.`,
   PgRoleCannotReplicate: (r) => `Role '${r.role}' may not start replication.`,
   PgRowsHidden: (r) => `Role '${r.role}' may not see every row of '${r.table}': row level security applies to it.`,
@@ -57,6 +60,9 @@ export const describe: (reason: SetupReason) => string = SetupReason.match({
   PgSlotAhead: (r) =>
     `Replication slot '${r.name}' was confirmed up to ${r.confirmed}, past the checkpoint ${r.checkpoint}: ` +
     `changes between the two may be missing in StarRocks.`,
+  PgValueUnconvertible: (r) =>
+    `PostgreSQL cannot send the change at ${r.lsn} to replication slot '${r.name}': it could not convert a value of the row; ` +
+    `${r.why}. No change from there on can be read from this slot.`,
   PgSlotTemporary: (r) =>
     `Replication slot '${r.name}' is temporary: it belongs to another session and vanishes with it.`,
   PgSlotInUse: (r) =>
@@ -126,6 +132,10 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgTlsFailed: (r) => `${r.remedy} See docs/security.md.`,
   PgVersionUnsupported: () =>
     "Upgrade the server to PostgreSQL 14 or newer (pg_upgrade, or your service's upgrade), then start dbmazz again.",
+  PgEncodingUnfit: () =>
+    "Make a database in UTF8 of it, by naming the encoding that the applications have written in (here LATIN1; UTF8 where it was " +
+    "UTF8): pg_dump -Fc -E LATIN1 -f dump <database>; createdb -T template0 -E UTF8 <new>; pg_restore -d <new> dump; " +
+    "then point DATABASE_URL at the new one.",
   PgWalLevelNotLogical: () => "Run: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL.",
   PgRoleCannotReplicate: (r) =>
     `Run as a superuser: ALTER ROLE ${
@@ -192,6 +202,12 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgSlotAhead: (r) =>
     `If the tables were reloaded or the gap is acceptable, run DELETE FROM dbmazz_checkpoints ` +
     `WHERE slot_name = '${r.name}'; and start again: replication then goes on at ${r.confirmed}.`,
+  PgValueUnconvertible: (r) =>
+    `The server's log has its bytes; the table is found with CREATE EXTENSION pg_walinspect; SELECT pg_filenode_relation(0, ` +
+    `substring(block_ref from 'rel \\d+/\\d+/(\\d+)')::oid) FROM pg_get_wal_record_info('${r.lsn}'); (PostgreSQL 15 and ` +
+    `newer). The log keeps the value whatever becomes of the row: mend every such value in the table first, then run ` +
+    `SELECT pg_drop_replication_slot('${r.name}'); and DELETE FROM dbmazz_checkpoints WHERE slot_name = '${r.name}'; start ` +
+    `again, and reload the tables that have changed since ${r.lsn}.`,
   PgSlotTemporary: () => "Choose another SLOT_NAME, or end the session that made it.",
   PgSlotInUse: (r) =>
     `Stop the other process, give this one another SLOT_NAME, or run: SELECT pg_terminate_backend(${

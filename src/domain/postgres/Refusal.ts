@@ -11,10 +11,12 @@ export type Phase = "connecting" | "connected" | "replicating"
  * - `Away`: the session has ended or none is given at the moment; connect again, for as long as it takes
  * - `Again`: the session lives, the same request may succeed in a moment
  * - `Login`: nobody is let in like this: password, pg_hba.conf, database, TLS
+ * - `Encoding`: the server cannot give the texts of the database in UTF8
  * - `Forbidden`: the role lacks a right; never tried again by itself
  * - `SlotBusy`: another session reads the slot
  * - `SlotUnusable`: the slot was invalidated: WAL it needs is gone
  * - `SlotMissing`, `PublicationMissing`: it is not there (any more)
+ * - `Unconvertible`: a value of the row that is to be sent next cannot be sent, now or later
  * - `Refused`: the request will be refused every time; a person has to change something
  * - `Unknown`: nobody has met this yet: tried a few times, then a person is asked
  */
@@ -22,11 +24,13 @@ export type Verdict =
   | "Away"
   | "Again"
   | "Login"
+  | "Encoding"
   | "Forbidden"
   | "SlotBusy"
   | "SlotUnusable"
   | "SlotMissing"
   | "PublicationMissing"
+  | "Unconvertible"
   | "Refused"
   | "Unknown"
 
@@ -62,7 +66,8 @@ const STATES: ReadonlyMap<string, Row> = new Map<string, Row>([
   ["55006", ["Away", "Again", "SlotBusy"]], // object_in_use
   ["55000", always("Refused")], // object_not_in_prerequisite_state; of a slot: see TEXTS
   ["0A", always("Refused")], // feature_not_supported
-  ["22", always("Refused")], // data_exception
+  ["22", ["Refused", "Refused", "Unconvertible"]], // data_exception
+  ["22023", always("Refused")], // invalid_parameter_value, of START_REPLICATION
   ["23", always("Refused")], // integrity_constraint_violation
   ["25", always("Refused")], // invalid_transaction_state
   ["3F", always("Refused")], // invalid_schema_name
@@ -81,6 +86,7 @@ const TEXTS: ReadonlyArray<readonly [state: RegExp, phase: Phase, text: RegExp, 
   [/^55000$/, "replicating", /can no longer|cannot read from|invalidated/i, "SlotUnusable"],
   [/^58P01$/, "replicating", /WAL segment .* removed/i, "SlotUnusable"],
   [/^42501$/, "connecting", /wal ?sender|replication role/i, "Forbidden"],
+  [/^0A000$/, "connecting", /conversion between \S+ and \S+ is not supported/, "Encoding"],
   // The catalogue was read while somebody dropped what it names.
   [/^XX000$/, "connected", /could not open relation with OID|cache lookup failed/i, "Again"],
   // A pooler in front of the server cannot carry replication; it says so with the code of a broken connection.

@@ -28,6 +28,7 @@ const CHAR_T = 0x74
 const NULL = Buffer.from(JsonText.NULL_TEXT, "latin1")
 const NULL_TEXT = Buffer.from("NULL", "latin1")
 const TRUE = Buffer.from("true", "latin1")
+const NEGATIVE_ZERO = Buffer.from(NumberText.NEGATIVE_ZERO, "latin1")
 const FALSE = Buffer.from("false", "latin1")
 
 /** Whether the text says the bounds of its indexes, which PostgreSQL writes only when one does not begin at 1. */
@@ -54,7 +55,8 @@ const writeElement = (
       return undefined
     case "float":
     case "double":
-      if (NumberText.isFinite(bytes, start)) writer.copy(bytes, start, end)
+      if (NumberText.isNegativeZero(bytes, start, end)) writer.copy(NEGATIVE_ZERO, 0, NEGATIVE_ZERO.length)
+      else if (NumberText.isFinite(bytes, start)) writer.copy(bytes, start, end)
       else writer.jsonString(bytes, start, end)
       return undefined
     case "boolean":

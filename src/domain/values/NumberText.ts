@@ -12,6 +12,13 @@ const isDigit = (byte: number | undefined): boolean => byte !== undefined && byt
 export const isFinite = (bytes: Uint8Array, start: number): boolean =>
   isDigit(bytes[start]) || (bytes[start] === CHAR_MINUS && isDigit(bytes[start + 1]))
 
+/** Whether it is the -0 of a float: without a point it would be read as an integer, which has none. */
+export const isNegativeZero = (bytes: Uint8Array, start: number, end: number): boolean =>
+  end - start === 2 && bytes[start] === CHAR_MINUS && bytes[start + 1] === CHAR_0
+
+/** How that is written. */
+export const NEGATIVE_ZERO = "-0.0"
+
 /** Where the decimal point is, or the end. */
 export const pointOf = (bytes: Uint8Array, start: number, end: number): number => {
   let at = start

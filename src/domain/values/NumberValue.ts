@@ -5,12 +5,10 @@ import { refuse, writeAscii, writeNull } from "./Refusal.ts"
 import * as SingleText from "./SingleText.ts"
 import type { ValueRule, WriteValue } from "./ValueRule.ts"
 
-const CHAR_0 = 0x30
 const CHAR_MINUS = 0x2d
 const CHAR_N = 0x4e
 const FLOAT_MAX = "3.4028234663852886e38"
 const DOUBLE_MAX = "1.7976931348623157e308"
-const NEGATIVE_ZERO = "-0.0"
 
 export const writeInteger: WriteValue = (writer, rule, bytes, start, end) => {
   const digits = bytes[start] === CHAR_MINUS ? end - start - 1 : end - start
@@ -29,10 +27,7 @@ export const writeInteger: WriteValue = (writer, rule, bytes, start, end) => {
 export const writeFloat: WriteValue = (writer, rule, bytes, start, end) => {
   if (!NumberText.isFinite(bytes, start)) return writeNotFinite(writer, rule, bytes, start)
   if (rule.single) return writeAscii(writer, rule, SingleText.exact(bytes.toString("latin1", start, end)), false)
-  // Without a point it would be read as an integer, which has no -0.
-  if (end - start === 2 && bytes[start] === CHAR_MINUS && bytes[start + 1] === CHAR_0) {
-    return writeAscii(writer, rule, NEGATIVE_ZERO, false)
-  }
+  if (NumberText.isNegativeZero(bytes, start, end)) return writeAscii(writer, rule, NumberText.NEGATIVE_ZERO, false)
   writer.copy(bytes, start, end)
   return undefined
 }

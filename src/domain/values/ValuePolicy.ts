@@ -1,4 +1,5 @@
 /** What is done with a value that its StarRocks column cannot hold as it is: one policy for each class of such values. */
+import * as Record from "effect/Record"
 
 /**
  * - `fail`: the table stops, and the error names table, key, column and class
@@ -77,6 +78,11 @@ export type ValueClass = keyof typeof CLASSES
 
 /** A policy for each class. */
 export type Policies = { readonly [Class in ValueClass]: "fail" | keyof (typeof CLASSES)[Class]["outcomes"] }
+
+/** What a class may be given: `fail`, then the policies that it has an outcome for. */
+export const choices = <Outcome extends Exclude<Policy, "fail">>(
+  outcomes: Readonly<Record<Outcome, string>>
+): ReadonlyArray<"fail" | Outcome> => ["fail", ...Record.keys(outcomes)]
 
 /** Nothing is changed in silence. */
 export const DEFAULTS: Policies = {

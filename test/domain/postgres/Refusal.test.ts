@@ -80,6 +80,15 @@ describe("Refusal", () => {
     assert.deepStrictEqual(verdicts("25001"), ["Refused", "Refused", "Refused"])
   })
 
+  it("a value that cannot be sent is told from a slot that cannot be used", () => {
+    for (const state of ["22021", "22P05", "22012"]) {
+      assert.deepStrictEqual(verdicts(state), ["Refused", "Refused", "Unconvertible"])
+    }
+    assert.deepStrictEqual(verdicts("22023"), ["Refused", "Refused", "Refused"], "of START_REPLICATION itself")
+    const words = "conversion between UTF8 and MULE_INTERNAL is not supported"
+    assert.strictEqual(Refusal.ofSqlState("0A000", "connecting", words), "Encoding")
+  })
+
   it("a socket's failure passes; a certificate, a password and a pooler without replication do not", () => {
     for (const errno of ["ECONNREFUSED", "ECONNRESET", "EAI_AGAIN", "EMFILE", "ETIMEDOUT"]) {
       for (const phase of PHASES) assert.strictEqual(Refusal.ofErrno(errno, phase, ""), "Away")
