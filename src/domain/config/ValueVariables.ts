@@ -59,6 +59,14 @@ export const VALUE_VARIABLES = {
     fallback: "fail",
     example: "null"
   },
+  valuesJsonText: {
+    names: [CLASSES.jsonText.variable],
+    path: "values.json_text",
+    type: choice("fail", "null", "string"),
+    meaning: "JSON with half a character in an escape, or nested deeper than 200 levels, which StarRocks cannot read",
+    fallback: "fail",
+    example: "string"
+  },
   valuesArrayBounds: {
     names: [CLASSES.arrayBounds.variable],
     path: "values.array_bounds",

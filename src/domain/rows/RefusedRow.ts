@@ -4,6 +4,7 @@ import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as RejectedRow from "../RejectedRow.ts"
+import * as NotNull from "../starrocks/NotNull.ts"
 import { familyOf } from "../StarRocksType.ts"
 import { LONGEST_TEXT } from "../TargetTable.ts"
 import type { FinalRow } from "./Merge.ts"
@@ -71,6 +72,14 @@ const remedyFor = (row: FinalRow, column: string): string => {
     `(docs/type-mapping.md), and start again.`
 }
 
+const nullRemedy = (row: FinalRow, column: string): string => {
+  const { target, targetColumns } = row.change.route.mapping
+  return `Make the column nullable: ${
+    NotNull.lift(target, column, targetColumns.get(column))
+  }; then start dbmazz again: ` +
+    `it goes on where it stopped.`
+}
+
 /** One of its values has no form in StarRocks, or was not sent and is not there. */
 export const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
   if (problem.isMissing === true) return unknown(row, problem)
@@ -79,7 +88,7 @@ export const unrepresentable = (row: FinalRow, problem: ValueProblem): Permanent
     code: "VALUE_UNREPRESENTABLE",
     message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
       `StarRocks cannot hold: ${problem.problem}`,
-    remediation: remedyFor(row, problem.column),
+    remediation: problem.isNull === true ? nullRemedy(row, problem.column) : remedyFor(row, problem.column),
     context: { table, key, column: problem.column, lsn, reason: problem.problem }
   })
 }
