@@ -63,7 +63,7 @@ const TEXTS: Readonly<Record<Exclude<PgKind, "array">, Texts>> = {
   },
   json: {
     sample: "{\"a\": 1.50}",
-    edges: ["null", "123456789012345678901234567890", "{\"a\": 0.123456789012345678901234567890}"]
+    edges: ["null", "\"\\ud800\"", "123456789012345678901234567890", "{\"a\": 0.123456789012345678901234567890}"]
   },
   bytea: { sample: "\\xff00", edges: ["\\xffffff"] }
 }

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import type { QualifiedName } from "./Identifier.ts"
 import type { LoadFormat } from "./LoadFormat.ts"
 import type { Lsn } from "./Lsn.ts"
+import type { TargetColumn } from "./Table.ts"
 
 /**
  * The label is a pure function of what the body holds, so resending label and body is always
@@ -23,6 +24,8 @@ export interface LoadRequest {
   readonly run: string
   /** LSN of the commit of its last row: a checkpoint behind it says that the load is over. */
   readonly lastCommitLsn: Lsn
+  /** By name, as the job knows them, for what an error says of them; undefined: unknown. */
+  readonly targetColumns?: ReadonlyMap<string, TargetColumn>
 }
 
 /** StarRocks has no memory for a load of this size, again and again: nothing of it is committed, smaller parts may fit. */

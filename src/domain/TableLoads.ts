@@ -162,7 +162,8 @@ export class TableLoads {
       body: writer.view(),
       rowCount: at - from,
       run: this.#options.origin.run,
-      lastCommitLsn: this.lastCommitLsn
+      lastCommitLsn: this.lastCommitLsn,
+      targetColumns: this.#route.mapping.targetColumns
     })
   }
 
@@ -180,14 +181,12 @@ export class TableLoads {
   refused(refusal: PermanentError): RejectedRow.RejectedRow | undefined {
     const from = this.#from
     const row = this.#at(from)
-    const isKnown = this.#next - from <= 1
-    const isWhole = row.deleted && this.#bare !== from && !this.#merged.tooLong.has(row)
-    if (!isKnown || isWhole) {
-      this.#bisection.refused(from, isKnown ? from + 1 : this.#next)
-      if (isKnown) this.#bare = from
+    if (this.#next - from > 1) {
+      this.#bisection.refused(from, this.#next)
       this.#next = from
       return undefined
     }
+    if (this.bare()) return undefined
     this.#next = from + 1
     const { mapping } = this.#route
     const { transaction } = row.change
@@ -200,6 +199,20 @@ export class TableLoads {
       ...RefusedRow.texts(row),
       refusal
     }
+  }
+
+  /**
+   * The row that `next` could not write, or that was refused alone, is given once more without its values, by itself; false: it
+   * is no delete, or was given so already.
+   */
+  bare(): boolean {
+    const from = this.#from
+    const row = this.#at(from)
+    if (!row.deleted || this.#bare === from || this.#merged.tooLong.has(row)) return false
+    this.#bisection.refused(from, from + 1)
+    this.#bare = from
+    this.#next = from
+    return true
   }
 
   #at(index: number): FinalRow {

@@ -132,9 +132,17 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     if (isLast) return yield* error
   })
 
-  /** What StarRocks refuses for its rows is given again without those that are known to be at fault. */
+  /**
+   * What StarRocks refuses for its rows is given again without those that are known to be at fault, and a delete without its
+   * values.
+   */
   const leaveOut = Effect.fnUntraced(function*(loads: TableLoads, error: PermanentError) {
-    if (options.divert === undefined || !RejectedRow.isOfRows(error.code)) return yield* error
+    if (!RejectedRow.isOfRows(error.code)) return yield* error
+    if (options.divert === undefined) {
+      // Rows that were sent are not looked through: there is none to go on without.
+      if (error.code === "VALUE_UNREPRESENTABLE" && loads.bare()) return
+      return yield* error
+    }
     const row = loads.refused(error)
     if (row !== undefined) yield* options.divert(row)
   })

@@ -176,6 +176,68 @@ describe("Loads of rows with less than everything", () => {
   })
 })
 
+describe("NULL where the target takes none", () => {
+  const required = (fallback?: string): TableMapping => ({
+    ...TABLE,
+    targetColumns: new Map([
+      ...TABLE.targetColumns,
+      ["a", {
+        name: "a",
+        type: "int(11)",
+        nullable: false,
+        ...(fallback === undefined ? {} : { default: fallback })
+      }]
+    ])
+  })
+  const integers = Bytes.relation(
+    1,
+    "t",
+    COLUMNS.map((column) => column.name === "a" ? { ...column, oid: 23 } : column)
+  )
+  const result = (messages: ReadonlyArray<Buffer>, table = required(), options: LoadsOf = {}) =>
+    loads(messages, options, table, integers)
+
+  it("T40 the row is named by its key, with the statement that makes room for it, before StarRocks refuses a whole load", () => {
+    const kept = Bytes.update(1, ["7", "1", LARGE, "c"], ["7", null, undefined, "c"])
+    const rows = [
+      [Bytes.insert(1, ["6", "1", "b", "c"]), Bytes.insert(1, ["7", null, "secret", "c"])],
+      [kept],
+      [Bytes.remove(1, ["7", null, "secret", "c"])]
+    ]
+    for (const format of ["json", "csv"] as const) {
+      for (const messages of rows) {
+        const refused = result(messages, { ...required(), format }, { answer: having(1n) })
+        if (!Result.isFailure(refused)) throw new Error("it was written")
+        const { code, context, message, remediation } = refused.failure
+        assert.strictEqual(code, "VALUE_UNREPRESENTABLE")
+        assert.deepInclude(context, { table: "public.t", key: "id=7", column: "a" })
+        assert.include(remediation, "ALTER TABLE `d`.`t` MODIFY COLUMN `a` INT NULL")
+        assert.notInclude(message + remediation, "secret")
+      }
+    }
+  })
+
+  it("a column that has a default is left to StarRocks, and a value that is not NULL is written", () => {
+    const nothing = Result.getOrThrow(result([Bytes.insert(1, ["7", null, "b", "c"])], required("0")))
+    assert.deepStrictEqual(nothing[0]!.rows.map((row) => row["a"]), [null])
+    const value = Result.getOrThrow(result([Bytes.insert(1, ["7", "1", null, null])]))
+    assert.deepStrictEqual(value[0]!.rows.map(withoutAudit), [{ id: 7, a: 1, b: null, c: null }])
+  })
+
+  it("T57 a delete that tells its key alone needs no value there", () => {
+    const table: TableMapping = { ...required(), identity: "keep" }
+    const relation = Bytes.relation(
+      1,
+      "t",
+      COLUMNS.map((column) => ({ ...column, oid: column.name === "a" ? 23 : column.oid, key: column.name === "id" })),
+      "public",
+      "d"
+    )
+    const [load] = loaded([Bytes.remove(1, ["7", null, null, null], "K")], {}, table, relation)
+    assert.deepStrictEqual(load!.rows.map(withoutAudit), [{ id: 7 }])
+  })
+})
+
 describe("Loads of tables with key-only old rows", () => {
   const keep = (messages: ReadonlyArray<Buffer>, options: LoadsOf = {}) => loads(messages, options, KEEP, KEY_ONLY)
   const key = (id: number): ReadonlyArray<Bytes.Cell> => [String(id), null, null, null]

@@ -142,8 +142,9 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* job.logged("the table is stopped")
         yield* job.kill("SIGTERM")
         assert.strictEqual(yield* job.exit, 1)
-        assert.match(job.log(), /SR_REJECTED_ROWS/)
-        assert.match(job.log(), /refused load \S+ of table 'shop\.notes': .*NULL value in non-nullable column 'req'/)
+        assert.match(job.log(), /VALUE_UNREPRESENTABLE/)
+        assert.match(job.log(), /the row id=2 of public\.notes, .* has a value in column 'req' .*: it is NULL/)
+        assert.include(job.log(), "ALTER TABLE `shop`.`notes` MODIFY COLUMN `req` INT NULL")
         assert.notInclude(job.log(), SECRET)
         assert.deepStrictEqual(yield* replica.sql("select to_regclass('dbmazz_rejected_rows') as oid"), [{ oid: null }])
 
@@ -170,6 +171,50 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
           ]
         )
       }))
+
+    it.effect.each(["json", "csv"])(
+      "T44 JSON that no server can read is diverted by its key and column, and the rows beside it arrive, as %s",
+      (format) =>
+        Effect.gen(function*() {
+          const replica = yield* Replica.start
+          const { database } = replica.sink
+          yield* run(replica.source, "create table docs (id bigint primary key, doc json)")
+          yield* replica.query(
+            `CREATE TABLE ${database}.docs (id BIGINT NOT NULL, doc JSON NULL)
+             PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
+          )
+          const job = yield* DbmazzProcess.start(
+            ["run"],
+            replica.environment({ TABLES: "items,docs", ON_REJECTED_ROW: "divert", STREAM_LOAD_FORMAT: format })
+          )
+          yield* job.logged("\"replicating\"")
+          yield* run(
+            replica.source,
+            `insert into docs values (1, '"\\u0000"'), (2, '{"${SECRET}": "\\ud800"}'), (3, '{"a": 1, "a": 2}'),
+               (4, (repeat('[', 300) || repeat(']', 300))::json), (5, '[1e400]');
+             insert into docs values (6, (repeat('[', 200) || repeat(']', 200))::json)`
+          )
+          yield* equal(
+            Effect.map(
+              replica.query(`SELECT id FROM ${database}.docs ORDER BY id`),
+              (rows) => rows.map(({ id }) => id)
+            ),
+            Effect.succeed(["1", "3", "6"])
+          )
+          assert.deepStrictEqual(
+            yield* run(
+              replica.source,
+              "select row_key ->> 'id' as id, code, column_name, split_part(reason, 'see ', 2) as see from dbmazz_rejected_rows order by 1"
+            ),
+            [
+              { id: "2", code: "VALUE_UNREPRESENTABLE", column_name: "doc", see: "VALUE_POLICY_JSON_TEXT" },
+              { id: "4", code: "VALUE_UNREPRESENTABLE", column_name: "doc", see: "VALUE_POLICY_JSON_TEXT" },
+              { id: "5", code: "VALUE_UNREPRESENTABLE", column_name: "doc", see: "VALUE_POLICY_JSON_NUMBER" }
+            ]
+          )
+          assert.notInclude(job.log(), SECRET)
+        })
+    )
 
     it.effect("T37 T39 what follows a left-out row is never a mixture of two versions: it is whole, or stops the table by name", () =>
       Effect.gen(function*() {
@@ -218,6 +263,37 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* arrived(["1 11 b", "2 2 a", "3 30 a"])
       }))
 
+    it.effect("T57 a delete by its key alone of a row that never came: the statement that the error says makes room for it", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        const { database } = replica.sink
+        yield* run(
+          replica.source,
+          "create table old (id bigint primary key, n int not null); insert into old values (1, 1), (2, 2)"
+        )
+        yield* replica.query(
+          `CREATE TABLE ${database}.old (id BIGINT NOT NULL, n INT NOT NULL)
+           PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
+        )
+        const environment = replica.environment({ TABLES: "items,old", REPLICA_IDENTITY: "keep" })
+        const job = yield* DbmazzProcess.start(["run"], environment)
+        yield* job.logged("\"replicating\"")
+        yield* run(replica.source, "delete from old where id = 1; insert into old values (3, 3)")
+        yield* job.logged("the table is stopped")
+        yield* job.kill("SIGTERM")
+        assert.strictEqual(yield* job.exit, 1)
+        assert.include(job.log(), "SR_REJECTED_LOAD")
+        const statement = /ALTER TABLE \S+ MODIFY COLUMN [^;"]+(?=;)/.exec(job.log())?.[0] ?? ""
+        assert.strictEqual(statement, `ALTER TABLE \`${database}\`.\`old\` MODIFY COLUMN \`n\` INT NULL`)
+        yield* replica.query(statement)
+        yield* DbmazzProcess.start(["run"], environment)
+        const rows = Effect.map(
+          replica.query(`SELECT id, n, dbmazz_is_deleted AS gone FROM ${database}.old ORDER BY id`),
+          (found) => found.map(({ gone, id, n }) => `${id} ${n} ${gone}`)
+        )
+        yield* equal(rows, Effect.succeed(["1 null 1", "3 3 0"]))
+      }))
+
     it.effect("health and metrics say so; a row that cannot be kept yet holds the position; too many stop the table", () =>
       Effect.gen(function*() {
         const replica = yield* start("divert", { REJECTED_ROWS_PER_HOUR: "2" })
@@ -228,7 +304,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         assert.strictEqual(first.status, "SERVING")
         assert.match(
           first.error_detail,
-          /^1 row of 'public\.notes' .* the insert of id=1 at .*, NULL value in non-nullable column 'req'$/
+          /^1 row of 'public\.notes' .* the insert of id=1 at .*, it is NULL, and the column is NOT NULL and has no default$/
         )
         assert.match(yield* PrometheusMetrics.format(), /dbmazz_rejected_rows_total\{table="shop\.notes"\} 1\b/)
         yield* replica.checkpointed

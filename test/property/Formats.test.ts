@@ -44,7 +44,11 @@ const documents = (text: string): ReadonlyArray<string> => [
   "null",
   "-0.5",
   "true",
-  "[12345678901234567890123]"
+  "[12345678901234567890123]",
+  "{\"a\":1,\"a\":\"\\u0000\\ud83e\\udd80\"}",
+  "[\"\\ud800\"]",
+  `${"[".repeat(200)}${"]".repeat(200)}`,
+  `${"[".repeat(201)}${"]".repeat(201)}`
 ]
 const arrays = (text: string): ReadonlyArray<string> => [
   `{${elementOf(text)},NULL,"NULL"}`,
@@ -80,10 +84,12 @@ const SOURCE_TYPES: ReadonlyArray<readonly [oid: number, targets: ReadonlyArray<
   [1082, ["date"], () => ["0001-01-01", "0044-03-15 BC", "infinity"]],
   [1114, ["datetime"], () => ["2024-02-29 01:02:03.5", "-infinity"]],
   [1184, ["datetime", "varchar(40)"], moments],
+  [114, ["json"], documents],
   [3802, ["json"], documents],
   [114, ["varchar(40)"], documents],
   [1009, ["json", "varchar(40)"], arrays],
   [3807, ["json"], (text) => [`{${elementOf(JSON.stringify(text))},NULL}`, "{\"null\"}"]],
+  [199, ["json", "varchar(40)"], (text) => [`{${elementOf(JSON.stringify(text))}}`, `{1,${elementOf("\"\\udc00\"")}}`]],
   [17, ["varbinary(4)", "varchar(9)"], bytes]
 ]
 
@@ -116,7 +122,7 @@ const Row = Schema.Struct({
   pieces: Pieces,
   /** Columns that are NULL, in turn, and which of its texts each of the others has. */
   nullEvery: Schema.Literals([1, 2, 3, 99]),
-  turn: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9 }))
+  turn: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 12 }))
 })
 
 const messageOf = ({ key, kind, nullEvery, pieces, turn }: typeof Row.Type): Buffer => {

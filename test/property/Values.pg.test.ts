@@ -210,6 +210,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a j
               `{"d":"${"0123456789".repeat(1_048_576)}"}`
             ],
             ["jsonb", "JSON", "null", "\"null\""],
+            ["json", "JSON", "{\"a\": \"\\ud800\"}", "\"{\\\"a\\\": \\\"\\\\ud800\\\"}\""],
+            ["json[]", "JSON", "{1,\"\\\"\\\\udc00\\\"\"}", JSON.stringify("{1,\"\\\"\\\\udc00\\\"\"}")],
             ["int[]", "JSON", "[0:1]={7,8}", "\"[0:1]={7,8}\""]
           ]
         yield* run(
@@ -234,6 +236,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Values through a j
             VALUE_POLICY_LENGTH: "clamp",
             VALUE_POLICY_JSON_NUMBER: "string",
             VALUE_POLICY_JSON_NULL: "string",
+            VALUE_POLICY_JSON_TEXT: "string",
             VALUE_POLICY_ARRAY_BOUNDS: "string"
           })
         )

@@ -246,6 +246,48 @@ describe("Loads: a table that cannot go on must neither hold the others nor let 
       assert.strictEqual((yield* Effect.flip(others.verdict)).code, "SR_REJECTED_ROWS")
     }))
 
+  it.effect("a delete is not lost for an old value that StarRocks cannot hold, also where such rows stop their table", () =>
+    Effect.gen(function*() {
+      const bodies: Array<string> = []
+      const loader = StreamLoader.of({
+        operate: NEVER,
+        settled: () => Effect.void,
+        load: ({ body, label, rowCount: loadedRows }) =>
+          Effect.sync(() => {
+            bodies.push(`${label.endsWith("_k") ? "bare " : ""}${Buffer.from(body).toString()}`)
+            return { label, loadedRows, visible: true, alreadyLoaded: false, attempts: 1 }
+          })
+      })
+      const columns = [...COLUMNS, { name: "at", oid: 1114 }]
+      const attempt = Effect.fnUntraced(function*(nullable: boolean, ...messages: ReadonlyArray<Buffer>) {
+        bodies.length = 0
+        const { targetColumns, ...table } = mapping("a", ["id"], { id: "bigint(20)", at: "datetime" })
+        const targets = new Map([...targetColumns, ["at", { name: "at", type: "datetime", nullable }]])
+        const batch = new Batch()
+        const given = [Bytes.relation(1, "a", columns), Bytes.begin(1n), ...messages, Bytes.commit(1n, 9n)]
+        for (const change of decodeAll([{ ...table, targetColumns: targets }], given)) batch.add(change)
+        const loads = yield* Loads.make(OPTIONS).pipe(Effect.provideService(StreamLoader, loader))
+        const { complete } = yield* loads.load(batch)
+        return complete ? undefined : (yield* Effect.flip(loads.verdict))
+      })
+      const moment = "2024-01-02 03:04:05"
+      const deletes = [Bytes.remove(1, ["2", "infinity"]), Bytes.remove(1, ["3", moment])]
+      assert.isUndefined(yield* attempt(true, Bytes.insert(1, ["1", moment]), ...deletes))
+      assert.deepStrictEqual(bodies.map((body) => body.match(/^bare|"id":\d|"at":[^,]+|deleted":true/g)), [
+        ["\"id\":1", `"at":"${moment}"`],
+        ["bare", "\"id\":2", "\"at\":null", "deleted\":true"],
+        ["\"id\":3", `"at":"${moment}"`, "deleted\":true"]
+      ])
+
+      // Neither where it must have the value, nor a row that is there.
+      const kept = yield* attempt(false, ...deletes)
+      assert.deepInclude(kept, { code: "VALUE_UNREPRESENTABLE" })
+      assert.deepInclude(kept?.context, { key: "id=2", column: "at" })
+      const insert = yield* attempt(true, Bytes.insert(1, ["4", "infinity"]))
+      assert.deepInclude(insert?.context, { key: "id=4", column: "at" })
+      assert.deepStrictEqual(bodies, [])
+    }))
+
   it.effect("a load that is refused for another reason than its rows is not taken apart", () =>
     Effect.gen(function*() {
       const { loader } = world({ a: "SR_ACCESS_DENIED" })

@@ -233,6 +233,12 @@ export const TYPED: ReadonlyArray<ValueCase> = [
     ],
     json
   ),
+  // No jsonb: NUL is no text there.
+  it("json", "JSON", "c::text = x", [
+    "{\"\\u0000\":\"\\u0000\\ud83e\\udd80\"}",
+    "{\"a\":1,\"b\":2,\"a\":3}",
+    `${"[".repeat(200)}${"]".repeat(200)}`
+  ], (r) => JSON.stringify(text(r))),
   it("jsonb", "JSON", "c = x::jsonb", [
     "0",
     "[null]",
@@ -366,7 +372,7 @@ export const TEXTS: ReadonlyArray<ValueCase> = [
     ["-infinity", "10000-01-01 00:00:00+00", "0044-03-15 00:00:00+00 BC"],
     (r) => `${day(r)} ${clock(r)}`
   ),
-  string("json", ["null", "12345678901234567890123.5", "{\"a\":1,\n \"a\":2}"], json),
+  string("json", ["\"\\ud800\"", "null", "12345678901234567890123.5", "{\"a\":1,\n \"a\":2}"], json),
   string("jsonb", ["null", "1e400", "12345678901234567890123"], json),
   string("jsonpath", ["$.a[*] ? (@ > 1)"], () => "$.k"),
   string("inet", ["::1", "192.168.0.1/24"], address),

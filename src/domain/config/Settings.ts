@@ -170,6 +170,7 @@ const readValues = (reader: Reader): Policies => ({
   length: reader.choice("valuesLength"),
   jsonNumber: reader.choice("valuesJsonNumber"),
   jsonNull: reader.choice("valuesJsonNull"),
+  jsonText: reader.choice("valuesJsonText"),
   arrayBounds: reader.choice("valuesArrayBounds")
 })
 

@@ -61,6 +61,12 @@ export const VALUE_VARIABLES = {
     "the JSON value `null`, also in an array, which StarRocks does not tell from NULL",
     "null"
   ),
+  valuesJsonText: variable(
+    ValuePolicy.CLASSES.jsonText,
+    "json_text",
+    "JSON with half a character in an escape, or nested deeper than 200 levels, which StarRocks cannot read",
+    "string"
+  ),
   valuesArrayBounds: variable(
     ValuePolicy.CLASSES.arrayBounds,
     "array_bounds",

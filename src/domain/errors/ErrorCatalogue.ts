@@ -112,12 +112,14 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
   },
   VALUE_UNREPRESENTABLE: {
     meaning:
-      "A value has no form in the StarRocks column (NaN, infinity, too many digits, too long), or a row's key is too long.",
+      "A value has no form in the StarRocks column (NaN, infinity, too many digits, too long, NULL where none may be), or a row's key is too long.",
     whatToDo:
       "Run the statements that the remedy names, which give the column a type that holds the value, then start again; or set the policy of such values (docs/type-mapping.md), or ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
   },
   TOAST_VALUE_UNKNOWN: {
-    meaning: "PostgreSQL leaves a large value out because it did not change, and StarRocks does not have the row.",
+    meaning:
+      "PostgreSQL leaves a large value out because it did not change, and StarRocks does not have the row, or has it under " +
+      "the key that it had before.",
     whatToDo: "Copy the row that the message names into StarRocks, then start again; or use REPLICA IDENTITY FULL."
   },
   TRUNCATE_UNSUPPORTED: {
@@ -133,8 +135,10 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
     whatToDo: "Widen the column, then start again; or set ON_REJECTED_ROW=divert (docs/rejected-rows.md)."
   },
   SR_REJECTED_LOAD: {
-    meaning: "StarRocks will never take the load: table or database gone, columns changed, wrong address.",
-    whatToDo: "Restore what the message names, then start again."
+    meaning:
+      "StarRocks will never take the load: table or database gone, columns changed, a column NOT NULL of which the rows do " +
+      "not bring a value, wrong address.",
+    whatToDo: "Restore what the message names, or run the statement that it has, then start again."
   },
   SR_ACCESS_DENIED: {
     meaning: "StarRocks refused user, password or privilege.",

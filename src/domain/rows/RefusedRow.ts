@@ -4,6 +4,7 @@ import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import * as RejectedRow from "../RejectedRow.ts"
+import * as NotNull from "../starrocks/NotNull.ts"
 import type { FinalRow } from "./Merge.ts"
 import type { ValueProblem } from "./RowWriter.ts"
 import * as ValueRemedy from "./ValueRemedy.ts"
@@ -53,6 +54,14 @@ const unknown = (row: FinalRow, { column }: ValueProblem): PermanentError => {
   })
 }
 
+const nullRemedy = (row: FinalRow, column: string): string => {
+  const { target, targetColumns } = row.change.route.mapping
+  return `Make the column nullable: ${
+    NotNull.lift(target, column, targetColumns.get(column))
+  }; then start dbmazz again: ` +
+    `it goes on where it stopped.`
+}
+
 /** One of its values has no form in StarRocks, or was not sent and is not there. */
 export const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
   if (problem.isMissing === true) return unknown(row, problem)
@@ -61,7 +70,9 @@ export const unrepresentable = (row: FinalRow, problem: ValueProblem): Permanent
     code: "VALUE_UNREPRESENTABLE",
     message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
       `StarRocks cannot hold: ${problem.problem}`,
-    remediation: ValueRemedy.make(row.change.route.mapping, problem.column, problem.problem),
+    remediation: problem.isNull === true
+      ? nullRemedy(row, problem.column)
+      : ValueRemedy.make(row.change.route.mapping, problem.column, problem.problem),
     context: { table, key, column: problem.column, lsn, reason: problem.problem }
   })
 }

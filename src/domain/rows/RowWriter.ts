@@ -28,6 +28,8 @@ export interface ValueProblem {
   readonly problem: string
   /** PostgreSQL has not sent it. */
   readonly isMissing?: boolean
+  /** It is NULL, and the column takes none. */
+  readonly isNull?: boolean
   /** The format cannot say it; JSON can. */
   readonly isOnlyJson?: boolean
 }
@@ -41,6 +43,7 @@ interface RowForm {
 }
 
 const NOT_SENT = "PostgreSQL has not sent it"
+const IS_NULL = "it is NULL, and the column is NOT NULL and has no default"
 
 const ROW_FORMS: Readonly<Record<LoadFormat, RowForm>> = {
   json: { begin: "{", between: ",", label: (member) => `${JSON.stringify(member)}:`, tail: AuditColumns.jsonTail },
@@ -112,8 +115,8 @@ export class RowWriter {
         at = end
       } else {
         at += 1
-        if (kind === VALUE_NULL || (bare && rule.optional)) writer.copy(nothing, 0, nothing.length)
-        else problem = NOT_SENT
+        if (kind === VALUE_NULL ? !rule.required : bare && rule.optional) writer.copy(nothing, 0, nothing.length)
+        else problem = kind === VALUE_NULL ? IS_NULL : NOT_SENT
       }
       if (problem !== undefined) {
         writer.truncate(rowStart)
@@ -164,6 +167,7 @@ export class RowWriter {
   /** Writes the value whose kind byte is at `at`: a text or NULL. */
   #value(writer: ByteWriter, rule: ColumnRule, bytes: Buffer, at: number): string | undefined {
     if (bytes[at] === VALUE_TEXT) return ValueRule.write(writer, rule, bytes, at + TEXT_OFFSET, after(bytes, at))
+    if (rule.required) return IS_NULL
     writer.copy(this.#nothing, 0, this.#nothing.length)
     return undefined
   }
@@ -173,5 +177,6 @@ const problemOf = ({ name }: ColumnRule, problem: string): ValueProblem => ({
   column: name,
   problem,
   isMissing: problem === NOT_SENT,
+  isNull: problem === IS_NULL,
   isOnlyJson: CsvForm.isOnlyJson(problem)
 })

@@ -49,7 +49,7 @@ export interface Permanent {
   readonly code: PermanentCode
   readonly why: string
   readonly errorUrl?: string
-  /** What the error log says of the first row that was filtered. */
+  /** What the error log says of the first row that was filtered, or the message of a column. */
   readonly reason?: ErrorLog.Reason
 }
 
@@ -93,6 +93,12 @@ const accepted = (reply: Reply.Readable, rowCount: number): Outcome => {
 const jobOf = (existingJobStatus: string | undefined): Job =>
   existingJobStatus === "FINISHED" ? "finished" : existingJobStatus === "RUNNING" ? "running" : "unknown"
 
+/** What the message itself says of a column. */
+const reasonOf = (why: string): Pick<Permanent, "reason"> => {
+  const column = Rules.requiredColumn(why)
+  return column === undefined ? {} : { reason: { text: `'${column}' is NOT NULL and has no default`, column } }
+}
+
 const refused = (reply: Reply.Readable): Outcome => {
   const text = `${reply.status}: ${reply.message}`
   const why = Redaction.redact(text)
@@ -110,7 +116,8 @@ const refused = (reply: Reply.Readable): Outcome => {
       return {
         ...verdict,
         why,
-        ...(reply.errorUrl === undefined ? {} : { errorUrl: Redaction.redact(reply.errorUrl) })
+        ...(reply.errorUrl === undefined ? {} : { errorUrl: Redaction.redact(reply.errorUrl) }),
+        ...reasonOf(why)
       }
   }
 }

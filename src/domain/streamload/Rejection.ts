@@ -2,6 +2,7 @@
 import { type PermanentCode, PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import type { LoadRequest } from "../Load.ts"
+import * as NotNull from "../starrocks/NotNull.ts"
 import type { Permanent } from "./Outcome.ts"
 
 /** The codes that a load can end with. */
@@ -10,7 +11,9 @@ type LoadCode = Extract<
   "SR_REJECTED_ROWS" | "SR_REJECTED_LOAD" | "SR_ACCESS_DENIED" | "SR_ROWS_MISSING" | "SR_RETRIES_EXHAUSTED"
 >
 
-const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent) => string>> = {
+type Remedy = (table: string, outcome: Permanent, request: LoadRequest) => string
+
+const REMEDIATIONS: Readonly<Record<LoadCode, Remedy>> = {
   SR_REJECTED_ROWS: (table, outcome) =>
     `${
       outcome.reason?.column === undefined ? "A value" : `A value of column '${outcome.reason.column}'`
@@ -19,9 +22,15 @@ const REMEDIATIONS: Readonly<Record<LoadCode, (table: string, outcome: Permanent
     `Widen the column (ALTER TABLE ${table} MODIFY COLUMN ${
       outcome.reason?.column === undefined ? "…" : `${Identifier.quoteSr(outcome.reason.column)} …`
     }), then start dbmazz again: it goes on where it stopped. ON_REJECTED_ROW=divert goes on without such rows.`,
-  SR_REJECTED_LOAD: (table) =>
-    `Check that STARROCKS_URL is a StarRocks address and that ${table} still has the columns it had at the start, ` +
-    `then start dbmazz again: it goes on where it stopped.`,
+  SR_REJECTED_LOAD: (table, { reason }, { target, targetColumns }) =>
+    reason?.column === undefined ?
+      `Check that STARROCKS_URL is a StarRocks address and that ${table} still has the columns it had at the start, ` +
+      `then start dbmazz again: it goes on where it stopped.`
+      : `Rows that StarRocks does not have cannot be told by their key alone, as deletes are where PostgreSQL does not send ` +
+        `old rows. Make the column nullable: ${
+          NotNull.lift(target, reason.column, targetColumns?.get(reason.column))
+        }; then ` +
+        `start dbmazz again: it goes on where it stopped.`,
   SR_ACCESS_DENIED: (table) =>
     `Check user and password, and run in StarRocks: GRANT INSERT ON TABLE ${table} TO USER …; then start dbmazz again: it ` +
     `goes on where it stopped.`,
@@ -43,7 +52,8 @@ export const make = (outcome: Permanent, request: LoadRequest, attempts: number)
     message: `StarRocks refused load ${request.label} of table '${table}': ${outcome.why}`,
     remediation: REMEDIATIONS[isLoadCode(outcome.code) ? outcome.code : "SR_REJECTED_LOAD"](
       Identifier.quoteSrTable(request.target),
-      outcome
+      outcome,
+      request
     ),
     context: {
       table,

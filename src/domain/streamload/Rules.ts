@@ -151,3 +151,8 @@ export const RULES: ReadonlyArray<Rule> = [
 
 /** The verdict on a text; undefined when no rule knows it. */
 export const match = (text: string): Verdict | undefined => RULES.find((rule) => rule.text.test(text))?.verdict
+
+const WITHOUT_DEFAULT = /column has no default value\. column: (.+)$/i
+
+/** The target column that a row would have to be given, by the text of rule "column without default"; undefined: another text. */
+export const requiredColumn = (text: string): string | undefined => WITHOUT_DEFAULT.exec(text)?.[1]?.trim()

@@ -16,7 +16,7 @@ export const writeJson: WriteValue = (writer, rule, bytes, start, end) => {
   }
   const from = writer.length
   const problem = JsonText.write(writer, bytes, start, end, rule.policies.jsonNumber)
-  if (problem !== undefined) return ValuePolicy.describe(problem)
+  if (problem !== undefined) return writeProblem(writer, from, problem, rule, bytes, start, end)
   rule.form.document(writer, from)
   return undefined
 }
@@ -35,7 +35,7 @@ export const writeArray: WriteValue = (writer, rule, bytes, start, end) => {
   if (!isText) {
     const from = writer.length
     const problem = ArrayText.write(writer, elements, bytes, start, end, { jsonNull, jsonNumber })
-    if (problem !== undefined) return ValuePolicy.describe(problem)
+    if (problem !== undefined) return writeProblem(writer, from, problem, rule, bytes, start, end)
     rule.form.document(writer, from)
     return undefined
   }
@@ -44,6 +44,23 @@ export const writeArray: WriteValue = (writer, rule, bytes, start, end) => {
   return problem === undefined
     ? writeWhole(writer, rule, text.view(), 0, text.length)
     : writeWhole(writer, rule, bytes, start, end)
+}
+
+/** A document that could not be written on from `from`: of the class that says nothing of its parts, as its policy says. */
+const writeProblem = (
+  writer: ByteWriter,
+  from: number,
+  problem: ValuePolicy.ValueClass,
+  rule: ValueRule,
+  bytes: Uint8Array,
+  start: number,
+  end: number
+): string | undefined => {
+  if (problem !== "jsonText") return ValuePolicy.describe(problem)
+  writer.truncate(from)
+  return rule.policies.jsonText === "string"
+    ? writeWhole(writer, rule, bytes, start, end)
+    : refuse(writer, rule, "jsonText")
 }
 
 /** A text that is worth nothing when it is cut. */

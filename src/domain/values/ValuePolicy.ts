@@ -63,6 +63,15 @@ export const CLASSES = {
       "the JSON value null, of a column or of an element of an array, which StarRocks does not tell from NULL",
     outcomes: { null: "NULL", string: "the JSON string \"null\"" }
   },
+  jsonText: {
+    variable: "VALUE_POLICY_JSON_TEXT",
+    description:
+      "JSON that StarRocks cannot read: with half a character, as \"\\ud800\" alone, or more than 200 arrays and objects within each other",
+    outcomes: {
+      null: "NULL",
+      string: "PostgreSQL's text of the document, or of the array that it is in, as a JSON string"
+    }
+  },
   arrayBounds: {
     variable: "VALUE_POLICY_ARRAY_BOUNDS",
     description: "an array whose indexes do not begin at 1",
@@ -93,6 +102,7 @@ export const DEFAULTS: Policies = {
   length: "fail",
   jsonNumber: "fail",
   jsonNull: "fail",
+  jsonText: "fail",
   arrayBounds: "fail"
 }
 

@@ -27,6 +27,8 @@ export interface ValueRule {
   /** The target column's type is FLOAT. */
   readonly single: boolean
   readonly nullable: boolean
+  /** NULL is refused: the column is NOT NULL and has no default. */
+  readonly required: boolean
   /** Of an array. */
   readonly elements: PgType.ArrayElements | undefined
   readonly policies: ValuePolicy.Policies
@@ -85,6 +87,7 @@ export const compile = (
     family,
     single: family === "float",
     nullable: target.nullable,
+    required: !target.nullable && target.default === undefined,
     elements: type.elements,
     policies,
     form

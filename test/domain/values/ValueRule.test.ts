@@ -21,6 +21,7 @@ const OIDS = {
   timestamptz: 1184,
   json: 114,
   jsonb: 3802,
+  "json[]": 199,
   "int4[]": 1007,
   "float8[]": 1022,
   "numeric[]": 1231,
@@ -39,6 +40,7 @@ const EVERYWHERE = (policy: "null" | "clamp"): ValuePolicy.Policies => ({
   length: policy,
   jsonNumber: policy,
   jsonNull: "null",
+  jsonText: "null",
   arrayBounds: policy
 })
 
@@ -94,7 +96,15 @@ const BEYOND: ReadonlyArray<
   ["int4[]", "json", "[0:1]={7,8}", "arrayBounds", "null", "[7,8]"],
   ["jsonb", "json", "12345678901234567890", "jsonNumber", "null", "12345678901234567000.0"],
   ["jsonb[]", "json", "{\"null\",NULL}", "jsonNull", "[null,null]", "[null,null]"],
-  ["jsonb[]", "json", "{\"[1e400]\"}", "jsonNumber", "[[null]]", "[[1.7976931348623157e+308]]"]
+  ["jsonb[]", "json", "{\"[1e400]\"}", "jsonNumber", "[[null]]", "[[1.7976931348623157e+308]]"],
+  ...[
+    "\"\\ud800\"",
+    "{\"\\uDBFFx\":1}",
+    "[\"\\\\\\udc00\"]",
+    "\"\\ud83e\\ud83e\\udd80\"",
+    "\"\\ud83e\\u0041\""
+  ].map((value) => ["json", "json", value, "jsonText", "null", "null"] as const),
+  ["json[]", "json", "{\"[\\\"\\\\udfff\\\"]\"}", "jsonText", "null", "null"]
 ]
 
 describe("ValueRule: values that a column cannot hold", () => {
@@ -127,8 +137,14 @@ describe("ValueRule: values that a column cannot hold", () => {
       ...ValuePolicy.DEFAULTS,
       jsonNumber: "string",
       jsonNull: "string",
+      jsonText: "string",
       arrayBounds: "string"
     }
+    assert.strictEqual(json("json", "json", "{\"a\":\"\\ud800\"}", strings), "\"{\\\"a\\\":\\\"\\\\ud800\\\"}\"")
+    assert.strictEqual(
+      json("json[]", "json", "{1,\"\\\"\\\\udc00\\\"\"}", strings),
+      JSON.stringify("{1,\"\\\"\\\\udc00\\\"\"}")
+    )
     assert.strictEqual(
       json("jsonb", "json", "{\"n\": 0.1234567890123456789}", strings),
       "{\"n\": \"0.1234567890123456789\"}"
@@ -137,6 +153,16 @@ describe("ValueRule: values that a column cannot hold", () => {
     assert.strictEqual(json("text[]", "json", "[2:2]={\"a\"}", strings), "\"[2:2]={\\\"a\\\"}\"")
     assert.strictEqual(json("text[]", "varchar(99)", "[2:2]={a}", strings), "\"[2:2]={a}\"")
     assert.strictEqual(json("jsonb[]", "json", "{\"null\",NULL}", strings), "[\"null\",null]")
+  })
+
+  it("T44 a document is as deep as every server reads it, or of the class of those that none may get", () => {
+    const deep = (levels: number) => `[[],{"a":${"[".repeat(levels - 2)}${"]".repeat(levels - 2)}}]`
+    for (const type of ["json", "jsonb"] as const) {
+      assert.strictEqual(json(type, "json", deep(200)), deep(200))
+      assert.strictEqual(written(type, "json", deep(201)).problem, ValuePolicy.describe("jsonText"))
+      assert.strictEqual(json(type, "json", deep(201), EVERYWHERE("null")), "null")
+      assert.strictEqual(json(type, "varchar(999)", deep(201)), JSON.stringify(deep(201)))
+    }
   })
 
   it("NULL is not written where the column has none: the error says so", () => {
@@ -213,6 +239,11 @@ describe("ValueRule: values that fit", () => {
     ["jsonb[]", "varchar(99)", "{100000000000000000000}", "\"[100000000000000000000]\""],
     ["json", "json", "{\"a\":\r\n\t\"\\\"\\\\\",\n\"null\": null}", "{\"a\":   \"\\\"\\\\\", \"null\": null}"],
     ["json", "varchar(99)", "null", "\"null\""],
+    // What every server reads stays, and so does what is text there.
+    ["json", "json", "\"\\u0000\\ud83e\\uDD80\\\\ud800\"", "\"\\u0000\\ud83e\\uDD80\\\\ud800\""],
+    ["json", "json", "{\"a\":1,\"a\":2}", "{\"a\":1,\"a\":2}"],
+    ["json", "varchar(99)", "\"\\ud800\"", "\"\\\"\\\\ud800\\\"\""],
+    ["json[]", "varchar(99)", "{\"\\\"\\\\ud800\\\"\"}", "\"[\\\"\\\\ud800\\\"]\""],
     ["int4[]", "json", "{}", "[]"],
     ["int4[]", "json", "{{1,NULL},{-3,4}}", "[[1,null],[-3,4]]"],
     ["bool[]", "json", "{t,f,NULL}", "[true,false,null]"],
