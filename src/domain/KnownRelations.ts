@@ -111,7 +111,11 @@ export class KnownRelations {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.stop(mapping, TableStop.keyOutsideIdentity(mapping), 0)
     }
-    const moved = known?.route === undefined ? [] : KeyChange.problems(known.relation, relation, mapping)
+    const moved = known?.route !== undefined
+      ? KeyChange.problems(known.relation, relation, mapping)
+      : isSeen(mapping, transaction)
+      ? []
+      : KeyChange.problemsSince(relation, mapping)
     if (moved.length > 0) {
       this.#relations.set(relation.relationId, { ...base, route: undefined })
       return this.stop(mapping, ShapeError.make(relation, mapping, moved), 0)

@@ -1,7 +1,7 @@
 /**
- * Whose checkpoint it is, and how its tables were published, beside it in `dbmazz_checkpoints`: nullable columns that dbmazz
- * v1 does not know and leaves alone, so that both programs can use the table, and that vanish with the row when a person
- * deletes it.
+ * Whose checkpoint it is, how its tables were published, and the keys that they had, beside it in `dbmazz_checkpoints`:
+ * nullable columns that dbmazz v1 does not know and leaves alone, so that both programs can use the table, and that vanish with
+ * the row when a person deletes it.
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -20,6 +20,12 @@ const decodeColumns = Schema.decodeUnknownSync(
   Schema.Struct({ count: Schema.Int, isNewest: Schema.Boolean, owned: Schema.Boolean })
 )
 
+const KeyColumn = Schema.Struct({
+  attnum: Schema.optionalKey(Schema.Int),
+  typeOid: Schema.Int,
+  typmod: Schema.Int
+})
+
 /** By `schema.name`; what a table's publication does not have is absent. */
 const Published = Schema.Struct({
   publication: Schema.String,
@@ -31,7 +37,9 @@ const Published = Schema.Struct({
       membership: Schema.optionalKey(Schema.String),
       filter: Schema.optionalKey(Schema.String)
     })
-  )
+  ),
+  /** By `schema.name` and the column's name; earlier versions did not store it. */
+  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, KeyColumn)))
 })
 
 /** Columns that were not added yet are absent, so one query serves both forms of the table. */
@@ -64,8 +72,9 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
   return count === COLUMN_COUNT ? "present" : owned ? "addable" : "fixed"
 })
 
-const leftOf = ({ publication, tables }: typeof Published.Type): Left => ({
+const leftOf = ({ keys = {}, publication, tables }: typeof Published.Type): Left => ({
   publication,
+  keys: new Map(Object.entries(keys).map(([name, key]) => [name, { key: new Map(Object.entries(key)) }])),
   tables: new Map(
     Object.entries(tables).map(([name, { atMs, filter, membership, position }]) => [
       name,
@@ -109,20 +118,24 @@ export const store = Effect.fnUntraced(function*(
   ])
 })
 
-/** Stores how the tables were published, for the run that has claimed the slot; without the column nothing is kept. */
+/**
+ * Stores how the tables were published, and their keys, for the run that has claimed the slot; without the column nothing is
+ * kept.
+ */
 export const storePublished = Effect.fnUntraced(function*(
   slot: string,
   run: string,
-  { publication, tables: seen }: Left
+  { keys: seenKeys, publication, tables: seen }: Left
 ): Effect.fn.Return<void, Failure, PostgresSql> {
   const { query } = yield* PostgresSql
   const tables = Object.fromEntries(
     [...seen].map(([name, { atMs, position, table }]) => [name, { ...table, atMs, position: Lsn.format(position) }])
   )
+  const keys = Object.fromEntries([...seenKeys].map(([name, { key }]) => [name, Object.fromEntries(key)]))
   yield* query("update dbmazz_checkpoints set published = $3::jsonb where slot_name = $1 and run = $2", [
     slot,
     run,
-    JSON.stringify({ publication, tables })
+    JSON.stringify({ publication, tables, keys })
   ]).pipe(
     Effect.catchIf(isUndefinedColumn, () => Effect.void)
   )

@@ -9,6 +9,7 @@ import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
 import { type Lsn, ZERO } from "../domain/Lsn.ts"
 import type { SeenTables } from "../domain/postgres/PublicationChange.ts"
+import type { SeenKeys } from "../domain/schema/SeenKeys.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Retrying } from "./LoadAttempts.ts"
 import type { Report } from "./SlotHealth.ts"
@@ -72,6 +73,8 @@ export interface ProgressState {
   readonly slot: Report | undefined
   /** How the tables were published when they were looked at last. */
   readonly published: SeenTables
+  /** The keys that the tables had when their rows were loaded. */
+  readonly keys: SeenKeys
 }
 
 const initial = (startedMs: number): ProgressState => ({
@@ -91,7 +94,8 @@ const initial = (startedMs: number): ProgressState => ({
   retrying: new Map(),
   rejected: new Map(),
   slot: undefined,
-  published: new Map()
+  published: new Map(),
+  keys: new Map()
 })
 
 export class Progress extends Context.Service<Progress, {

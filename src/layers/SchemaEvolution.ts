@@ -7,6 +7,7 @@ import type { Failure } from "../domain/errors/Policy.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Label from "../domain/Label.ts"
 import * as Lsn from "../domain/Lsn.ts"
+import * as KeyChange from "../domain/schema/KeyChange.ts"
 import { KnownShapes } from "../domain/schema/KnownShapes.ts"
 import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import type * as ShapeChange from "../domain/schema/ShapeChange.ts"
@@ -35,8 +36,8 @@ export interface SchemaEvolution {
   readonly evolve: (reshape: Reshape) => Effect.Effect<void, Failure>
   /**
    * Looks what was done to a table whose rows have the shape that they had: fails with a `PermanentError` of the table when
-   * its key is not unique any more, and tells when a column is another one than before. Nothing of the target is looked at or
-   * changed.
+   * its key is not unique any more, or made of other columns under its names, and tells when a column is another one than
+   * before. Nothing of the target is looked at or changed.
    */
   readonly check: (announced: Reannouncement) => Effect.Effect<void, Failure>
   /** `trusted` of the table, as in `Trust`. */
@@ -87,6 +88,8 @@ export const make = Effect.fnUntraced(function*(
         Effect.provide(services)
       )
       const { columns, keys } = found
+      const others = KeyChange.replaced(columns, mapping)
+      if (others.length > 0) return yield* ShapeError.make(relation, mapping, others)
       // A key that lost a column does not fit its target, which is told of it.
       const isWhole = mapping.key.every((name) => columns.some((column) => column.name === name))
       const isUnique = keys?.some((key) => key.every((name) => mapping.key.includes(name))) !== false

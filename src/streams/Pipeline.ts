@@ -66,12 +66,13 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   yield* store.claim(slot, run, start)
   yield* (yield* JobControl).report({ _tag: "Replicating" })
 
+  const schema = yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy, start)
   const loads = yield* Loads.make({
     origin: job.origin,
     bytesMax: job.loadBytesMax,
     tableCount: tables.length,
     truncate: yield* TargetTruncate.make(job.origin, truncatePolicy),
-    schema: yield* SchemaEvolution.make(job.origin, job.schemaChangePolicy, start),
+    schema,
     resolve: yield* KnownKeys.make(
       job.origin,
       job.leftOut === undefined ? undefined : yield* RejectedRows.reader(job.leftOut)
@@ -86,7 +87,8 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     slot,
     run,
     publication: job.publication,
-    tables: tables.map(({ source }) => source),
+    tables,
+    current: schema.current,
     start,
     truncations: truncatePolicy !== "ignore",
     stop: (source, error) => loads.stop({ source }, error)

@@ -1,4 +1,7 @@
-/** Looks at the publication while the job runs: what it does not publish any more is lost, and nothing else would say so. */
+/**
+ * Looks at the publication while the job runs: what it does not publish any more is lost, and nothing else would say so. What it
+ * finds is kept, with the tables' keys, so that neither a lost connection nor a restart hides anything.
+ */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -6,6 +9,8 @@ import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import type * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
+import * as SeenKeys from "../domain/schema/SeenKeys.ts"
+import type { TableMapping } from "../domain/Table.ts"
 import * as CheckpointIdentity from "../layers/CheckpointIdentity.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
 import { JobControl } from "../layers/JobControl.ts"
@@ -26,7 +31,10 @@ export interface Watched {
   /** That has claimed the slot. */
   readonly run: string
   readonly publication: string
-  readonly tables: ReadonlyArray<Identifier.QualifiedName>
+  /** As the setup has found them. */
+  readonly tables: ReadonlyArray<TableMapping>
+  /** A table as it is known by now. */
+  readonly current: (mapping: TableMapping) => TableMapping
   /** Where replication began. */
   readonly start: Lsn.Lsn
   /** Whether truncations are carried over. */
@@ -47,11 +55,15 @@ export interface PublicationWatch {
   readonly watch: Effect.Effect<never, PermanentError>
 }
 
-/** What was seen of the publication outlives a run of the pipeline, so that a lost connection hides nothing. */
+/**
+ * What was seen of the publication and of the keys outlives a run of the pipeline, so that a lost connection hides nothing. Before
+ * this returns, tables are stopped whose key is another one than when their rows were loaded; fails when no table is left.
+ */
 export const make = Effect.fnUntraced(function*(
   watched: Watched
-): Effect.fn.Return<PublicationWatch, never, CheckpointStore | JobControl | PostgresSql | Progress> {
-  const { everyMs = EVERY_MS, publication, run, slot, start, stop, tables, truncations } = watched
+): Effect.fn.Return<PublicationWatch, PermanentError, CheckpointStore | JobControl | PostgresSql | Progress> {
+  const { current, everyMs = EVERY_MS, publication, run, slot, start, stop, truncations } = watched
+  const tables = watched.tables.map(({ source }) => source)
   const context = yield* Effect.context<PostgresSql>()
   const progress = yield* Progress
   const store = yield* CheckpointStore
@@ -59,13 +71,17 @@ export const make = Effect.fnUntraced(function*(
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const resumes = attempt?.resumes ?? 0
   let kept: PublicationChange.SeenTables = new Map()
+  let keptKeys: SeenKeys.SeenKeys = new Map()
   let keptAt: Lsn.Lsn | undefined
 
   /** A later start compares with it. Of an idle job the moment alone is not worth the WAL that storing it would write. */
   const keep = Effect.fnUntraced(function*(seen: PublicationChange.SeenTables, checkpoint: Lsn.Lsn | undefined) {
-    if (keptAt === checkpoint && PublicationChange.isSame(kept, seen)) return
-    yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen })
+    const keys = SeenKeys.stored((yield* progress.get).keys)
+    const isKept = PublicationChange.isSame(kept, seen) && SeenKeys.isSame(keptKeys, keys)
+    if (keptAt === checkpoint && isKept) return
+    yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen, keys })
     kept = seen
+    keptKeys = keys
     keptAt = checkpoint
   })
 
@@ -75,7 +91,22 @@ export const make = Effect.fnUntraced(function*(
     yield* progress.update((state) => ({ ...state, published: PublicationChange.untold(state.published, table) }))
   })
 
-  const look = Effect.gen(function*() {
+  const tellKey = Effect.fnUntraced(function*({ error, table }: SeenKeys.Moved) {
+    const reason = yield* stop(table, error)
+    if (reason.code === error.code && reason.context["columns"] === error.context["columns"]) return
+    yield* progress.update((state) => ({ ...state, keys: SeenKeys.untold(state.keys, table) }))
+  })
+
+  const lookAtKeys = Effect.gen(function*() {
+    const known = SeenKeys.accepted((yield* progress.get).keys, resumes)
+    const { moved, seen } = SeenKeys.judge(slot, watched.tables.map(current), known, resumes)
+    yield* progress.update((state) => ({ ...state, keys: seen }))
+    // Also when the first of them was the last that was left.
+    const [, [ended]] = yield* Effect.partition(moved, tellKey)
+    if (ended !== undefined) return yield* ended
+  })
+
+  const lookAtPublication = Effect.gen(function*() {
     // Asked first: what was published when it was read was so up to here.
     const atMs = yield* Clock.currentTimeMillis
     const position = yield* store.walEnd
@@ -111,5 +142,7 @@ export const make = Effect.fnUntraced(function*(
       )
     })
   )
+  yield* lookAtKeys
+  const look = Effect.andThen(lookAtKeys, lookAtPublication)
   return { look, watch: Effect.forever(Effect.andThen(look, Effect.sleep(everyMs))) }
 })

@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import type { Change } from "../../src/domain/Change.ts"
 import { ChangeDecoder } from "../../src/domain/ChangeDecoder.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
+import type { SourceColumn, TableMapping } from "../../src/domain/Table.ts"
 import { mapping } from "../support/Mappings.ts"
 import * as Bytes from "../support/PgoutputBytes.ts"
 import { decodeAll, decodeResult, rowsOf } from "../support/Rows.ts"
@@ -112,6 +113,50 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     ])
     assert.deepStrictEqual(changes.map(({ _tag }) => _tag), ["Boundary", "Boundary", "Row", "Boundary"])
     assert.deepStrictEqual(rowsOf(changes).map((row) => row.transaction.commitLsn), [30n])
+  })
+
+  describe("T53 a key that gets another type before the session has seen its table", () => {
+    const NUMERIC = 1700
+    const CHAR = 1042
+    const scaled = (scale: number): number => ((10 << 16) | scale) + 4
+    /** What becomes of a row that is announced with scale 4, after the setup has looked at `lookedAt`. */
+    const after = (
+      lookedAt: bigint,
+      found: Pick<SourceColumn, "typeOid" | "typmod" | "declaredOid">,
+      typmod = scaled(4)
+    ) => {
+      const column = { name: "id", typeName: "numeric", notNull: true, generated: false, ...found }
+      const table: TableMapping = {
+        ...mapping("t", ["id"], { id: "varchar(50)", v: "varchar(10)" }),
+        sourceColumns: new Map([["id", column]]),
+        types: new Map([[found.declaredOid ?? found.typeOid, found.typeOid]]),
+        lookedAt: Lsn.Lsn.make(lookedAt)
+      }
+      const changes = decodeAll([table], [
+        Bytes.begin(10n),
+        Bytes.relation(1, "t", [{ name: "id", oid: found.declaredOid ?? NUMERIC, typmod }, { name: "v", oid: 25 }]),
+        Bytes.insert(1, ["1.5", "a"]),
+        Bytes.commit(10n, 20n)
+      ])
+      return changes.flatMap((change) =>
+        change._tag === "Stop" ? [change.error.message] : change._tag === "Row" ? ["row"] : []
+      )
+    }
+
+    it("stops it", () => {
+      const [message = "", ...others] = after(9n, { typeOid: NUMERIC, typmod: scaled(2) })
+      assert.include(message, "column 'id': it is part of the key and has another type")
+      assert.deepStrictEqual(others, [])
+      assert.deepStrictEqual(after(9n, { typeOid: NUMERIC, typmod: scaled(4) }), ["row"])
+    })
+
+    it("goes on when the row may be older than the setup's look", () => {
+      assert.deepStrictEqual(after(10n, { typeOid: NUMERIC, typmod: scaled(2) }), ["row"])
+    })
+
+    it("goes on when it is a domain as before, whose limits the catalogue alone knows", () => {
+      assert.deepStrictEqual(after(9n, { typeOid: CHAR, declaredOid: 90_000, typmod: 9 }, -1), ["row"])
+    })
   })
 
   it("every byte received is accounted for once: a change's weight or skipped", () => {

@@ -284,6 +284,49 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         yield* replica.shows("SELECT count(*) FROM shop.items", ["3"])
       }))
 
+    it.effect("T53 T56 a key that gets another type, or is another column, stops its table, which no reconnect and no restart brings back", () =>
+      Effect.gen(function*() {
+        const replica = yield* start({ TABLES: "items,keyed,renum" })
+        const { sql } = replica
+        yield* sql(
+          "create table keyed (id numeric(10, 2) primary key, n int); create table renum (id serial primary key, v text)"
+        )
+        const job = yield* replica.job()
+        yield* sql(
+          "insert into keyed values (1.50, 1); insert into items values (1, 'x'); " +
+            "insert into renum (v) values ('a'), ('b'), ('c'), ('d'); delete from renum where id <= 2"
+        )
+        yield* replica.equal
+        const unchanged = Effect.gen(function*() {
+          yield* replica.shows("SELECT id, n FROM shop.keyed", ["1.50 1"])
+          yield* replica.shows("SELECT id, v FROM shop.renum WHERE dbmazz_is_deleted = false ORDER BY id", [
+            "3 c",
+            "4 d"
+          ])
+        })
+        yield* sql("alter table renum drop id, add id serial primary key; insert into renum (v) values ('new')")
+        yield* job.logged("it is part of the key and another column than before")
+        yield* sql("alter table keyed alter id type numeric(10, 4); update keyed set n = 2")
+        yield* job.logged("it is part of the key and has another type")
+
+        yield* sql(
+          `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '${replica.slot}'`
+        )
+        yield* job.logged("the key of public.keyed is not")
+        yield* job.logged("the key of public.renum is not")
+        yield* sql("insert into items values (2, 'x')")
+        yield* replica.shows("SELECT count(*) FROM shop.items", ["2"])
+        yield* unchanged
+        yield* job.kill("SIGTERM")
+        yield* job.exit
+        const again = yield* replica.job()
+        yield* again.logged("the key of public.keyed is not")
+        yield* again.logged("the key of public.renum is not")
+        yield* sql("insert into items values (3, 'x')")
+        yield* replica.shows("SELECT count(*) FROM shop.items", ["3"])
+        yield* unchanged
+      }))
+
     it.effect("T52 T53 are told at a start that adds columns: one that was renamed, filled, or left out until then", () =>
       Effect.gen(function*() {
         const replica = yield* start({ TABLES: "docs" })

@@ -171,6 +171,30 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         yield* until(Effect.map(idsIn(replica, "parted"), (ids) => ids === "1,3"))
       }))
 
+    it.effect("T56 a key that was made again while no program ran stops its table, until that is accepted", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        yield* create(replica, "other")
+        yield* runOnce(replica, { TABLES: "items,other" })
+        yield* run(replica.source, "alter table items drop id, add id bigserial primary key")
+        const { client, replicating, until: untilHealth } = yield* start(replica, { TABLES: "items,other" })
+        const { error_detail } = yield* untilHealth(({ error_detail }) => error_detail.includes("is stopped since"))
+        assert.include(error_detail, "the key of public.items is not the one with which its rows were loaded")
+        assert.include(error_detail, "run dbmazz resume")
+        yield* run(replica.source, "insert into items (id, name) values (7, 'x'); insert into other values (1)")
+        yield* until(Effect.map(idsIn(replica, "other"), (ids) => ids === "1"))
+        assert.strictEqual(yield* idsIn(replica, "items"), "1")
+        assert.isTrue((yield* client.Resume()).success)
+        yield* replicating
+        yield* replica.caughtUp
+        assert.strictEqual(yield* idsIn(replica, "items"), "1,7")
+        // What was accepted stays so.
+        yield* cutOff(replica)
+        yield* run(replica.source, "insert into items (id, name) values (8, 'x')")
+        yield* replica.caughtUp
+        assert.strictEqual((yield* client.Check()).status, "SERVING")
+      }))
+
     for (const isLeftOut of [false, true]) {
       it.effect(`T55 a table that was taken out of the publication ${isLeftOut ? "" : "and put back "}while no program ran stops, until that is accepted`, () =>
         Effect.gen(function*() {

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Result from "effect/Result"
 import type { PgAddress } from "../../src/domain/config/Settings.ts"
 import * as Settings from "../../src/domain/config/Settings.ts"
-import type { PermanentError } from "../../src/domain/errors/PermanentError.ts"
+import { PermanentError } from "../../src/domain/errors/PermanentError.ts"
 import * as Identifier from "../../src/domain/Identifier.ts"
 import * as Lsn from "../../src/domain/Lsn.ts"
 import * as CheckpointStore from "../../src/layers/CheckpointStore.ts"
@@ -14,6 +14,7 @@ import { JobControl } from "../../src/layers/JobControl.ts"
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
 import { Progress } from "../../src/layers/Progress.ts"
 import * as PublicationWatch from "../../src/streams/PublicationWatch.ts"
+import { mapping } from "../support/Mappings.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
 import { run } from "../support/PostgresServer.ts"
 
@@ -23,7 +24,7 @@ const settings = Result.getOrThrow(Settings.fromEnv({
   STARROCKS_DB: "shop"
 }))
 const NAMES = ["a", "b", "c", "d", "e"]
-const tables = NAMES.map((name) => ({ schema: "public", name }))
+const tables = NAMES.map((name) => mapping(name, ["id"], { id: "int" }))
 
 const world = (address: PgAddress) =>
   Layer.mergeAll(Progress.layer, JobControl.layer(settings), CheckpointStore.layer).pipe(
@@ -47,6 +48,7 @@ const watching = Effect.fnUntraced(
       run: "r",
       publication: "pub",
       tables,
+      current: (table) => table,
       start: Lsn.ZERO,
       truncations,
       everyMs: 20,
@@ -105,6 +107,42 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
           assert.strictEqual(error.code, "PG_TABLE_UNPUBLISHED")
           assert.match(error.message, /What changed in it since [0-9A-F]+\/[0-9A-F]+ \(20.*Z\) may be missing/, name)
         }
+      }).pipe(Effect.provide(world(address)))
+    }))
+
+  it.effect("T56 tables with another key are stopped before anything of them is read, and told when they had not stopped for another reason", () =>
+    Effect.gen(function*() {
+      const address = yield* prepare
+      yield* Effect.gen(function*() {
+        const { get, update } = yield* Progress
+        const as = (attnum: number) => new Map([["id", { attnum, typeOid: 23, typmod: -1 }]])
+        yield* update((state) => ({
+          ...state,
+          keys: new Map(NAMES.map((name) => [`public.${name}`, { key: as(name === "a" ? 1 : 2) }]))
+        }))
+        const column = { name: "id", typeName: "integer", notNull: true, generated: false, attnum: 1 }
+        const sourceColumns = new Map([["id", { ...column, typeOid: 23, typmod: -1 }]])
+        const stopped: Array<string> = []
+        yield* PublicationWatch.make({
+          slot: "s",
+          run: "r",
+          publication: "pub",
+          tables: tables.map((table) => ({ ...table, sourceColumns })),
+          current: (table) => table,
+          start: Lsn.ZERO,
+          truncations: true,
+          stop: ({ name }, error) =>
+            Effect.sync(() => {
+              stopped.push(name)
+              const other = { code: error.code, context: error.context, message: "m", remediation: "r" }
+              if (name === "c") return new PermanentError({ ...other, code: "SR_ACCESS_DENIED" })
+              return name === "d" ? new PermanentError({ ...other, context: { columns: "v" } }) : error
+            })
+        })
+        assert.deepStrictEqual(stopped, ["b", "c", "d", "e"])
+        const { keys } = yield* get
+        const told = NAMES.filter((name) => keys.get(`public.${name}`)?.toldAt !== undefined)
+        assert.deepStrictEqual(told, ["b", "e"])
       }).pipe(Effect.provide(world(address)))
     }))
 

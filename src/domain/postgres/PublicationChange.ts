@@ -6,6 +6,7 @@
 import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
+import type { SeenKeys } from "../schema/SeenKeys.ts"
 
 /** How one table is published. */
 export interface Published {
@@ -50,6 +51,8 @@ export interface Left {
   /** Another one is not compared with it. */
   readonly publication: string
   readonly tables: SeenTables
+  /** These are compared in any case. */
+  readonly keys: SeenKeys
 }
 
 /** A table that is to be stopped. */

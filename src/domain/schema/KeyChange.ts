@@ -1,8 +1,17 @@
-/** Columns of the key that get another type: the rows that are there may have got other keys, which PostgreSQL does not send. */
+/**
+ * Columns of the key that get another type, or are others: the rows that are there may have got other keys, which PostgreSQL does
+ * not send.
+ */
 import type { Relation, RelationColumn } from "../pgoutput/Message.ts"
 import * as PgType from "../PgType.ts"
 import type { ShapeProblem } from "../RowEncoder.ts"
-import type { TableMapping } from "../Table.ts"
+import type { SourceColumn, TableMapping } from "../Table.ts"
+
+/** A column of a key as the catalogue has it. */
+export type KeyColumn = Pick<SourceColumn, "attnum" | "typeOid" | "typmod">
+
+/** By the column's name. */
+export type Key = ReadonlyMap<string, KeyColumn>
 
 const UNLIMITED = -1
 const TEXT_OIDS: ReadonlySet<number> = new Set([PgType.TEXT_OID, PgType.VARCHAR_OID])
@@ -12,12 +21,17 @@ const VARHDRSZ = 4
 const SCALE_BITS = 0xffff
 const scaleBits = (typmod: number): number => (typmod - VARHDRSZ) & SCALE_BITS
 
-const typeOf = ({ typeOid }: RelationColumn, { types }: TableMapping): PgType.PgType =>
-  PgType.of(types?.get(typeOid) ?? typeOid)
+/** A type that is no built-in one has the values of one that is. */
+type Declared = Pick<KeyColumn, "typeOid" | "typmod">
+
+const declared = ({ typeOid, typmod }: RelationColumn, { types }: TableMapping): Declared => ({
+  typeOid: types?.get(typeOid) ?? typeOid,
+  typmod
+})
 
 /** Whether every value has the same text after the change, unless its USING says otherwise. */
-const keepsTexts = (from: RelationColumn, to: RelationColumn, mapping: TableMapping): boolean => {
-  const [was, is] = [typeOf(from, mapping), typeOf(to, mapping)]
+const keepsTexts = (from: Declared, to: Declared): boolean => {
+  const [was, is] = [PgType.of(from.typeOid), PgType.of(to.typeOid)]
   if (was.oid === is.oid && from.typmod === to.typmod) return true
   if (was.bounds !== undefined && is.bounds !== undefined) {
     return is.bounds[0] <= was.bounds[0] && is.bounds[1] >= was.bounds[1]
@@ -30,12 +44,59 @@ const keepsTexts = (from: RelationColumn, to: RelationColumn, mapping: TableMapp
   return isText || scaleBits(to.typmod) === scaleBits(from.typmod)
 }
 
+const RETYPED = "it is part of the key and has another type, with which rows that StarRocks has may have other keys"
+const REPLACED =
+  "it is part of the key and another column than before, with which rows that StarRocks has may have other keys"
+
+const isAnother = (was: KeyColumn, is: KeyColumn): boolean =>
+  was.attnum !== undefined && is.attnum !== undefined && was.attnum !== is.attnum
+
 /** The columns of the key, of those that both relations have, by whose change a row may have got another key. */
 export const problems = (before: Relation, relation: Relation, mapping: TableMapping): ReadonlyArray<ShapeProblem> =>
   mapping.key.flatMap((name) => {
     const from = before.columns.find((column) => column.name === name)
     const to = relation.columns.find((column) => column.name === name)
-    if (from === undefined || to === undefined || keepsTexts(from, to, mapping)) return []
-    const problem = "it is part of the key and has another type, with which rows that StarRocks has may have other keys"
-    return [{ column: name, problem }]
+    if (from === undefined || to === undefined) return []
+    return keepsTexts(declared(from, mapping), declared(to, mapping)) ? [] : [{ column: name, problem: RETYPED }]
+  })
+
+/** The same of a relation that no other came before, against what the catalogue was found to say. */
+export const problemsSince = (relation: Relation, mapping: TableMapping): ReadonlyArray<ShapeProblem> =>
+  mapping.key.flatMap((name) => {
+    const from = mapping.sourceColumns?.get(name)
+    const to = relation.columns.find((column) => column.name === name)
+    if (from === undefined || to === undefined) return []
+    const { declaredOid = from.typeOid, typeOid } = from
+    // What limits a domain's values is not announced.
+    const typmod = PgType.isBuiltIn(declaredOid) ? from.typmod : UNLIMITED
+    return keepsTexts({ typeOid, typmod }, declared(to, mapping)) ? [] : [{ column: name, problem: RETYPED }]
+  })
+
+/** The columns of the key that are others than before under their names. `columns`: as they are now. */
+export const replaced = (
+  columns: ReadonlyArray<SourceColumn>,
+  { key, sourceColumns }: TableMapping
+): ReadonlyArray<ShapeProblem> =>
+  columns.flatMap((column) => {
+    const was = sourceColumns?.get(column.name)
+    if (was === undefined || !key.includes(column.name) || !isAnother(was, column)) return []
+    return [{ column: column.name, problem: REPLACED }]
+  })
+
+/** The key as the catalogue was found to have it. */
+export const keyOf = ({ key, sourceColumns }: TableMapping): Key =>
+  new Map(key.flatMap((name) => {
+    const column = sourceColumns?.get(name)
+    if (column === undefined) return []
+    const { attnum, typeOid, typmod } = column
+    return [[name, { typeOid, typmod, ...(attnum === undefined ? {} : { attnum }) }]]
+  }))
+
+/** By whose change, of the columns that both have, a row may have got another key. */
+export const between = (before: Key, now: Key): ReadonlyArray<ShapeProblem> =>
+  [...now].flatMap(([name, is]) => {
+    const was = before.get(name)
+    if (was === undefined) return []
+    if (isAnother(was, is)) return [{ column: name, problem: REPLACED }]
+    return keepsTexts(was, is) ? [] : [{ column: name, problem: RETYPED }]
   })
