@@ -37,8 +37,8 @@ export interface SourceColumn {
    */
   readonly missing?: string | null
   /**
-   * It, or its type, has a default, or it is an identity column: rows that were there when it was added may have been given
-   * values.
+   * It, or its type, has a default, it is an identity column, or PostgreSQL keeps a value for rows that were there when it was
+   * added, of the table or of a partition: they may have been given values.
    */
   readonly filled?: boolean
   /**
@@ -48,6 +48,12 @@ export interface SourceColumn {
   readonly version?: string
   /** GENERATED ALWAYS AS IDENTITY: nobody may set it. */
   readonly always?: boolean
+  /** The highest `attnum` that a column of its table has had when it was looked up; undefined: unknown. */
+  readonly width?: number
+  /** The highest `attnum` below its own of a column that is gone; undefined: unknown, 0: none. */
+  readonly dropped?: number
+  /** Becomes larger when the rows of the table, or of one of its partitions, are written anew; undefined: unknown. */
+  readonly storage?: number
 }
 
 /** A PostgreSQL table with its key from `pg_index`, in index order. */
@@ -119,6 +125,10 @@ export interface TableMapping {
   readonly sourceColumns?: ReadonlyMap<string, SourceColumn>
   /** Where the WAL ended after they were looked up: no later commit is in what was found. Undefined: unknown. */
   readonly lookedAt?: Lsn
+  /** Names under which the target may have values of another column, or of another time: see `DoubtfulNames`. */
+  readonly doubtful?: ReadonlySet<string>
+  /** `storage` of its columns when the setup looked; undefined: that of `sourceColumns`. */
+  readonly storageAtSetup?: number
   /** `attnum` of the source's columns that were not replicated when the setup looked; undefined: there were none. */
   readonly hiddenColumns?: ReadonlySet<number>
   /** A schema change of the target was running when its columns were read: they may be others by now. */

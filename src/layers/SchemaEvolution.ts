@@ -102,11 +102,11 @@ export const make = Effect.fnUntraced(function*(
     const { before, relation, transaction } = announced
     const mapping = shapes.current(announced.mapping)
     const found = yield* sourceOf(announced, mapping)
-    const shape: ShapeChange.Shape = { relation, before, columns: found.columns, mapping }
+    const shape: ShapeChange.Shape = { relation, before, columns: found.columns, mapping, transaction }
     for (const warning of ShapeNews.warnings(shape, NOTHING_ADDED)) {
       yield* log.warn(warning, { table: Identifier.show(mapping.source) })
     }
-    shapes.remember(mapping, found, transaction?.commitLsn)
+    shapes.remember(mapping, found, transaction?.commitLsn, before)
   })
 
   const evolve = Effect.fn("SchemaEvolution.evolve")(function*(reshape: Reshape) {
@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.catchTag("PermanentError", (error) => Effect.fail(SchemaAttempt.failed(task, error)))
     )
     yield* tell(task, mapping, startedMs)
-    shapes.remember(task.mapping, found, reshape.transaction?.commitLsn)
+    shapes.remember(task.mapping, found, reshape.transaction?.commitLsn, reshape.before)
   })
 
   return {

@@ -11,6 +11,7 @@ import * as PgType from "../domain/PgType.ts"
 import type { TableFacts } from "../domain/postgres/SourceFacts.ts"
 import type { SourceColumn } from "../domain/Table.ts"
 import * as TableLists from "../domain/TableLists.ts"
+import * as FilledRows from "./FilledRows.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
@@ -36,6 +37,9 @@ const Column = Schema.Struct({
   missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
   filled: Schema.optionalKey(Schema.Boolean),
   always: Schema.optionalKey(Schema.Boolean),
+  width: Schema.optionalKey(Schema.Int),
+  dropped: Schema.optionalKey(Schema.Int),
+  storage: Schema.optionalKey(Schema.Int),
   version: Schema.optionalKey(Schema.String),
   /** Only of a type that the database has defined itself. */
   below: Schema.optionalKey(Schema.NullOr(Below))
@@ -212,8 +216,13 @@ export const readTables = Effect.fnUntraced(function*(
                       'generation', a.attgenerated,
                       'attnum', a.attnum,
                       'missing', ${MISSING},
-                      'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null),
+                      'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null
+                        or a.atthasmissing or a.attname = any (coalesce(around.kept, '{}'))),
                       'always', a.attidentity = 'a',
+                      'width', c.relnatts,
+                      'dropped', (select coalesce(max(d.attnum), 0) from pg_attribute d
+                                   where d.attrelid = c.oid and d.attnum between 1 and a.attnum - 1 and d.attisdropped),
+                      'storage', around.storage,
                       'version', concat_ws(' ', a.xmin, around.version),
                       'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
                     ) order by a.attnum), '[]')
@@ -249,7 +258,9 @@ export const readTables = Effect.fnUntraced(function*(
        from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
        join pg_namespace n on n.nspname = wanted.schema
        join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
-      cross join lateral (select ${PARTED} || ${PUBLISHED} as version offset 0) as around
+      cross join lateral (select ${PARTED} || ${PUBLISHED} as version, ${FilledRows.storage(PARTITIONS)} as storage, ${
+      FilledRows.kept(PARTITIONS)
+    } as kept offset 0) as around
       order by wanted.position`,
     [tables.map((table) => table.schema), tables.map((table) => table.name)]
   )

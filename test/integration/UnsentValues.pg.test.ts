@@ -143,6 +143,63 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         assert.strictEqual(yield* job.exit, 0, job.log())
       }))
 
+    it.effect("T52 T53 they are told of a table that the session has not seen before, of names that were away, and of a default that is gone", () =>
+      Effect.gen(function*() {
+        const tables = ["back", "retyped", "filled", "part", "moved", "json", "none", "twice"]
+        const replica = yield* start({ TABLES: tables.join(",") })
+        const { sql } = replica
+        yield* sql(
+          "create table back (id int primary key, a int); create table retyped (id int primary key, t timestamp); " +
+            "create table filled (id int primary key); create table moved (id int primary key); create table json (id int primary key); " +
+            "create table part (id int primary key) partition by range (id); create table none (id int primary key); " +
+            "create table part1 partition of part for values from (0) to (10); create table twice (id int primary key)"
+        )
+        const first = yield* replica.job()
+        yield* sql(
+          "insert into back values (1, 1), (2, 2); insert into retyped values (1, '2024-01-01 10:00'); " +
+            ["filled", "part", "moved", "json", "none", "twice"].map((table) => `insert into ${table} values (1)`).join(
+              "; "
+            )
+        )
+        yield* replica.equal
+        yield* first.kill("SIGTERM")
+        assert.strictEqual(yield* first.exit, 0, first.log())
+        const job = yield* replica.job()
+        yield* sql("alter table back rename a to b; update back set b = 10 where id = 1")
+        yield* sql("alter table back rename b to a; insert into back values (3, 3)")
+        yield* sql(
+          "set timezone = 'America/New_York'; alter table retyped alter t type timestamptz; insert into retyped (id) values (3)"
+        )
+        yield* sql("alter table filled add u uuid default gen_random_uuid(); alter table filled alter u drop default")
+        yield* sql("alter table part add u int default 7; alter table part alter u drop default")
+        yield* sql("alter table moved add u int default 7; alter table moved alter u drop default")
+        yield* sql("vacuum full moved")
+        yield* sql("alter table json add u jsonb default '{}'; alter table json alter u drop default")
+        yield* sql("alter table none add u int")
+        for (const table of ["filled", "part", "moved", "json", "none"]) yield* sql(`insert into ${table} values (3)`)
+        yield* replica.shows("SELECT count(*) FROM shop.none", ["2"])
+        yield* job.kill("SIGSTOP")
+        yield* sql("alter table twice add c int default 1; update twice set c = 5")
+        yield* sql("alter table twice drop c, add c int default 2; insert into twice values (3, 3)")
+        yield* job.kill("SIGCONT")
+        for (const table of tables) {
+          yield* replica.shows(`SELECT count(*) FROM shop.${table}`, [table === "back" ? "3" : "2"])
+        }
+        assert.deepStrictEqual(yield* replica.differing, tables.filter((table) => table !== "none"))
+        const statements = told(job)
+        assert.deepStrictEqual([...statements].sort(), [
+          "UPDATE \"public\".\"back\" SET \"a\" = \"a\";",
+          "UPDATE \"public\".\"filled\" SET \"u\" = \"u\" WHERE \"u\" IS NOT NULL;",
+          "UPDATE \"public\".\"json\" SET \"u\" = \"u\" WHERE \"u\" IS NOT NULL;",
+          "UPDATE \"public\".\"moved\" SET \"u\" = \"u\" WHERE \"u\" IS NOT NULL;",
+          "UPDATE \"public\".\"part\" SET \"u\" = \"u\" WHERE \"u\" IS NOT NULL;",
+          "UPDATE \"public\".\"retyped\" SET \"t\" = \"t\";",
+          "UPDATE \"public\".\"twice\" SET \"c\" = \"c\";"
+        ])
+        for (const statement of statements) yield* sql(statement)
+        yield* replica.equal
+      }))
+
     it.effect("T37 T53 a row that is updated after its table was rewritten brings its large values, which nothing has announced", () =>
       Effect.gen(function*() {
         const replica = yield* start({ TABLES: "docs,again,parted" })

@@ -1,7 +1,9 @@
 /** What a run knows of its tables since it began: their columns on both sides, and which rows in StarRocks it trusts (`Trust`). */
 import * as Identifier from "../Identifier.ts"
 import type { Lsn } from "../Lsn.ts"
+import type { Relation } from "../pgoutput/Message.ts"
 import type { SourceColumn, TableMapping } from "../Table.ts"
+import * as DoubtfulNames from "./DoubtfulNames.ts"
 import * as Trust from "./Trust.ts"
 
 /** A look at the source's catalogue. */
@@ -31,9 +33,15 @@ export class KnownShapes {
     return this.#trusted.get(Identifier.show(mapping.target)) ?? Trust.atStart(this.#start, mapping)
   }
 
-  /** `mapping` is the current one, with the target's columns as they are by now. */
-  remember(mapping: TableMapping, { columns, lookedAt }: Look, announcedAt: Lsn | undefined): void {
+  /** `mapping` is the current one, with the target's columns as they are by now, `shape` the one before in the session. */
+  remember(
+    mapping: TableMapping,
+    { columns, lookedAt }: Look,
+    announcedAt: Lsn | undefined,
+    shape?: Relation
+  ): void {
     const target = Identifier.show(mapping.target)
+    const doubtful = DoubtfulNames.after({ mapping, before: shape, announcedAt }, columns)
     const before = Trust.isUntouched(mapping, columns) ? mapping.lookedAt : undefined
     this.#trusted.set(target, Trust.next(this.trustedAfter(mapping), announcedAt, before))
     // What has had a name before is remembered: another column may come under it.
@@ -44,6 +52,13 @@ export class KnownShapes {
     }
     const { lookedAt: _, ...rest } = mapping
     const at = before ?? lookedAt
-    this.#mappings.set(target, { ...rest, sourceColumns, ...(at === undefined ? {} : { lookedAt: at }) })
+    const storage = mapping.storageAtSetup ?? mapping.sourceColumns?.get(mapping.key[0]!)?.storage
+    this.#mappings.set(target, {
+      ...rest,
+      sourceColumns,
+      doubtful,
+      ...(storage === undefined ? {} : { storageAtSetup: storage }),
+      ...(at === undefined ? {} : { lookedAt: at })
+    })
   }
 }

@@ -2,6 +2,7 @@
  * What is to be done to a StarRocks table so that it holds the rows of a shape that a Relation message announces: pure, and the
  * same however often it is asked, since it compares the shape with what the target has and not with what was done before.
  */
+import type { Transaction } from "../Change.ts"
 import * as ColumnLists from "../ColumnLists.ts"
 import * as Identifier from "../Identifier.ts"
 import type { Relation, RelationColumn } from "../pgoutput/Message.ts"
@@ -34,6 +35,8 @@ export interface Shape {
   /** The relation's columns, in its order, with the types that they really have. */
   readonly columns: ReadonlyArray<SourceColumn>
   readonly mapping: TableMapping
+  /** What announced it; undefined: it was outside of one. */
+  readonly transaction?: Transaction | undefined
 }
 
 /** Declared alike. */
@@ -41,7 +44,11 @@ export const sameType = (a: RelationColumn, b: RelationColumn): boolean =>
   a.typeOid === b.typeOid && a.typmod === b.typmod
 
 /** Whether the column has just got its type, as far as anybody can tell. */
-const isNew = (column: RelationColumn, before: Relation | undefined, { sourceColumns }: TableMapping): boolean => {
+export const isNew = (
+  column: RelationColumn,
+  before: Relation | undefined,
+  { sourceColumns }: TableMapping
+): boolean => {
   if (before !== undefined) {
     const earlier = before.columns.find(({ name }) => name === column.name)
     return earlier === undefined || !sameType(earlier, column)

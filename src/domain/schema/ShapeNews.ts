@@ -5,7 +5,8 @@ import { FULL } from "../postgres/SourceFacts.ts"
 import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
-import { mayBeRenamed, nameBefore, sameType, type Shape } from "./ShapeChange.ts"
+import * as DoubtfulNames from "./DoubtfulNames.ts"
+import { isNew, mayBeRenamed, nameBefore, type Shape } from "./ShapeChange.ts"
 
 /** Whose rows are to be sent once more. */
 type Table = Pick<SourceTable, "name" | "replicaIdentity" | "columns">
@@ -74,6 +75,13 @@ const another = (column: SourceColumn, shape: Shape): string =>
   `column of this name: in rows that have not changed since it keeps the values that it had there; to send those of ` +
   `PostgreSQL, ${resent(column, tableOf(shape), false)}`
 
+const doubtful = (column: SourceColumn, shape: Shape): string =>
+  `column '${column.name}' of ${
+    sourceOf(shape.mapping)
+  } was away for a while, under another name or not published, or is ` +
+  `another one than before: in rows that have not changed since StarRocks keeps the values that it had there before; to send ` +
+  `those of PostgreSQL, ${resend(column, tableOf(shape), false)}`
+
 const retyped = (column: SourceColumn, shape: Shape): string =>
   `column '${column.name}' of ${sourceOf(shape.mapping)} has another type: rows that have not changed since ` +
   `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
@@ -88,9 +96,24 @@ const isOlder = ({ attnum }: SourceColumn, { hiddenColumns, sourceColumns }: Tab
   attnum !== undefined &&
   (hiddenColumns?.has(attnum) === true || [...(sourceColumns?.values() ?? [])].some((each) => each.attnum === attnum))
 
-/** Whether rows that were there when the column was added have values that StarRocks does not show as its default. */
-const isFilled = (column: SourceColumn): boolean =>
-  (column.filled === true || column.notNull) &&
+/**
+ * Whether the rows were written anew since the look before: by that they may have got values of their own, or lost the one that
+ * PostgreSQL has kept for all of them, and a default that they came from may be gone.
+ */
+const isRewritten = (
+  { attnum, storage }: SourceColumn,
+  { key, sourceColumns, storageAtSetup }: TableMapping
+): boolean => {
+  const looked = sourceColumns?.get(key[0]!)
+  // One that was there at the look before, ahead of the WAL, may have been filled before it.
+  const isAhead = attnum !== undefined && looked?.width !== undefined && attnum <= looked.width
+  const was = isAhead ? storageAtSetup ?? looked.storage : looked?.storage
+  return storage !== undefined && was !== undefined && storage > was
+}
+
+/** Whether rows that were there when the column was added may have values that StarRocks does not show as its default. */
+const isFilled = (column: SourceColumn, mapping: TableMapping): boolean =>
+  (column.filled === true || column.notNull || isRewritten(column, mapping)) &&
   ColumnDefault.of(column, TargetTable.createType(column, false)) === undefined
 
 /** Whether the name was that of another column, or of none that was replicated. */
@@ -100,10 +123,17 @@ const isAnother = ({ attnum, name }: SourceColumn, { sourceColumns }: TableMappi
   return was === undefined || (was.attnum !== undefined && was.attnum !== attnum)
 }
 
-const isRetyped = ({ name }: SourceColumn, { before, relation }: Shape): boolean => {
-  const was = before?.columns.find((column) => column.name === name)
+const isDoubtful = ({ attnum, name }: SourceColumn, { doubtful }: TableMapping): boolean =>
+  attnum !== undefined && doubtful?.has(name) === true
+
+const isRetyped = ({ name }: SourceColumn, shape: Shape): boolean => {
+  const { before, mapping, relation, transaction } = shape
   const is = relation.columns.find((column) => column.name === name)
-  return was !== undefined && is !== undefined && !sameType(was, is)
+  if (is === undefined || !isNew(is, before, mapping)) return false
+  // What the setup has found is what it was before only if it looked before.
+  return before === undefined
+    ? DoubtfulNames.isUnseen({ before, mapping, announcedAt: transaction?.commitLsn })
+    : before.columns.some((column) => column.name === name)
 }
 
 /** In the order of the columns. `added`: those that the target did not have before. */
@@ -116,14 +146,15 @@ export const warnings = (shape: Shape, added: ReadonlySet<string>): ReadonlyArra
     const { name } = column
     if (!ColumnLists.keeps(selection, name)) continue
     const from = nameBefore(column, shape)
-    if (from !== undefined) moved.add(from)
+    if (from !== undefined && added.has(name)) moved.add(from)
     if (!added.has(name)) {
       if (isAnother(column, mapping)) found.push(another(column, shape))
       else if (isRetyped(column, shape)) found.push(retyped(column, shape))
+      else if (isDoubtful(column, mapping)) found.push(doubtful(column, shape))
     } else if (from !== undefined && ColumnLists.keeps(selection, from)) found.push(renamed(from, name, shape))
     else if (isOlder(column, mapping) || mayBeRenamed(column, shape)) {
       found.push(unfilled(column, tableOf(shape), false))
-    } else if (isFilled(column)) found.push(unfilled(column, tableOf(shape), true))
+    } else if (isFilled(column, mapping)) found.push(unfilled(column, tableOf(shape), true))
   }
   for (const { name } of before?.columns ?? []) {
     if (moved.has(name) || !ColumnLists.keeps(selection, name)) continue
