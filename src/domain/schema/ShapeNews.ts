@@ -80,7 +80,7 @@ const doubtful = (column: SourceColumn, shape: Shape): string =>
     sourceOf(shape.mapping)
   } was away for a while, under another name or not published, or is ` +
   `another one than before: in rows that have not changed since StarRocks keeps the values that it had there before; to send ` +
-  `those of PostgreSQL, ${resend(column, tableOf(shape), false)}`
+  `those of PostgreSQL, ${resent(column, tableOf(shape), false)}`
 
 const retyped = (column: SourceColumn, shape: Shape): string =>
   `column '${column.name}' of ${sourceOf(shape.mapping)} has another type: rows that have not changed since ` +
