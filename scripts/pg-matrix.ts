@@ -19,7 +19,9 @@ const CORE: ReadonlyArray<string> = [
   "test/layers/PostgresSql.pg",
   "test/layers/PostgresIdentity.pg",
   "test/layers/SourceTables.pg",
+  "test/layers/SourceShape.pg",
   "test/layers/CheckpointStore.pg",
+  "test/layers/CheckpointIdentity.pg",
   "test/layers/InFlightLoads.pg",
   "test/layers/ReplicationSource.pg",
   "test/layers/ReplicationRole.pg",
@@ -38,10 +40,14 @@ const CORE: ReadonlyArray<string> = [
   "test/integration/Toast.pg",
   "test/integration/Truncate.pg",
   "test/integration/Lists.pg",
+  "test/integration/Csv.pg",
+  "test/integration/RejectedRows.pg",
+  "test/integration/WhileRunning.pg",
   "test/integration/AutoCreate.pg",
   "test/integration/StoppedTable.pg",
   "test/property/Values.pg",
   "test/differential",
+  "test/simulation/ModelPostgres.pg",
   "test/programs/Verify.pg"
 ]
 /** `--all`: every test with a PostgreSQL server, except those of the package of the one version that is built in. */

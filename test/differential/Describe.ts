@@ -13,7 +13,7 @@ const shortened = (text: string): string =>
   text.length > STATEMENT_SHOWN_MAX ? `${text.slice(0, STATEMENT_SHOWN_MAX)}… (${text.length} characters)` : text
 
 export const plan = (given: Plan): string => {
-  const { createTables, flush, format, steps, tables, truncatePolicy } = given
+  const { createTables, flush, format, identity, steps, tables, truncatePolicy } = given
   const targets = createTables
     ? ["-- the targets are created by the job"]
     : tables.map((table) =>
@@ -23,7 +23,7 @@ export const plan = (given: Plan): string => {
     )
   return [
     `-- batches of ${flush.rows} rows, ${flush.bytes} bytes or ${flush.everyMs} ms as ${format}; ` +
-    `TRUNCATE_POLICY=${truncatePolicy}`,
+    `TRUNCATE_POLICY=${truncatePolicy}; REPLICA_IDENTITY=${identity}`,
     ...targets,
     Statements.createSource(given, SCHEMA),
     ...steps.map((step) =>

@@ -3,13 +3,21 @@
  * so that a failing one can be made smaller and shown.
  */
 import type { LoadFormat } from "../../src/domain/LoadFormat.ts"
+import type { ReplicaIdentity } from "../../src/domain/postgres/ReplicaIdentity.ts"
 import type { TruncatePolicy } from "../../src/domain/TruncatePolicy.ts"
 import type { Column } from "./Columns.ts"
 import type { KeyName } from "./Keys.ts"
 
+/**
+ * A unique index over the key's columns: none but the primary key's; `beside` it, one with the columns in another order;
+ * `alone`, without a primary key.
+ */
+export type Unique = "none" | "beside" | "alone"
+
 export interface Table {
   readonly name: string
   readonly key: KeyName
+  readonly unique: Unique
   readonly columns: ReadonlyArray<Column>
   /** Partitions by hash of the key; 0: an ordinary table. */
   readonly partitions: number
@@ -49,6 +57,9 @@ export type Operation =
     readonly fallback: string | undefined
   }
   | { readonly op: "drop column"; readonly table: string; readonly column: string }
+  /** And every row is updated: StarRocks has NULL in a new column of the rows that were there before. */
+  | { readonly op: "rename column"; readonly table: string; readonly column: string; readonly to: string }
+  | { readonly op: "widen column"; readonly table: string; readonly column: string; readonly type: string }
 
 /** What a session runs. */
 export type SessionStep =
@@ -80,6 +91,8 @@ export interface Plan {
   readonly seed: number
   readonly flush: { readonly rows: number; readonly bytes: number; readonly everyMs: number }
   readonly truncatePolicy: TruncatePolicy
+  /** With `keep` the identity of a table is its unique index, and its primary key where there is none. */
+  readonly identity: ReplicaIdentity
   readonly format: LoadFormat
   readonly createTables: boolean
   readonly tables: ReadonlyArray<Table>

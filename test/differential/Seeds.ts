@@ -4,6 +4,7 @@ import * as Describe from "./Describe.ts"
 import * as Generator from "./Generator.ts"
 import * as Run from "./Run.ts"
 import * as Shrink from "./Shrink.ts"
+import * as Unsent from "./Unsent.ts"
 import * as World from "./World.ts"
 
 export interface Options {
@@ -18,6 +19,10 @@ export interface Options {
 /** `failure` undefined: all held. */
 export interface Outcome {
   readonly done: number
+  /** Plans with REPLICA_IDENTITY=keep. */
+  readonly kept: number
+  /** Those of them with a table that stopped where it may. */
+  readonly unsent: number
   readonly failure: string | undefined
 }
 
@@ -28,12 +33,19 @@ export const run = Effect.fnUntraced(function*(options: Options) {
   let next = options.from
   let done = 0
   let failure: string | undefined
+  let kept = 0
+  let unsent = 0
   const work = Effect.gen(function*() {
     const connections = yield* World.connect(world)
     while (next < end && failure === undefined) {
       const plan = Generator.fromSeed(next++)
       const finding = yield* Run.run(plan, world, connections)
       done += 1
+      if (plan.identity === "keep") kept += 1
+      if (finding?.kind === "unsent") {
+        unsent += 1
+        continue
+      }
       if (finding === undefined || failure !== undefined) continue
       failure = Describe.headline(plan, finding)
       if (options.brief === true) continue
@@ -44,5 +56,6 @@ export const run = Effect.fnUntraced(function*(options: Options) {
     }
   })
   yield* Effect.all(Array.from({ length: options.abreast }, () => work), { concurrency: "unbounded", discard: true })
-  return { done, failure } satisfies Outcome
+  failure ??= Unsent.tooMany(kept, unsent)
+  return { done, kept, unsent, failure } satisfies Outcome
 })

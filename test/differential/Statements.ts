@@ -9,15 +9,17 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 const source = (schema: string, table: string): string => Identifier.quotePgTable({ schema, name: table })
 
-const columnsOf = (plan: Plan, table: Table): ReadonlySet<string> =>
-  new Set([
-    ...table.columns.map(({ name }) => name),
-    ...plan.steps.flatMap((step) =>
-      step.step === "do" && step.operation.op === "add column" && step.operation.table === table.name
-        ? [step.operation.column.name]
-        : []
-    )
-  ])
+const columnsOf = (plan: Plan, table: Table): ReadonlySet<string> => {
+  const names = new Set(table.columns.map(({ name }) => name))
+  for (const step of plan.steps) {
+    if (step.step !== "do") continue
+    const { operation } = step
+    if (operation.op === "add column" && operation.table === table.name) names.add(operation.column.name)
+    if (operation.op !== "rename column" || operation.table !== table.name) continue
+    if (names.has(operation.column)) names.add(operation.to)
+  }
+  return names
+}
 
 const keyText = (table: Table, key: number): ReadonlyArray<string> =>
   Keys.kind(table.key).map((part) => `${literal(part.of(key))}::${part.type}`)
@@ -26,20 +28,43 @@ const keyNames = (table: Table): string => Keys.kind(table.key).map(({ name }) =
 
 const isKey = (table: Table, key: number): string => `(${keyNames(table)}) = (${keyText(table, key).join(", ")})`
 
+/** The indexes of partitions have names of PostgreSQL's choice. */
+const useIndexes = (relations: ReadonlyArray<string>): string =>
+  `do $$ declare statement text; begin
+     for statement in select format('alter table %s replica identity using index %I', indrelid::regclass, relname)
+       from pg_index join pg_class on pg_class.oid = indexrelid
+       where indrelid = any (array[${
+    relations.map(literal).join(", ")
+  }]::regclass[]) and indisunique and not indisprimary
+     loop execute statement; end loop;
+   end $$;`
+
+/** The unique index and, where the identity is kept, that it is the index. */
+const uniqueIndex = (plan: Plan, table: Table, relations: ReadonlyArray<string>): string => {
+  if (table.unique === "none") return ""
+  const parts = Keys.kind(table.key).map(({ name }) => Identifier.quotePg(name))
+  const ordered = table.unique === "beside" ? parts.toReversed() : parts
+  return `create unique index on ${relations[0]} (${ordered.join(", ")});${
+    plan.identity === "keep" ? `\n${useIndexes(relations)}` : ""
+  }`
+}
+
 /** Columns with their types, the key's last part first: the order of a key is its index's, not the table's. */
 export const createSource = (plan: Plan, schema: string): string =>
   [
     `create schema ${schema};`,
     ...plan.tables.map((table) => {
-      const key = Keys.kind(table.key).toReversed().map(({ name, type }) => ({ name, type }))
+      const key = Keys.kind(table.key).toReversed().map(({ name, type }) => ({ name, type: `${type} not null` }))
       const columns = [...key, ...table.columns].map(({ name, type }) => `${Identifier.quotePg(name)} ${type}`)
       const partitioned = table.partitions === 0 ? "" : ` partition by hash (${keyNames(table)})`
-      const parts = Array.from({ length: table.partitions }, (_, part) =>
-        `create table ${source(schema, `${table.name} ${part}`)} partition of ${source(schema, table.name)}
-           for values with (modulus ${table.partitions}, remainder ${part});`)
-      return `create table ${source(schema, table.name)} (${columns.join(", ")}, primary key (${
-        keyNames(table)
-      }))${partitioned};\n${parts.join("\n")}`
+      const names = Array.from({ length: table.partitions }, (_, part) => source(schema, `${table.name} ${part}`))
+      const parts = names.map((name, part) =>
+        `create table ${name} partition of ${source(schema, table.name)}
+           for values with (modulus ${table.partitions}, remainder ${part});`
+      )
+      const primaryKey = table.unique === "alone" ? "" : `, primary key (${keyNames(table)})`
+      const created = `create table ${source(schema, table.name)} (${columns.join(", ")}${primaryKey})${partitioned};`
+      return [created, ...parts, uniqueIndex(plan, table, [source(schema, table.name), ...names])].join("\n")
     })
   ].join("\n")
 
@@ -118,6 +143,16 @@ const sql = (plan: Plan, schema: string, operation: Operation): string => {
       const { column, fallback } = operation
       const otherwise = fallback === undefined ? "" : ` default ${fallback}`
       return `alter table ${name} add column ${Identifier.quotePg(column.name)} ${column.type}${otherwise}`
+    }
+    case "rename column":
+    case "widen column": {
+      const column = Identifier.quotePg(operation.column)
+      if (!columnsOf(plan, table).has(operation.column)) return "select"
+      if (operation.op === "widen column") return `alter table ${name} alter column ${column} type ${operation.type}`
+      const [first] = Keys.kind(table.key)
+      const key = Identifier.quotePg(first!.name)
+      return `alter table ${name} rename column ${column} to ${Identifier.quotePg(operation.to)};
+    update ${name} set ${key} = ${key}`
     }
     case "drop column":
       return `alter table ${name} drop column if exists ${Identifier.quotePg(operation.column)}`

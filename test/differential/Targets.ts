@@ -2,7 +2,7 @@
 import type { Prng } from "../simulation/Prng.ts"
 import * as Columns from "./Columns.ts"
 import * as Keys from "./Keys.ts"
-import type { Table } from "./Plan.ts"
+import type { Table, Unique } from "./Plan.ts"
 
 /** Few keys, so that changes of the same one meet in a batch; many, so that a batch has many. */
 export const KEYS_FEW = 8
@@ -29,6 +29,7 @@ export const make = (
   prng: Prng,
   name: string,
   createTables: boolean,
+  unique: Unique,
   keyCount: number
 ): Target => {
   const sources = Array.from(
@@ -38,6 +39,7 @@ export const make = (
   const table: Table = {
     name,
     key: prng.pick(Keys.NAMES),
+    unique,
     columns: sources.map(({ column }) => column),
     partitions: prng.chance(0.3) ? prng.int(2, 3) : 0
   }

@@ -245,6 +245,25 @@ describe("ShapeChange: what is to be done follows from what is there", () => {
     ])
   })
 
+  it("T71 a default that is a function is written as one: between quotes StarRocks takes it for a text", () => {
+    const [announced] = reshapes(
+      decode([Bytes.begin(1n), Bytes.relation(1, "t", [ID])], "evolve", { ...TABLE, isChanging: true })
+    )
+    for (const fallback of ["CURRENT_TIMESTAMP", "current_timestamp(6)"]) {
+      const targetColumns = new Map(TABLE.targetColumns).set("at", {
+        name: "at",
+        type: "datetime",
+        nullable: false,
+        default: fallback
+      })
+      const error = ShapeError.make(announced!.relation, { ...TABLE, targetColumns }, [{ column: "at", problem: "…" }])
+      assert.include(
+        error.remediation,
+        `ALTER TABLE \`d\`.\`t\` MODIFY COLUMN \`at\` DATETIME NULL DEFAULT ${fallback};`
+      )
+    }
+  })
+
   it("rows that lack a column leave it as it is, and one that a new row must have is a problem", () => {
     const [announced] = reshapes(
       decode([Bytes.begin(1n), Bytes.relation(1, "t", [ID])], "evolve", { ...TABLE, isChanging: true })

@@ -178,7 +178,8 @@ export const make = Effect.fnUntraced(function*(needs: Needs) {
         Effect.tapError(() => Effect.sync(() => jobs.splice(jobs.indexOf(job), 1)))
       )
       needs.run(apply(job, alter, unfinished))
-    })
+      // Whose client hangs up in between, it would be PENDING for ever.
+    }).pipe(Effect.uninterruptible)
 
   const cancel: AlterJobs["cancel"] = (database, table) =>
     Effect.gen(function*() {
