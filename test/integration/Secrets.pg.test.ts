@@ -52,7 +52,7 @@ const world = Effect.gen(function*() {
   yield* run(replica.source, "create table notes (id bigint primary key, name text, card integer, note text)")
   // StarRocks refuses the rows of it, whose note is NULL, and repeats them when it says why.
   yield* replica.query(
-    `CREATE TABLE ${replica.sink.database}.notes (id BIGINT NOT NULL, name STRING NULL, card INT NULL, note STRING NOT NULL)
+    `CREATE TABLE ${replica.sink.database}.notes (id BIGINT NOT NULL, name STRING NULL, card INT NULL, note STRING NOT NULL DEFAULT "x")
      PRIMARY KEY (id) DISTRIBUTED BY HASH(id) PROPERTIES ("replication_num" = "1")`
   )
   const source = { ...replica.source, user: role.user, password: Redacted.make(PG_PASSWORD) }

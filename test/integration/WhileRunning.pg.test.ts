@@ -38,18 +38,22 @@ const idsIn = (replica: Replica.Replica, table: string) =>
     (rows) => rows.map(({ id }) => id).join()
   )
 
-/** Ends the replication connection, and waits until there is another one. */
+/** Ends the replication connection. */
+const cut = (replica: Replica.Replica) =>
+  run(
+    replica.source,
+    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1",
+    [replica.slot]
+  )
+
+/** The same, and waits until there is another one. */
 const cutOff = Effect.fnUntraced(function*(replica: Replica.Replica) {
   const pid = Effect.map(
     run(replica.source, "select active_pid from pg_replication_slots where slot_name = $1", [replica.slot]),
     (rows) => rows[0]?.["active_pid"]
   )
   const before = yield* pid
-  yield* run(
-    replica.source,
-    "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1",
-    [replica.slot]
-  )
+  yield* cut(replica)
   yield* until(Effect.map(pid, (now) => typeof now === "number" && now !== before))
 })
 
@@ -162,7 +166,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         yield* run(replica.source, "alter publication dbmazz_pub set (publish_via_partition_root = false)")
         yield* run(replica.source, "insert into parted values (2)")
         yield* run(replica.source, "alter publication dbmazz_pub set (publish_via_partition_root = true)")
-        yield* cutOff(replica)
+        // It stops every table, after which there is no connection to wait for.
+        yield* cut(replica)
         const { error_detail } = yield* untilHealth(({ error_detail }) => error_detail.includes("were set in between"))
         assert.match(error_detail, /since [0-9A-F]+\/[0-9A-F]+ \(20\d\d-.*Z\) may be missing/)
         assert.isTrue((yield* client.Resume()).success)
