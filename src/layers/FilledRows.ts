@@ -22,5 +22,6 @@ const PARTITIONS_MAX = 8
 /** The columns for which PostgreSQL keeps, beside a partition, the value of rows that were there when they were added. */
 export const kept = (partitions: string): string =>
   `(select array_agg(distinct pa.attname)
-      from (select p.oid from ${partitions} as p order by p.oid limit ${PARTITIONS_MAX}) as p
+      from (select p.oid from ${partitions} as p join pg_class pc on pc.oid = p.oid and pc.relkind = 'r'
+             order by p.oid limit ${PARTITIONS_MAX}) as p
       join pg_attribute pa on pa.attrelid = p.oid and pa.atthasmissing and not pa.attisdropped)`

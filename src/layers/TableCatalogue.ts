@@ -132,15 +132,18 @@ const MISSING = `case when a.atthasmissing then case
                         else (a.attmissingval::text::text[])[1]::timestamp end) as m (t))
     else (a.attmissingval::text::text[])[1] end end`
 
+/** Of a row `h` of `pg_inherits`: it is not about to be detached; 13 does not know that. */
+const ATTACHED = "not coalesce((to_jsonb(h) ->> 'inhdetachpending')::boolean, false)"
+
 /**
  * All partitions below a table `c`, at every level, and what tells when each came. Not `pg_partition_tree`, which locks them: the
  * look would wait for whoever truncates or alters one.
  */
 const PARTITIONS = `(with recursive below (oid, since) as (
                  select h.inhrelid, h.xmin from pg_inherits h
-                  where c.relkind = 'p' and h.inhparent = c.oid and not h.inhdetachpending
+                  where c.relkind = 'p' and h.inhparent = c.oid and ${ATTACHED}
                  union all
-                 select h.inhrelid, h.xmin from below join pg_inherits h on h.inhparent = below.oid and not h.inhdetachpending)
+                 select h.inhrelid, h.xmin from below join pg_inherits h on h.inhparent = below.oid and ${ATTACHED})
                select oid, since from below)`
 
 /** Changes when a partition comes or goes: what was done to it outside of its table is not sent, and no column shows it. */

@@ -157,6 +157,10 @@ describe("ChangeDecoder: what is skipped here is lost, what is confirmed too ear
     it("goes on when it is a domain as before, whose limits the catalogue alone knows", () => {
       assert.deepStrictEqual(after(9n, { typeOid: CHAR, declaredOid: 90_000, typmod: 9 }, -1), ["row"])
     })
+
+    it("goes on when it is an extension's type as before, which has limits of its own", () => {
+      assert.deepStrictEqual(after(9n, { typeOid: 25, declaredOid: 90_000, typmod: -1 }, 24), ["row"])
+    })
   })
 
   it("every byte received is accounted for once: a change's weight or skipped", () => {

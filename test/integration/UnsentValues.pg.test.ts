@@ -152,7 +152,14 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
           "create table back (id int primary key, a int); create table retyped (id int primary key, t timestamp); " +
             "create table filled (id int primary key); create table moved (id int primary key); create table json (id int primary key); " +
             "create table part (id int primary key) partition by range (id); create table none (id int primary key); " +
-            "create table part1 partition of part for values from (0) to (10); create table twice (id int primary key)"
+            // The first partitions are partitioned, too, and hold no rows of their own.
+            Array.from(
+              { length: 8 },
+              (_, at) =>
+                `create table part${at} partition of part for values from (${at * 10}) to (${at * 10 + 10}) ` +
+                "partition by range (id); "
+            ).join("") +
+            "create table leaf partition of part0 for values from (0) to (10); create table twice (id int primary key)"
         )
         const first = yield* replica.job()
         yield* sql(

@@ -67,9 +67,11 @@ export const problemsSince = (relation: Relation, mapping: TableMapping): Readon
     const to = relation.columns.find((column) => column.name === name)
     if (from === undefined || to === undefined) return []
     const { declaredOid = from.typeOid, typeOid } = from
-    // What limits a domain's values is not announced.
-    const typmod = PgType.isBuiltIn(declaredOid) ? from.typmod : UNLIMITED
-    return keepsTexts({ typeOid, typmod }, declared(to, mapping)) ? [] : [{ column: name, problem: RETYPED }]
+    const is = declared(to, mapping)
+    // What limits a domain's values is not announced; what an extension's type is limited by is its own.
+    const foreign = to.typeOid === declaredOid ? is.typmod : UNLIMITED
+    const typmod = PgType.isBuiltIn(declaredOid) ? from.typmod : foreign
+    return keepsTexts({ typeOid, typmod }, is) ? [] : [{ column: name, problem: RETYPED }]
   })
 
 /** The columns of the key that are others than before under their names. `columns`: as they are now. */
