@@ -1,7 +1,7 @@
 /**
- * Names of columns under which StarRocks may have other values than PostgreSQL, although the catalogue has the column that had the
- * name before: what was written while it had another name, or was not published, is not there, and a catalogue that is newer than the WAL knows only the
- * last one of several columns.
+ * Names of columns under which StarRocks may have other values than PostgreSQL, although the catalogue has the column that had
+ * the name before: what was written while it had another name, or was not published, is not there, and a catalogue that is
+ * newer than the WAL knows only the last one of several columns.
  */
 import type { Lsn } from "../Lsn.ts"
 import type { Relation } from "../pgoutput/Message.ts"
@@ -20,9 +20,18 @@ export interface Announced {
 export const isUnseen = ({ announcedAt, before, mapping }: Announced): boolean =>
   before === undefined && announcedAt !== undefined && mapping.lookedAt !== undefined && announcedAt > mapping.lookedAt
 
-const namesBefore = (announced: Announced): Iterable<string> => {
-  if (announced.before !== undefined) return announced.before.columns.map(({ name }) => name)
-  return isUnseen(announced) ? announced.mapping.sourceColumns?.keys() ?? [] : []
+/** Whether a column was announced that the catalogue had not any more at the look before. */
+const isBehind = ({ sourceColumns }: TableMapping, columns: ReadonlyArray<SourceColumn>): boolean =>
+  columns.some(({ attnum, name }) => attnum === undefined && sourceColumns?.has(name) === false)
+
+/**
+ * Names that the table had, or may have had: the setup's look knows those from before what is announced, or, when it came after
+ * a column was renamed or dropped, those from after it, of which one may be from before as well.
+ */
+const namesBefore = (announced: Announced, columns: ReadonlyArray<SourceColumn>): Iterable<string> => {
+  const { before, mapping } = announced
+  if (before !== undefined) return before.columns.map(({ name }) => name)
+  return isUnseen(announced) || isBehind(mapping, columns) ? mapping.sourceColumns?.keys() ?? [] : []
 }
 
 /** Whether the column is another one than the one that was announced, for all that the catalogue knows. */
@@ -36,12 +45,15 @@ const mayBeAnother = (column: SourceColumn, { key, sourceColumns }: TableMapping
   return attnum > width && dropped !== undefined && dropped > width
 }
 
-/** What is in doubt from this announcement on; `columns`: those that are announced. A name that is there is told, and in doubt no more. */
+/**
+ * What is in doubt from this announcement on; `columns`: those that are announced. A name that is there is told, and in doubt no
+ * more.
+ */
 export const after = (announced: Announced, columns: ReadonlyArray<SourceColumn>): ReadonlySet<string> => {
   const { mapping } = announced
   const names = new Set(columns.map(({ name }) => name))
   return new Set([
-    ...[...(mapping.doubtful ?? []), ...namesBefore(announced)].filter((name) => !names.has(name)),
+    ...[...(mapping.doubtful ?? []), ...namesBefore(announced, columns)].filter((name) => !names.has(name)),
     ...columns.filter((column) => mayBeAnother(column, mapping)).map(({ name }) => name)
   ])
 }

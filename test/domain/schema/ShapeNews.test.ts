@@ -97,6 +97,22 @@ describe("What is told of a shape: what StarRocks shows of another time, and not
     assert.deepStrictEqual(announces(50n, 51n, [ID, A]), [])
   })
 
+  it("T52 a name that was away when the session began, behind what the setup had looked at", () => {
+    const { announces } = session()
+    assert.deepStrictEqual(announces(20n, 41n, [ID, column("b")]), [])
+    const back = announces(30n, 42n, [ID, A])
+    assert.include(back[0], AWAY)
+    assert.deepStrictEqual(back.slice(1), ["column 'b' is gone"])
+    assert.deepStrictEqual(announces(50n, 51n, [ID, A]), [], "once")
+    // A column that has got another type since is not one that is gone.
+    const retyped = session({
+      ...TABLE,
+      sourceColumns: new Map([ID, A, column("c", NULLABLE)].map((each) => [each.name, each]))
+    })
+    assert.deepStrictEqual(retyped.announces(20n, 41n, [ID, column("a", { typeOid: TEXT, declaredOid: TEXT })]), [])
+    assert.notInclude(retyped.announces(30n, 42n, [ID, A, column("c", NULLABLE)]).join(), AWAY)
+  })
+
   it("T53 another type, of a table that the session has not seen, when the setup looked before", () => {
     const retyped = column("a", { attnum: 2, typeOid: TEXT, declaredOid: TEXT })
     assert.deepStrictEqual(session().announces(50n, 51n, [ID, retyped]), ["column 'a' has another type"])
