@@ -1,5 +1,5 @@
 /**
- * Whose checkpoint it is, how its tables were published, and the keys that they had, beside it in `dbmazz_checkpoints`:
+ * Whose checkpoint it is, how its tables were published, and the keys and columns that they had, beside it in `dbmazz_checkpoints`:
  * nullable columns that dbmazz v1 does not know and leaves alone, so that both programs can use the table, and that vanish with
  * the row when a person deletes it.
  */
@@ -11,6 +11,7 @@ import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import type { Columns, Identity, Stored } from "../domain/postgres/Identity.ts"
 import type { Left } from "../domain/postgres/PublicationChange.ts"
+import type { Seen } from "../domain/schema/SeenColumns.ts"
 import { isUndefinedColumn } from "./CheckpointStore.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
@@ -26,6 +27,9 @@ const KeyColumn = Schema.Struct({
   typmod: Schema.Int
 })
 
+/** `attnum`, where it is known, OID of the declared type, typmod; null: `away`. */
+const Column = Schema.NullOr(Schema.Tuple([Schema.NullOr(Schema.Int), Schema.Int, Schema.Int]))
+
 /** By `schema.name`; what a table's publication does not have is absent. */
 const Published = Schema.Struct({
   publication: Schema.String,
@@ -39,7 +43,9 @@ const Published = Schema.Struct({
     })
   ),
   /** By `schema.name` and the column's name; earlier versions did not store it. */
-  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, KeyColumn)))
+  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, KeyColumn))),
+  /** The same. */
+  columns: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, Column)))
 })
 
 /** Columns that were not added yet are absent, so one query serves both forms of the table. */
@@ -72,8 +78,23 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
   return count === COLUMN_COUNT ? "present" : owned ? "addable" : "fixed"
 })
 
-const leftOf = ({ keys = {}, publication, tables }: typeof Published.Type): Left => ({
+const columnOf = (stored: typeof Column.Type): Seen => {
+  if (stored === null) return "away"
+  const [attnum, typeOid, typmod] = stored
+  return { typeOid, typmod, ...(attnum === null ? {} : { attnum }) }
+}
+
+const storedOf = (column: Seen): typeof Column.Type =>
+  column === "away" ? null : [column.attnum ?? null, column.typeOid, column.typmod]
+
+const leftOf = ({ columns = {}, keys = {}, publication, tables }: typeof Published.Type): Left => ({
   publication,
+  columns: new Map(
+    Object.entries(columns).map(([name, each]) => [
+      name,
+      new Map(Object.entries(each).map(([column, stored]) => [column, columnOf(stored)]))
+    ])
+  ),
   keys: new Map(Object.entries(keys).map(([name, key]) => [name, { key: new Map(Object.entries(key)) }])),
   tables: new Map(
     Object.entries(tables).map(([name, { atMs, filter, membership, position }]) => [
@@ -119,23 +140,29 @@ export const store = Effect.fnUntraced(function*(
 })
 
 /**
- * Stores how the tables were published, and their keys, for the run that has claimed the slot; without the column nothing is
+ * Stores how the tables were published, their keys and columns, for the run that has claimed the slot; without the column nothing is
  * kept.
  */
 export const storePublished = Effect.fnUntraced(function*(
   slot: string,
   run: string,
-  { keys: seenKeys, publication, tables: seen }: Left
+  { columns: seenColumns, keys: seenKeys, publication, tables: seen }: Left
 ): Effect.fn.Return<void, Failure, PostgresSql> {
   const { query } = yield* PostgresSql
   const tables = Object.fromEntries(
     [...seen].map(([name, { atMs, position, table }]) => [name, { ...table, atMs, position: Lsn.format(position) }])
   )
   const keys = Object.fromEntries([...seenKeys].map(([name, { key }]) => [name, Object.fromEntries(key)]))
+  const columns = Object.fromEntries(
+    [...seenColumns].map(([name, each]) => [
+      name,
+      Object.fromEntries([...each].map(([column, seen]) => [column, storedOf(seen)]))
+    ])
+  )
   yield* query("update dbmazz_checkpoints set published = $3::jsonb where slot_name = $1 and run = $2", [
     slot,
     run,
-    JSON.stringify({ publication, tables, keys })
+    JSON.stringify({ publication, tables, keys, columns })
   ]).pipe(
     Effect.catchIf(isUndefinedColumn, () => Effect.void)
   )

@@ -9,6 +9,7 @@ import type { QualifiedName } from "../domain/Identifier.ts"
 import type { Attempt } from "../domain/Lifecycle.ts"
 import { type Lsn, ZERO } from "../domain/Lsn.ts"
 import type { SeenTables } from "../domain/postgres/PublicationChange.ts"
+import type { SeenColumns } from "../domain/schema/SeenColumns.ts"
 import type { SeenKeys } from "../domain/schema/SeenKeys.ts"
 import type { StoppedTable } from "../domain/StoppedTable.ts"
 import type { Retrying } from "./LoadAttempts.ts"
@@ -75,6 +76,8 @@ export interface ProgressState {
   readonly published: SeenTables
   /** The keys that the tables had when their rows were loaded. */
   readonly keys: SeenKeys
+  /** The columns that the tables were known to have. */
+  readonly columns: SeenColumns
 }
 
 const initial = (startedMs: number): ProgressState => ({
@@ -95,7 +98,8 @@ const initial = (startedMs: number): ProgressState => ({
   rejected: new Map(),
   slot: undefined,
   published: new Map(),
-  keys: new Map()
+  keys: new Map(),
+  columns: new Map()
 })
 
 export class Progress extends Context.Service<Progress, {

@@ -44,6 +44,8 @@ export interface SchemaEvolution {
   readonly trustedAfter: (mapping: TableMapping) => Lsn.Lsn
   /** The mapping with the target's columns as they are after what was done here. */
   readonly current: (mapping: TableMapping) => TableMapping
+  /** Grows when `current` may give others than before. */
+  readonly changes: () => number
 }
 
 /** For one run of the pipeline, that begins at `start`. */
@@ -136,6 +138,7 @@ export const make = Effect.fnUntraced(function*(
     evolve,
     check,
     trustedAfter: (mapping) => shapes.trustedAfter(mapping),
-    current: (mapping) => shapes.current(mapping)
+    current: (mapping) => shapes.current(mapping),
+    changes: () => shapes.changes
   }
 })

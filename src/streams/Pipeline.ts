@@ -88,7 +88,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
     run,
     publication: job.publication,
     tables,
-    current: schema.current,
+    shapes: schema,
     start,
     truncations: truncatePolicy !== "ignore",
     stop: (source, error) => loads.stop({ source }, error)
@@ -101,6 +101,7 @@ export const run = Effect.fn("Pipeline.run")(function*(job: Job, stop: Deferred.
   )
 
   const finish = Effect.fnUntraced(function*(loaded: Loads.Loaded) {
+    yield* publication.remember
     const position = yield* checkpoints.commit(loaded)
     yield* session.release(loaded.batch.bytes)
     yield* Told.acknowledged(loaded, position, tally)

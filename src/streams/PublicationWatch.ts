@@ -1,15 +1,17 @@
 /**
  * Looks at the publication while the job runs: what it does not publish any more is lost, and nothing else would say so. What it
- * finds is kept, with the tables' keys, so that neither a lost connection nor a restart hides anything.
+ * finds is kept, with the tables' keys and columns, so that neither a lost connection nor a restart hides anything.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
-import type * as Identifier from "../domain/Identifier.ts"
+import * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
+import * as SeenColumns from "../domain/schema/SeenColumns.ts"
 import * as SeenKeys from "../domain/schema/SeenKeys.ts"
+import * as ShapeNews from "../domain/schema/ShapeNews.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import * as CheckpointIdentity from "../layers/CheckpointIdentity.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
@@ -18,6 +20,7 @@ import * as Log from "../layers/Log.ts"
 import type { PostgresSql } from "../layers/PostgresSql.ts"
 import { Progress } from "../layers/Progress.ts"
 import * as PublishedTables from "../layers/PublishedTables.ts"
+import type { SchemaEvolution } from "../layers/SchemaEvolution.ts"
 
 const log = Log.module("Publication")
 
@@ -33,8 +36,8 @@ export interface Watched {
   readonly publication: string
   /** As the setup has found them. */
   readonly tables: ReadonlyArray<TableMapping>
-  /** A table as it is known by now. */
-  readonly current: (mapping: TableMapping) => TableMapping
+  /** The tables as they are known by now. */
+  readonly shapes: Pick<SchemaEvolution, "current" | "changes">
   /** Where replication began. */
   readonly start: Lsn.Lsn
   /** Whether truncations are carried over. */
@@ -51,18 +54,21 @@ export interface Watched {
 export interface PublicationWatch {
   /** Looks once. Fails when nothing more can be replicated. A look that PostgreSQL does not answer is skipped. */
   readonly look: Effect.Effect<void, PermanentError>
+  /** Stores what is known of the columns by now: done before a checkpoint, no restart hides what a table had before it. */
+  readonly remember: Effect.Effect<void>
   /** Looks at once and then in equal intervals, until it fails. */
   readonly watch: Effect.Effect<never, PermanentError>
 }
 
 /**
- * What was seen of the publication and of the keys outlives a run of the pipeline, so that a lost connection hides nothing. Before
- * this returns, tables are stopped whose key is another one than when their rows were loaded; fails when no table is left.
+ * What was seen of the publication, the keys and the columns outlives a run of the pipeline, so that a lost connection hides
+ * nothing. Before this returns, tables are stopped whose key is another one than when their rows were loaded, and it is told of
+ * other columns; fails when no table is left.
  */
 export const make = Effect.fnUntraced(function*(
   watched: Watched
 ): Effect.fn.Return<PublicationWatch, PermanentError, CheckpointStore | JobControl | PostgresSql | Progress> {
-  const { current, everyMs = EVERY_MS, publication, run, slot, start, stop, truncations } = watched
+  const { everyMs = EVERY_MS, publication, run, shapes, slot, start, stop, truncations } = watched
   const tables = watched.tables.map(({ source }) => source)
   const context = yield* Effect.context<PostgresSql>()
   const progress = yield* Progress
@@ -72,18 +78,29 @@ export const make = Effect.fnUntraced(function*(
   const resumes = attempt?.resumes ?? 0
   let kept: PublicationChange.SeenTables = new Map()
   let keptKeys: SeenKeys.SeenKeys = new Map()
+  let keptColumns: SeenColumns.SeenColumns = new Map()
   let keptAt: Lsn.Lsn | undefined
+  let remembered = shapes.changes()
 
   /** A later start compares with it. Of an idle job the moment alone is not worth the WAL that storing it would write. */
-  const keep = Effect.fnUntraced(function*(seen: PublicationChange.SeenTables, checkpoint: Lsn.Lsn | undefined) {
-    const keys = SeenKeys.stored((yield* progress.get).keys)
-    const isKept = PublicationChange.isSame(kept, seen) && SeenKeys.isSame(keptKeys, keys)
-    if (keptAt === checkpoint && isKept) return
-    yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen, keys })
-    kept = seen
-    keptKeys = keys
-    keptAt = checkpoint
-  })
+  const keep = Effect.fnUntraced(
+    function*(seen: PublicationChange.SeenTables, checkpoint: Lsn.Lsn | undefined) {
+      const known = yield* progress.get
+      const keys = SeenKeys.stored(known.keys)
+      const columns = SeenColumns.stored(known.columns)
+      const isKept = PublicationChange.isSame(kept, seen) && SeenKeys.isSame(keptKeys, keys) &&
+        SeenColumns.isSame(keptColumns, columns)
+      if (keptAt === checkpoint && isKept) return
+      yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen, keys, columns })
+      kept = seen
+      keptKeys = keys
+      keptColumns = columns
+      keptAt = checkpoint
+    },
+    Effect.catch((error) =>
+      log.debug("how the tables are published could not be stored", () => ({ reason: error.message }))
+    )
+  )
 
   const tell = Effect.fnUntraced(function*({ error, table }: PublicationChange.Lost) {
     const reason = yield* stop(table, error)
@@ -99,12 +116,37 @@ export const make = Effect.fnUntraced(function*(
 
   const lookAtKeys = Effect.gen(function*() {
     const known = SeenKeys.accepted((yield* progress.get).keys, resumes)
-    const { moved, seen } = SeenKeys.judge(slot, watched.tables.map(current), known, resumes)
+    const { moved, seen } = SeenKeys.judge(slot, watched.tables.map(shapes.current), known, resumes)
     yield* progress.update((state) => ({ ...state, keys: seen }))
     // Also when the first of them was the last that was left.
     const [, [ended]] = yield* Effect.partition(moved, tellKey)
     if (ended !== undefined) return yield* ended
   })
+
+  const lookAtColumns = progress.update((state) => ({
+    ...state,
+    columns: SeenColumns.now(watched.tables.map(shapes.current))
+  }))
+
+  /** What the WAL announces later is told then. */
+  const tellColumns = Effect.gen(function*() {
+    const { columns } = yield* progress.get
+    for (const mapping of watched.tables) {
+      for (const finding of SeenColumns.findings(mapping, columns)) {
+        yield* log.warn(ShapeNews.sinceBefore(finding, mapping), { table: Identifier.show(mapping.source) })
+      }
+    }
+    yield* lookAtColumns
+  })
+
+  const remember = Effect.gen(function*() {
+    const changes = shapes.changes()
+    if (changes === remembered) return
+    remembered = changes
+    yield* lookAtColumns
+    const { position, published } = yield* progress.get
+    yield* keep(PublicationChange.stored(published), position)
+  }).pipe(Effect.provide(context))
 
   const lookAtPublication = Effect.gen(function*() {
     // Asked first: what was published when it was read was so up to here.
@@ -119,11 +161,7 @@ export const make = Effect.fnUntraced(function*(
       facts
     )
     yield* progress.update((state) => ({ ...state, published: verdict.seen }))
-    yield* keep(PublicationChange.stored(verdict.seen), checkpoint).pipe(
-      Effect.catch((error) =>
-        log.debug("how the tables are published could not be stored", () => ({ reason: error.message }))
-      )
-    )
+    yield* keep(PublicationChange.stored(verdict.seen), checkpoint)
     return verdict
   }).pipe(
     Effect.provide(context),
@@ -143,6 +181,7 @@ export const make = Effect.fnUntraced(function*(
     })
   )
   yield* lookAtKeys
-  const look = Effect.andThen(lookAtKeys, lookAtPublication)
-  return { look, watch: Effect.forever(Effect.andThen(look, Effect.sleep(everyMs))) }
+  yield* tellColumns
+  const look = lookAtKeys.pipe(Effect.andThen(lookAtColumns), Effect.andThen(lookAtPublication))
+  return { look, remember, watch: Effect.forever(Effect.andThen(look, Effect.sleep(everyMs))) }
 })

@@ -79,7 +79,7 @@ const lostTable = (
 const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Settings["tables"]) {
   const { lifecycle, live, report } = yield* JobControl
   const progress = yield* Progress
-  const { begun, position, published: known, keys } = yield* progress.get
+  const { begun, columns, keys, position, published: known } = yield* progress.get
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const { joined } = yield* SubscriptionRef.get(live)
   yield* report({ _tag: "Step", detail: Lifecycle.STEPS.setup })
@@ -91,8 +91,13 @@ const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Sett
   const left = plan.source.facts.storedIdentity?.published
   const isLeft = begun === undefined && left?.publication === settings.publication
   const seen = isLeft ? left.tables : known
-  const seenKeys = begun === undefined && left !== undefined ? left.keys : keys
-  yield* progress.update((state) => ({ ...state, published: seen, keys: seenKeys }))
+  const remembered = begun === undefined && left !== undefined ? left : { keys, columns }
+  yield* progress.update((state) => ({
+    ...state,
+    published: seen,
+    keys: remembered.keys,
+    columns: remembered.columns
+  }))
   const published = PublicationChange.accepted(seen, attempt?.resumes ?? 0)
   const source = PostgresPlan.leaveUnpublished(plan.source, (table) => published.has(Identifier.show(table)))
   const job = yield* Setup.apply(settings, { ...plan, source })

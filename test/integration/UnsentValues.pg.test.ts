@@ -409,5 +409,55 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "120 seconds
         for (const statement of statements) yield* sql(statement)
         yield* replica.equal
       }))
+
+    it.effect("T52 T53 are told at a start of columns that became others while no process ran, and of no others", () =>
+      Effect.gen(function*() {
+        const replica = yield* start({ TABLES: "another,away,retyped,same" })
+        const { sql } = replica
+        yield* sql(
+          "create table another (id int primary key, a int); create table away (id int primary key, a int); " +
+            "create table retyped (id int primary key, t timestamp); create table same (id int primary key, a int)"
+        )
+        const first = yield* replica.job()
+        yield* sql(
+          "insert into another values (1, 1); insert into away values (1, 1), (2, 2); insert into same values (1, 1); " +
+            "insert into retyped values (1, '2024-01-01 10:00')"
+        )
+        yield* replica.equal
+        yield* sql("alter table away rename a to b; update away set b = 10 where id = 1")
+        const [end] = yield* sql("select pg_current_wal_insert_lsn()::text as lsn")
+        yield* first.logged("is now called 'b'")
+        yield* replica.shows("SELECT a, b FROM shop.away WHERE id = 1", ["1 10"])
+        // A checkpoint is the last position before the end of a commit.
+        yield* run(
+          replica.source,
+          `select '0/1'::pg_lsn + lsn >= '${String(end?.["lsn"])}' as "isPast" from dbmazz_checkpoints`
+        ).pipe(Effect.repeat({ schedule: PostgresServer.pollEvery, until: ([row]) => row?.["isPast"] === true }))
+        yield* first.kill("SIGKILL")
+        yield* first.exit
+        yield* sql(
+          "alter table another drop a, add a int; alter table away rename b to a; alter table same add c int; alter table same drop c; " +
+            "set timezone = 'America/New_York'; alter table retyped alter t type timestamptz"
+        )
+        yield* sql("vacuum full same")
+        const job = yield* replica.job()
+        yield* sql("insert into same values (2, 2)")
+        yield* replica.shows("SELECT count(*) FROM shop.same", ["2"])
+        const statements = told(job)
+        assert.deepStrictEqual([...statements].sort(), [
+          "UPDATE \"public\".\"another\" SET \"a\" = \"a\";",
+          "UPDATE \"public\".\"away\" SET \"a\" = \"a\";",
+          "UPDATE \"public\".\"retyped\" SET \"t\" = \"t\";"
+        ])
+        assert.deepStrictEqual((yield* replica.differing).toSorted(), ["another", "away", "retyped"])
+        for (const statement of statements) yield* sql(statement)
+        yield* replica.equal
+        yield* job.kill("SIGTERM")
+        assert.strictEqual(yield* job.exit, 0, job.log())
+        const last = yield* replica.job()
+        yield* sql("insert into same values (3, 3)")
+        yield* replica.shows("SELECT count(*) FROM shop.same", ["3"])
+        assert.lengthOf(told(last), 0, "once")
+      }))
   }
 )

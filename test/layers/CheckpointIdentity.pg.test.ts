@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import type { Seen, SeenColumns } from "../../src/domain/schema/SeenColumns.ts"
 import * as CheckpointIdentity from "../../src/layers/CheckpointIdentity.ts"
 import * as PostgresSql from "../../src/layers/PostgresSql.ts"
 import * as PostgresServer from "../support/PostgresServer.ts"
@@ -23,7 +24,12 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
         assert.strictEqual(yield* CheckpointIdentity.readColumns, "addable")
         yield* query(`set role ${role}`)
         assert.strictEqual(yield* CheckpointIdentity.readColumns, "present")
-        yield* CheckpointIdentity.storePublished("s", "r", { publication: "p", tables: new Map(), keys: new Map() })
+        yield* CheckpointIdentity.storePublished("s", "r", {
+          publication: "p",
+          tables: new Map(),
+          keys: new Map(),
+          columns: new Map()
+        })
         assert.deepStrictEqual(yield* CheckpointIdentity.read("s"), identity)
         yield* query("reset role; alter table dbmazz_checkpoints drop column run")
         yield* query(`set role ${role}`)
@@ -54,7 +60,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
       }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
     }))
 
-  it.effect("T55 T56 how the tables were published, and their keys, is stored by the run that has claimed the slot, and by no other", () =>
+  it.effect("T55 T56 how the tables were published, their keys and columns, is stored by the run that has claimed the slot, and by no other", () =>
     Effect.gen(function*() {
       const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
       yield* run(
@@ -64,22 +70,35 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
       )
       yield* Effect.gen(function*() {
         const stored = Effect.map(CheckpointIdentity.read("s"), (found) => found?.published?.publication)
-        yield* CheckpointIdentity.storePublished("s", "now", { publication: "p", tables: new Map(), keys: new Map() })
+        yield* CheckpointIdentity.storePublished("s", "now", {
+          publication: "p",
+          tables: new Map(),
+          keys: new Map(),
+          columns: new Map()
+        })
         yield* CheckpointIdentity.storePublished("s", "before", {
           publication: "q",
           tables: new Map(),
-          keys: new Map()
+          keys: new Map(),
+          columns: new Map()
         })
         assert.strictEqual(yield* stored, "p")
         const keys = new Map([["public.t", { key: new Map([["id", { attnum: 1, typeOid: 1700, typmod: 655_366 }]]) }]])
-        yield* CheckpointIdentity.storePublished("s", "now", { publication: "p", tables: new Map(), keys })
-        assert.deepStrictEqual((yield* CheckpointIdentity.read("s"))?.published?.keys, keys)
-        yield* run(address, "update dbmazz_checkpoints set published = published - 'keys'")
-        assert.strictEqual(
-          (yield* CheckpointIdentity.read("s"))?.published?.keys.size,
-          0,
-          "as earlier versions store it"
-        )
+        const columns: SeenColumns = new Map([
+          [
+            "public.t",
+            new Map<string, Seen>([["a", { attnum: 2, typeOid: 25, typmod: -1 }], ["b", { typeOid: 23, typmod: -1 }], [
+              "c",
+              "away"
+            ]])
+          ]
+        ])
+        yield* CheckpointIdentity.storePublished("s", "now", { publication: "p", tables: new Map(), keys, columns })
+        const left = (yield* CheckpointIdentity.read("s"))?.published
+        assert.deepStrictEqual([left?.keys, left?.columns], [keys, columns])
+        yield* run(address, "update dbmazz_checkpoints set published = published - 'keys' - 'columns'")
+        const earlier = (yield* CheckpointIdentity.read("s"))?.published
+        assert.deepStrictEqual([earlier?.keys.size, earlier?.columns.size], [0, 0], "as earlier versions store it")
       }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
     }))
 })

@@ -6,6 +6,7 @@
 import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
+import type { SeenColumns } from "../schema/SeenColumns.ts"
 import type { SeenKeys } from "../schema/SeenKeys.ts"
 
 /** How one table is published. */
@@ -53,6 +54,8 @@ export interface Left {
   readonly tables: SeenTables
   /** These are compared in any case. */
   readonly keys: SeenKeys
+  /** So are these. */
+  readonly columns: SeenColumns
 }
 
 /** A table that is to be stopped. */

@@ -17,6 +17,7 @@ export class KnownShapes {
   readonly #start: Lsn
   readonly #mappings = new Map<string, TableMapping>()
   readonly #trusted = new Map<string, Lsn>()
+  #changes = 0
 
   /** Of a run that begins at `start`. */
   constructor(start: Lsn) {
@@ -26,6 +27,11 @@ export class KnownShapes {
   /** The mapping as it is after the last look. */
   current(mapping: TableMapping): TableMapping {
     return this.#mappings.get(Identifier.show(mapping.target)) ?? mapping
+  }
+
+  /** Grows with whatever is remembered. */
+  get changes(): number {
+    return this.#changes
   }
 
   /** `trusted` of the table, as in `Trust`. */
@@ -40,6 +46,7 @@ export class KnownShapes {
     announcedAt: Lsn | undefined,
     shape?: Relation
   ): void {
+    this.#changes += 1
     const target = Identifier.show(mapping.target)
     const doubtful = DoubtfulNames.after({ mapping, before: shape, announcedAt }, columns)
     const before = Trust.isUntouched(mapping, columns) ? mapping.lookedAt : undefined

@@ -6,6 +6,7 @@ import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
 import * as DoubtfulNames from "./DoubtfulNames.ts"
+import type { Finding } from "./SeenColumns.ts"
 import { isNew, mayBeRenamed, nameBefore, type Shape } from "./ShapeChange.ts"
 
 /** Whose rows are to be sent once more. */
@@ -70,22 +71,39 @@ export const addedAtStart = (columns: ReadonlyArray<SourceColumn>, table: Table)
   `left out until now, or filled by a default, lack the values of rows of ${Identifier.show(table.name)} that do not ` +
   `change; to send them, ${resent(columns[0]!, table, false)}`
 
-const another = (column: SourceColumn, shape: Shape): string =>
-  `column '${column.name}' of ${sourceOf(shape.mapping)} is another one than before, and StarRocks had a ` +
+const another = (column: SourceColumn, table: Table): string =>
+  `column '${column.name}' of ${Identifier.show(table.name)} is another one than before, and StarRocks had a ` +
   `column of this name: in rows that have not changed since it keeps the values that it had there; to send those of ` +
-  `PostgreSQL, ${resent(column, tableOf(shape), false)}`
+  `PostgreSQL, ${resent(column, table, false)}`
 
-const doubtful = (column: SourceColumn, shape: Shape): string =>
+const doubtful = (column: SourceColumn, table: Table): string =>
   `column '${column.name}' of ${
-    sourceOf(shape.mapping)
+    Identifier.show(table.name)
   } was away for a while, under another name or not published, or is ` +
   `another one than before: in rows that have not changed since StarRocks keeps the values that it had there before; to send ` +
-  `those of PostgreSQL, ${resent(column, tableOf(shape), false)}`
+  `those of PostgreSQL, ${resent(column, table, false)}`
 
-const retyped = (column: SourceColumn, shape: Shape): string =>
-  `column '${column.name}' of ${sourceOf(shape.mapping)} has another type: rows that have not changed since ` +
+const retyped = (column: SourceColumn, table: Table): string =>
+  `column '${column.name}' of ${Identifier.show(table.name)} has another type: rows that have not changed since ` +
   `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
-  resent(column, tableOf(shape), false)
+  resent(column, table, false)
+
+const OF_KIND: Readonly<Record<Finding["kind"], (column: SourceColumn, table: Table) => string>> = {
+  another,
+  away: doubtful,
+  retyped
+}
+
+/** Of a column that was found at a beginning, by the mapping that the setup has made. */
+export const sinceBefore = (
+  { column, kind }: Finding,
+  { identity, source, sourceColumns }: TableMapping
+): string =>
+  OF_KIND[kind](column, {
+    name: source,
+    replicaIdentity: identity === "keep" ? "" : FULL,
+    columns: [...(sourceColumns?.values() ?? [])]
+  })
 
 const dropped = (name: string, { mapping }: Shape): string =>
   `column '${name}' of ${sourceOf(mapping)} is gone: StarRocks keeps it with the values that it has, and it is ` +
@@ -148,9 +166,9 @@ export const warnings = (shape: Shape, added: ReadonlySet<string>): ReadonlyArra
     const from = nameBefore(column, shape)
     if (from !== undefined && added.has(name)) moved.add(from)
     if (!added.has(name)) {
-      if (isAnother(column, mapping)) found.push(another(column, shape))
-      else if (isRetyped(column, shape)) found.push(retyped(column, shape))
-      else if (isDoubtful(column, mapping)) found.push(doubtful(column, shape))
+      if (isAnother(column, mapping)) found.push(another(column, tableOf(shape)))
+      else if (isRetyped(column, shape)) found.push(retyped(column, tableOf(shape)))
+      else if (isDoubtful(column, mapping)) found.push(doubtful(column, tableOf(shape)))
     } else if (from !== undefined && ColumnLists.keeps(selection, from)) found.push(renamed(from, name, shape))
     else if (isOlder(column, mapping) || mayBeRenamed(column, shape)) {
       found.push(unfilled(column, tableOf(shape), false))

@@ -1,0 +1,82 @@
+/**
+ * The columns that tables were known to have: a session, or a process, that finds others under their names tells of it, since the
+ * WAL does not when no row of a table was written in between, or when it was read with a catalogue that is newer. Pure.
+ */
+import * as ColumnLists from "../ColumnLists.ts"
+import * as Identifier from "../Identifier.ts"
+import type { SourceColumn, TableMapping } from "../Table.ts"
+import * as TargetTable from "../TargetTable.ts"
+
+/** A column as the catalogue has it; `away`: the table has none of this name, and StarRocks keeps what was written under it. */
+export type Seen = "away" | Pick<SourceColumn, "attnum" | "typmod"> & { readonly typeOid: number }
+
+/** By name, of those that StarRocks has. */
+export type Columns = ReadonlyMap<string, Seen>
+
+/** By `schema.name` of the table. */
+export type SeenColumns = ReadonlyMap<string, Columns>
+
+/** Columns that are stored, of all tables together: some 40 bytes each, written when one of them changes. */
+const STORED_MAX = 50_000
+
+const NOTHING: Columns = new Map()
+
+const seenOf = ({ attnum, declaredOid, typeOid, typmod }: SourceColumn): Seen => ({
+  typeOid: declaredOid ?? typeOid,
+  typmod,
+  ...(attnum === undefined ? {} : { attnum })
+})
+
+const columnsOf = ({ doubtful, selection, sourceColumns, targetColumns }: TableMapping): Columns => {
+  const names = [...targetColumns.keys()].filter((name) => !TargetTable.isReserved(name))
+  return new Map(names.map((name) => {
+    const column = ColumnLists.keeps(selection, name) ? sourceColumns?.get(name) : undefined
+    return [name, column === undefined || doubtful?.has(name) === true ? "away" : seenOf(column)]
+  }))
+}
+
+/** What is known of these tables now; of others nothing is kept. */
+export const now = (tables: ReadonlyArray<TableMapping>): SeenColumns =>
+  new Map(tables.map((mapping) => [Identifier.show(mapping.source), columnsOf(mapping)]))
+
+/** A column under whose name StarRocks may show values of another time; those of keys have a verdict of their own. */
+export interface Finding {
+  readonly column: SourceColumn
+  readonly kind: "another" | "away" | "retyped"
+}
+
+const kindOf = (was: Seen | undefined, is: Seen | undefined): Finding["kind"] | undefined => {
+  if (was === undefined || is === undefined || is === "away") return undefined
+  if (was === "away") return "away"
+  if (was.attnum !== undefined && is.attnum !== undefined && was.attnum !== is.attnum) return "another"
+  return was.typeOid === is.typeOid && was.typmod === is.typmod ? undefined : "retyped"
+}
+
+/** What is to be told of a table at a beginning. */
+export const findings = (mapping: TableMapping, seen: SeenColumns): ReadonlyArray<Finding> => {
+  const before = seen.get(Identifier.show(mapping.source)) ?? NOTHING
+  return [...columnsOf(mapping)].flatMap(([name, is]) => {
+    const kind = mapping.key.includes(name) ? undefined : kindOf(before.get(name), is)
+    const column = mapping.sourceColumns?.get(name)
+    return kind === undefined || column === undefined ? [] : [{ column, kind }]
+  })
+}
+
+/** What a later start compares with: of as many tables as are within `columnsMax` together. */
+export const stored = (seen: SeenColumns, columnsMax = STORED_MAX): SeenColumns => {
+  let left = columnsMax
+  return new Map([...seen].filter(([, columns]) => (left -= columns.size) >= 0))
+}
+
+const isSameColumn = (one: Seen, other: Seen | undefined): boolean =>
+  one === other ||
+  (one !== "away" && other !== undefined && other !== "away" &&
+    one.attnum === other.attnum && one.typeOid === other.typeOid && one.typmod === other.typmod)
+
+/** Whether both say the same. */
+export const isSame = (one: SeenColumns, other: SeenColumns): boolean =>
+  one.size === other.size && [...one].every(([table, columns]) => {
+    const found = other.get(table)
+    return columns.size === found?.size &&
+      [...columns].every(([name, column]) => isSameColumn(column, found.get(name)))
+  })

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as NamePattern from "../../../src/domain/NamePattern.ts"
+import * as SeenColumns from "../../../src/domain/schema/SeenColumns.ts"
+import type { SourceColumn, TableMapping } from "../../../src/domain/Table.ts"
+import { mapping } from "../../support/Mappings.ts"
+
+const INT = 23
+const TEXT = 25
+
+const column = (name: string, attnum: number | undefined, typeOid = INT, typmod = -1): SourceColumn => ({
+  name,
+  typeName: "",
+  notNull: false,
+  generated: false,
+  typeOid,
+  typmod,
+  ...(attnum === undefined ? {} : { attnum })
+})
+
+/** As the setup has found it; StarRocks has `id`, `a` and `b`. */
+const table = (columns: ReadonlyArray<SourceColumn>, more: Partial<TableMapping> = {}): TableMapping => ({
+  ...mapping("t", ["id"], { id: "int", a: "int", b: "int" }),
+  sourceColumns: new Map(columns.map((each) => [each.name, each])),
+  ...more
+})
+
+const ID = column("id", 1)
+const A = column("a", 2)
+
+/** What each beginning tells, and each look between them is told of as well. */
+const beginnings = (...tables: ReadonlyArray<TableMapping>): ReadonlyArray<ReadonlyArray<string>> => {
+  let seen: SeenColumns.SeenColumns = new Map()
+  return tables.map((mapping) => {
+    const found = SeenColumns.findings(mapping, seen)
+    seen = SeenColumns.stored(SeenColumns.now([mapping]))
+    return found.map(({ column, kind }) => `${column.name} ${kind}`)
+  })
+}
+
+describe("Columns that are others than they were known to be", () => {
+  it("T52 T53 are found at the next beginning, once; those that a table has got or lost are not", () => {
+    const changes: ReadonlyArray<readonly [ReadonlyArray<SourceColumn>, ReadonlyArray<string>]> = [
+      [[ID, column("a", 3)], ["a another"]],
+      [[ID, column("a", 2, TEXT)], ["a retyped"]],
+      [[ID, column("a", 2, INT, 8)], ["a retyped"]],
+      [[ID, { ...A, declaredOid: 16_400 }], ["a retyped"]],
+      [[ID, column("a", undefined)], []],
+      [[ID, A, column("b", 3), column("unknown", 4)], ["b away"]],
+      [[ID], []],
+      [[column("id", 3), A], []]
+    ]
+    for (const [columns, found] of changes) {
+      assert.deepStrictEqual(beginnings(table([ID, A]), table(columns), table(columns)), [[], found, []])
+    }
+  })
+
+  it("T52 one that was away is found when it is there again, whoever knew that it was away", () => {
+    assert.deepStrictEqual(beginnings(table([ID, A]), table([ID]), table([ID]), table([ID, A])), [[], [], [], [
+      "a away"
+    ]])
+    const renamed = table([ID, A, column("b", 2)], { doubtful: new Set(["a"]) })
+    const found = SeenColumns.findings(table([ID, A]), SeenColumns.now([renamed]))
+    assert.deepStrictEqual(found, [{ column: A, kind: "away" }])
+    const excluded = table([ID, A], {
+      selection: { key: ["id"], includes: undefined, excludes: [NamePattern.literal("a")] }
+    })
+    assert.deepStrictEqual(beginnings(table([ID, A]), excluded, table([ID, A])), [[], [], ["a away"]])
+    assert.deepStrictEqual(beginnings(excluded, table([ID, A])), [[], ["a away"]])
+  })
+
+  it("are stored for as many tables as are within the bound, and compared by what they say", () => {
+    const tables = ["t", "u", "v"].map((name) => ({ ...table([ID, A]), source: { schema: "public", name } }))
+    const seen = SeenColumns.now(tables)
+    assert.deepStrictEqual([...SeenColumns.stored(seen, 8).keys()], ["public.t", "public.u"])
+    assert.isTrue(SeenColumns.isSame(seen, SeenColumns.now(tables)))
+    const one = SeenColumns.now([table([ID, A])])
+    for (const other of [table([ID, column("a", 3)]), table([ID]), table([ID, A, column("b", 3)])]) {
+      assert.isFalse(SeenColumns.isSame(one, SeenColumns.now([other])))
+    }
+  })
+})
