@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { PermanentError } from "../domain/errors/PermanentError.ts"
 import * as Identifier from "../domain/Identifier.ts"
@@ -60,6 +61,10 @@ export interface PublicationWatch {
   readonly watch: Effect.Effect<never, PermanentError>
 }
 
+const isSame = (one: PublicationChange.Left, other: PublicationChange.Left): boolean =>
+  PublicationChange.isSame(one.tables, other.tables) && SeenKeys.isSame(one.keys, other.keys) &&
+  SeenColumns.isSame(one.columns, other.columns)
+
 /**
  * What was seen of the publication, the keys and the columns outlives a run of the pipeline, so that a lost connection hides
  * nothing. Before this returns, tables are stopped whose key is another one than when their rows were loaded, and it is told of
@@ -76,27 +81,27 @@ export const make = Effect.fnUntraced(function*(
   const { lifecycle } = yield* JobControl
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const resumes = attempt?.resumes ?? 0
-  let kept: PublicationChange.SeenTables = new Map()
-  let keptKeys: SeenKeys.SeenKeys = new Map()
-  let keptColumns: SeenColumns.SeenColumns = new Map()
+  let kept: PublicationChange.Left = { publication, tables: new Map(), keys: new Map(), columns: new Map() }
   let keptAt: Lsn.Lsn | undefined
   let remembered = shapes.changes()
+  // What is stored last is what was known last.
+  const turn = yield* Semaphore.make(1)
 
   /** A later start compares with it. Of an idle job the moment alone is not worth the WAL that storing it would write. */
-  const keep = Effect.fnUntraced(
-    function*(seen: PublicationChange.SeenTables, checkpoint: Lsn.Lsn | undefined) {
-      const known = yield* progress.get
-      const keys = SeenKeys.stored(known.keys)
-      const columns = SeenColumns.stored(known.columns)
-      const isKept = PublicationChange.isSame(kept, seen) && SeenKeys.isSame(keptKeys, keys) &&
-        SeenColumns.isSame(keptColumns, columns)
-      if (keptAt === checkpoint && isKept) return
-      yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen, keys, columns })
-      kept = seen
-      keptKeys = keys
-      keptColumns = columns
-      keptAt = checkpoint
-    },
+  const keep = Effect.gen(function*() {
+    const { columns, keys, position, published } = yield* progress.get
+    const left: PublicationChange.Left = {
+      publication,
+      tables: PublicationChange.stored(published),
+      keys: SeenKeys.stored(keys),
+      columns: SeenColumns.stored(columns)
+    }
+    if (keptAt === position && isSame(kept, left)) return
+    yield* CheckpointIdentity.storePublished(slot, run, left)
+    kept = left
+    keptAt = position
+  }).pipe(
+    (storing) => turn.withPermit(storing),
     Effect.catch((error) =>
       log.debug("how the tables are published could not be stored", () => ({ reason: error.message }))
     )
@@ -144,8 +149,7 @@ export const make = Effect.fnUntraced(function*(
     if (changes === remembered) return
     remembered = changes
     yield* lookAtColumns
-    const { position, published } = yield* progress.get
-    yield* keep(PublicationChange.stored(published), position)
+    yield* keep
   }).pipe(Effect.provide(context))
 
   const lookAtPublication = Effect.gen(function*() {
@@ -153,7 +157,7 @@ export const make = Effect.fnUntraced(function*(
     const atMs = yield* Clock.currentTimeMillis
     const position = yield* store.walEnd
     const facts = yield* PublishedTables.read(publication, tables, truncations)
-    const { position: checkpoint, published } = yield* progress.get
+    const { published } = yield* progress.get
     const seen = PublicationChange.accepted(published, resumes)
     const verdict = PublicationChange.judge(
       { slot, publication, tables, seen, start, resumes },
@@ -161,7 +165,7 @@ export const make = Effect.fnUntraced(function*(
       facts
     )
     yield* progress.update((state) => ({ ...state, published: verdict.seen }))
-    yield* keep(PublicationChange.stored(verdict.seen), checkpoint)
+    yield* keep
     return verdict
   }).pipe(
     Effect.provide(context),
