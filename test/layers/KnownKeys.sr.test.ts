@@ -100,7 +100,8 @@ const world = <A, E>(
           evolve: () => Effect.die(new Error("no table is changed here")),
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,
-          current: (mapping) => mapping
+          current: (mapping) => mapping,
+          look: ({ targetColumns }) => Effect.succeed(targetColumns)
         },
         resolve,
         onWaiting: () => Effect.void,

@@ -66,7 +66,8 @@ const loadBatches = (count: number) =>
           evolve: () => Effect.void,
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,
-          current: (mapping) => mapping
+          current: (mapping) => mapping,
+          look: ({ targetColumns }) => Effect.succeed(targetColumns)
         },
         onStopped: () => Effect.void,
         onWaiting: () => Effect.void

@@ -30,7 +30,8 @@ const OPTIONS: Loads.LoadsOptions = {
     evolve: () => Effect.die(new Error("no table is changed here")),
     check: () => Effect.void,
     trustedAfter: () => Lsn.ZERO,
-    current: (mapping) => mapping
+    current: (mapping) => mapping,
+    look: ({ targetColumns }) => Effect.succeed(targetColumns)
   },
   onStopped: () => Effect.void,
   onWaiting: () => Effect.void
