@@ -91,7 +91,7 @@ const sent = (
   if (rule === undefined) throw new Error(`${type.name} has no form for ${target}`)
   const writer = new ByteWriter(text.length)
   const bytes = Buffer.from(text, "utf8")
-  return ValueRule.write(writer, rule, bytes, 0, bytes.length) ?? writer.view().toString("utf8")
+  return ValueRule.write(writer, rule, bytes, 0, bytes.length)?.text ?? writer.view().toString("utf8")
 }
 
 const CLASSES = Object.entries(ValuePolicy.CLASSES)

@@ -155,7 +155,7 @@ const page = [
   "## Values that a column cannot hold",
   "",
   "By default (`fail`) such a value stops its table, and the error names table, key, column and the class, never the value.",
-  "A policy changes that for all tables of the job. NULL is refused where the target column is NOT NULL.",
+  "A policy changes that for all tables of the job. NULL is refused where the target column is NOT NULL by then.",
   "",
   "| policy | the value is | other choices |",
   "| --- | --- | --- |",

@@ -71,6 +71,17 @@ export class RowEncoder {
     return format === "csv" && this.#csv !== undefined ? this.#csv : this.#json
   }
 
+  /**
+   * From here on NULL is written where these columns of the target take it; false: it was before. A column of the key never takes
+   * it, and what the columns hold besides is not looked at.
+   */
+  relax(targetColumns: ReadonlyMap<string, TargetColumn>): boolean {
+    const key = new Set(this.keys.indexes.map((index) => this.#rules[index]?.name))
+    const columns = new Map([...targetColumns].filter(([name]) => !key.has(name)))
+    this.#csv?.relax(columns)
+    return this.#json.relax(columns)
+  }
+
   /** The columns without those at these places. Equal sets are one object. */
   columnSet(omitted: ReadonlyArray<number>): ColumnSet.ColumnSet {
     if (omitted.length === 0) return this.whole

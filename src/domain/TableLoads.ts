@@ -21,6 +21,7 @@ import * as Omission from "./rows/Omission.ts"
 import * as RefusedRow from "./rows/RefusedRow.ts"
 import type { RowWriter } from "./rows/RowWriter.ts"
 import type { TableMapping } from "./Table.ts"
+import * as Problem from "./values/Problem.ts"
 
 const operationOf = (row: FinalRow): AuditColumns.OpType =>
   row.deleted
@@ -63,6 +64,8 @@ export class TableLoads {
   readonly #bisection = new Bisection()
   /** The columns of the last part. */
   #sent: ColumnSet | undefined = undefined
+  /** The last row could not be written, because a column of it takes no NULL. */
+  #isNull = false
   /** The row that is sent without its values; −1: none. */
   #bare = -1
   #tail: Buffer = Buffer.alloc(0)
@@ -132,6 +135,7 @@ export class TableLoads {
     const { tooLong } = this.#merged
     writer.truncate()
     this.#sent = columns
+    this.#isNull = false
     this.#tailTransaction = undefined
     let at = from
     this.#from = from
@@ -147,9 +151,12 @@ export class TableLoads {
       const problem = row.gaps !== undefined
         ? rowWriter.encodeGaps(writer, bytes, Merge.tupleOf(row), row.gaps, columns.omits, tail)
         : rowWriter.encode(writer, bytes, Merge.tupleOf(row), tail, at === this.#bare)
-      if (problem?.isOnlyJson === true) return undefined
+      if (problem?.problem.kind === "onlyJson") return undefined
       if (problem !== undefined && at > from) break
-      if (problem !== undefined) return Result.fail(RefusedRow.unrepresentable(row, problem))
+      if (problem !== undefined) {
+        this.#isNull = Problem.isOfNull(problem.problem)
+        return Result.fail(RefusedRow.unrepresentable(row, problem))
+      }
       at += 1
     }
     this.#next = at
@@ -165,6 +172,16 @@ export class TableLoads {
       lastCommitLsn: this.lastCommitLsn,
       targetColumns: this.#route.mapping.targetColumns
     })
+  }
+
+  /** Whether `next` could not write a row only because a column of it takes no NULL, as far as is known. */
+  get isNull(): boolean {
+    return this.#isNull
+  }
+
+  /** Rows of this shape are written for these columns of the target, those that `next` could not write again; false: as before. */
+  relax(targetColumns: TableMapping["targetColumns"]): boolean {
+    return this.#route.encoder.relax(targetColumns)
   }
 
   /** Gives the last part again, in halves, and no later part larger than they are. Their labels name their own rows. */

@@ -13,6 +13,7 @@ import type { SchemaChangePolicy } from "../domain/schema/SchemaChangePolicy.ts"
 import type * as ShapeChange from "../domain/schema/ShapeChange.ts"
 import * as ShapeError from "../domain/schema/ShapeError.ts"
 import * as ShapeNews from "../domain/schema/ShapeNews.ts"
+import { columnsByName } from "../domain/starrocks/TargetFacts.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import * as CheckpointStore from "./CheckpointStore.ts"
 import * as Log from "./Log.ts"
@@ -20,6 +21,8 @@ import * as Metrics from "./Metrics.ts"
 import type { PostgresSql } from "./PostgresSql.ts"
 import * as SchemaAttempt from "./SchemaAttempt.ts"
 import * as SourceShape from "./SourceShape.ts"
+import * as StarRocksCatalog from "./StarRocksCatalog.ts"
+import * as StarRocksFailure from "./StarRocksFailure.ts"
 import type { StarRocksSql } from "./StarRocksSql.ts"
 import { StreamLoader } from "./StreamLoader.ts"
 
@@ -42,10 +45,15 @@ export interface SchemaEvolution {
   readonly check: (announced: Reannouncement) => Effect.Effect<void, Failure>
   /** `trusted` of the table, as in `Trust`. */
   readonly trustedAfter: (mapping: TableMapping) => Lsn.Lsn
-  /** The mapping with the target's columns as they are after what was done here. */
+  /** The mapping with the target's columns as they are after what was done here, or as they were looked at last. */
   readonly current: (mapping: TableMapping) => TableMapping
   /** Grows when `current` may give others than before. */
   readonly changes: () => number
+  /**
+   * Looks at the target's columns, which somebody may have changed, and gives those that `current` had, as they are now: with the
+   * same names, and as before where they are gone. A `TransientError` when StarRocks does not say.
+   */
+  readonly look: (mapping: TableMapping) => Effect.Effect<TableMapping["targetColumns"], Failure>
 }
 
 /** For one run of the pipeline, that begins at `start`. */
@@ -54,7 +62,7 @@ export const make = Effect.fnUntraced(function*(
   policy: SchemaChangePolicy,
   start: Lsn.Lsn
 ): Effect.fn.Return<SchemaEvolution, never, PostgresSql | StarRocksSql | StreamLoader | Scope.Scope> {
-  const services = yield* Effect.context<PostgresSql>()
+  const services = yield* Effect.context<PostgresSql | StarRocksSql>()
   const loader = yield* StreamLoader
   const attempt = yield* SchemaAttempt.make(policy)
   const shapes = new KnownShapes(start)
@@ -134,9 +142,30 @@ export const make = Effect.fnUntraced(function*(
     shapes.remember(task.mapping, found, reshape.transaction?.commitLsn, reshape.before)
   })
 
+  const look = Effect.fn("SchemaEvolution.look")(function*(mapping: TableMapping) {
+    const { source, target, targetColumns } = shapes.current(mapping)
+    const columns = yield* StarRocksCatalog.readColumns(target).pipe(
+      Effect.mapError(StarRocksFailure.ofCatalogue),
+      Effect.provide(services)
+    )
+    const found = columnsByName({ columns })
+    // What was added meanwhile is left to whoever carries a change of the source over.
+    const looked = new Map([...targetColumns].map(([name, column]) => [name, found.get(name) ?? column]))
+    const lifted = [...targetColumns.values()].filter(({ name, nullable }) => !nullable && looked.get(name)!.nullable)
+    if (lifted.length > 0) {
+      yield* log.info("columns of the StarRocks table take NULL by now", {
+        table: Identifier.show(source),
+        columns: lifted.map(({ name }) => name)
+      })
+    }
+    shapes.retarget(mapping, looked)
+    return looked
+  })
+
   return {
     evolve,
     check,
+    look,
     trustedAfter: (mapping) => shapes.trustedAfter(mapping),
     current: (mapping) => shapes.current(mapping),
     changes: () => shapes.changes

@@ -74,13 +74,15 @@ export const readFacts = Effect.fnUntraced(function*(database: string, names: Re
   return { database, databaseExists, tables } satisfies Facts
 })
 
-/** The columns of one table, in order. */
-export const readColumnNames = Effect.fnUntraced(function*(table: Identifier.QualifiedName) {
-  const rows = yield* read(
-    `SELECT COLUMN_NAME FROM information_schema.columns WHERE ${whereTables(table.schema, [table.name])}`
-  )
-  return rows.map((row) => text(row, "COLUMN_NAME"))
+/** The columns of one table as they are shown now; those of a schema change that runs are not. None: there is no such table. */
+export const readColumns = Effect.fnUntraced(function*(table: Identifier.QualifiedName) {
+  const where = whereTables(table.schema, [table.name])
+  return (yield* read(`SELECT * FROM information_schema.columns WHERE ${where}`)).map(columnOf)
 })
+
+/** Their names. */
+export const readColumnNames = (table: Identifier.QualifiedName) =>
+  Effect.map(readColumns(table), (columns) => columns.map(({ name }) => name))
 
 /** The tables that a schema change is at work on; none when the server does not tell. */
 export const readChangingTables = Effect.fnUntraced(function*(database: string) {

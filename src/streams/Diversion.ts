@@ -36,7 +36,7 @@ const tooMany = ({ refusal, target }: RejectedRow.RejectedRow, perHourMax: numbe
 
 /** Which row it was, and why, for people. */
 const wordsOf = (row: RejectedRow.RejectedRow): string => {
-  const key = Object.entries(row.key).map(([column, text]) => `${column}=${text}`).join(", ")
+  const key = RejectedRow.keyOf(row)
   return `the ${row.operation} of ${key} at ${Lsn.format(row.position.commitLsn)}, ${RejectedRow.reasonOf(row)}`
 }
 

@@ -133,18 +133,19 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
   })
 
   /**
-   * What StarRocks refuses for its rows is given again without those that are known to be at fault, and a delete without its
-   * values.
+   * What StarRocks refuses for its rows is given again in parts, until the row at fault is known, and a delete without its values.
+   * The row is left out where there is room for it, and named where its table stops.
    */
   const leaveOut = Effect.fnUntraced(function*(loads: TableLoads, error: PermanentError) {
     if (!RejectedRow.isOfRows(error.code)) return yield* error
-    if (options.divert === undefined) {
-      // Rows that were sent are not looked through: there is none to go on without.
-      if (error.code === "VALUE_UNREPRESENTABLE" && loads.bare()) return
+    if (options.divert === undefined && error.code === "VALUE_UNREPRESENTABLE") {
+      if (loads.bare()) return
       return yield* error
     }
     const row = loads.refused(error)
-    if (row !== undefined) yield* options.divert(row)
+    if (row === undefined) return
+    if (options.divert === undefined) return yield* RejectedRow.named(row)
+    yield* options.divert(row)
   })
 
   const reshapes = yield* Reshapes.make(options.schema.evolve, stop, options.onWaiting)
@@ -162,6 +163,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
     function*({ mapping, operations, segments }: TableShare, batchOptions: BatchOptions, carried: Carried) {
       const writer = writers.pop() ?? new ByteWriter(BODY_BYTES_INITIAL)
       let operated = 0
+      let isLooked = false
       for (let index = 0; index <= segments.length; index++) {
         for (; operations[operated]?.after === index; operated++) {
           const { change } = operations[operated]!
@@ -181,6 +183,13 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         while (true) {
           const request = loads.next()
           if (Result.isFailure(request)) {
+            if (loads.isNull) {
+              if (loads.relax(options.schema.current(mapping).targetColumns)) continue
+              // All rows of the batch were committed before: what is refused after one look would be after another.
+              const isFirst = !isLooked
+              isLooked = true
+              if (isFirst && loads.relax(yield* options.schema.look(mapping))) continue
+            }
             yield* leaveOut(loads, request.failure)
             continue
           }

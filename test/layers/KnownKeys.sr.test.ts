@@ -101,7 +101,8 @@ const world = <A, E>(
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,
           current: (mapping) => mapping,
-          changes: () => 0
+          changes: () => 0,
+          look: ({ targetColumns }) => Effect.succeed(targetColumns)
         },
         resolve,
         onWaiting: () => Effect.void,

@@ -130,6 +130,39 @@ describe("A shape carried over to StarRocks", () => {
       })
     ))
 
+  it.live("columns are looked at as they are shown: one that will be nullable is not yet, and what is not answered is no answer", () =>
+    world(({ faults, sink }) =>
+      Effect.gen(function*() {
+        const evolution = yield* SchemaEvolution.make(ORIGIN, "evolve", Lsn.ZERO)
+        const n = { name: "n", type: "int(11)", nullable: false }
+        const mapping = { ...MAPPING, targetColumns: new Map([...MAPPING.targetColumns, ["n", n]]) }
+        yield* query("DROP TABLE shop.orders")
+        yield* query(
+          "CREATE TABLE shop.orders (id BIGINT NOT NULL, n INT NOT NULL) PRIMARY KEY (id) " +
+            "DISTRIBUTED BY HASH(id) PROPERTIES (\"replication_num\" = \"1\")"
+        )
+        faults.on("schema-change-running")
+        yield* query("ALTER TABLE shop.orders MODIFY COLUMN n BIGINT NULL")
+        yield* HttpStage.until(() => faults.held() === 1)
+        assert.isFalse((yield* evolution.look(mapping)).get("n")?.nullable)
+        faults.off()
+        yield* query("SHOW ALTER TABLE COLUMN FROM shop").pipe(
+          Effect.repeat({ until: (jobs) => jobs.every((job) => job["State"] === "FINISHED") })
+        )
+        yield* query("ALTER TABLE shop.orders ADD COLUMN more INT NULL")
+        const lost = yield* Effect.provide(
+          SchemaEvolution.make(ORIGIN, "evolve", Lsn.ZERO),
+          StarRocksSql.layer({ ...sink, sqlPort: 1 })
+        )
+        assert.strictEqual((yield* Effect.flip(lost.look(mapping)))._tag, "TransientError")
+        assert.strictEqual(lost.current(mapping), mapping)
+        const found = yield* evolution.look(mapping)
+        assert.deepStrictEqual(found.get("n"), { name: "n", type: "bigint", nullable: true })
+        assert.deepStrictEqual([...found.keys()], [...mapping.targetColumns.keys()])
+        assert.deepStrictEqual(evolution.current(mapping), { ...mapping, targetColumns: found })
+      })
+    ))
+
   it.live("a statement whose answer is lost, and a change that somebody else makes, are waited for and not made again", () =>
     world(({ faults }) =>
       Effect.gen(function*() {

@@ -67,7 +67,8 @@ const loadBatches = (count: number) =>
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,
           current: (mapping) => mapping,
-          changes: () => 0
+          changes: () => 0,
+          look: ({ targetColumns }) => Effect.succeed(targetColumns)
         },
         onStopped: () => Effect.void,
         onWaiting: () => Effect.void

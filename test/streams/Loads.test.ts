@@ -31,7 +31,8 @@ const OPTIONS: Loads.LoadsOptions = {
     check: () => Effect.void,
     trustedAfter: () => Lsn.ZERO,
     current: (mapping) => mapping,
-    changes: () => 0
+    changes: () => 0,
+    look: ({ targetColumns }) => Effect.succeed(targetColumns)
   },
   onStopped: () => Effect.void,
   onWaiting: () => Effect.void

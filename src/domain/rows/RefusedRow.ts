@@ -38,7 +38,7 @@ export const texts = (row: FinalRow): Pick<RejectedRow.RejectedRow, "key" | "pos
   }
 }
 
-const unknown = (row: FinalRow, { column }: ValueProblem): PermanentError => {
+const unknown = (row: FinalRow, column: string): PermanentError => {
   const { key, lsn, table } = placeOf(row)
   const { source, target } = row.change.route.mapping
   const version = Lsn.toBigint(row.change.transaction.commitLsn) + 1n
@@ -63,17 +63,17 @@ const nullRemedy = (row: FinalRow, column: string): string => {
 }
 
 /** One of its values has no form in StarRocks, or was not sent and is not there. */
-export const unrepresentable = (row: FinalRow, problem: ValueProblem): PermanentError => {
-  if (problem.isMissing === true) return unknown(row, problem)
+export const unrepresentable = (row: FinalRow, { column, problem }: ValueProblem): PermanentError => {
+  if (problem.kind === "notSent") return unknown(row, column)
   const { key, lsn, table } = placeOf(row)
   return new PermanentError({
     code: "VALUE_UNREPRESENTABLE",
-    message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${problem.column}' that ` +
-      `StarRocks cannot hold: ${problem.problem}`,
-    remediation: problem.isNull === true
-      ? nullRemedy(row, problem.column)
-      : ValueRemedy.make(row.change.route.mapping, problem.column, problem.problem),
-    context: { table, key, column: problem.column, lsn, reason: problem.problem }
+    message: `the row ${key} of ${table}, committed at ${lsn}, has a value in column '${column}' that ` +
+      `StarRocks cannot hold: ${problem.text}`,
+    remediation: problem.kind === "isNull"
+      ? nullRemedy(row, column)
+      : ValueRemedy.make(row.change.route.mapping, column, problem),
+    context: { table, key, column, lsn, reason: problem.text }
   })
 }
 

@@ -6,7 +6,9 @@ import * as AuditColumns from "../AuditColumns.ts"
 import type { ByteWriter } from "../ByteWriter.ts"
 import type { LoadFormat } from "../LoadFormat.ts"
 import { after, int32, TEXT_OFFSET, VALUE_NULL, VALUE_TEXT } from "../pgoutput/Tuple.ts"
+import type { TargetColumn } from "../Table.ts"
 import * as CsvForm from "../values/CsvForm.ts"
+import * as Problem from "../values/Problem.ts"
 import type { ValueForm } from "../values/ValueForm.ts"
 import * as ValueRule from "../values/ValueRule.ts"
 import type { Gaps } from "./Gaps.ts"
@@ -22,16 +24,10 @@ export interface ColumnRule extends ValueRule.ValueRule {
   readonly prefix: Uint8Array
 }
 
-/** A value that cannot be written: the column and the class of the value, never the value. */
+/** A value that cannot be written: its column, and why. */
 export interface ValueProblem {
   readonly column: string
-  readonly problem: string
-  /** PostgreSQL has not sent it. */
-  readonly isMissing?: boolean
-  /** It is NULL, and the column takes none. */
-  readonly isNull?: boolean
-  /** The format cannot say it; JSON can. */
-  readonly isOnlyJson?: boolean
+  readonly problem: Problem.Problem
 }
 
 /** The marks of a format around the values of a row. */
@@ -42,8 +38,8 @@ interface RowForm {
   readonly tail: (op: AuditColumns.OpType, syncedAt: string, cdcVersion: bigint) => string
 }
 
-const NOT_SENT = "PostgreSQL has not sent it"
-const IS_NULL = "it is NULL, and the column is NOT NULL and has no default"
+const NOT_SENT = Problem.of("notSent", "PostgreSQL has not sent it")
+const IS_NULL = Problem.of("isNull", "it is NULL, and the column is NOT NULL and has no default")
 
 const ROW_FORMS: Readonly<Record<LoadFormat, RowForm>> = {
   json: { begin: "{", between: ",", label: (member) => `${JSON.stringify(member)}:`, tail: AuditColumns.jsonTail },
@@ -69,8 +65,16 @@ export const columnRule = (
   }
 }
 
+/** The rule where the target's column is as this one by now: what it takes already it goes on taking. */
+const relaxed = (rule: ColumnRule, { nullable, ...target }: TargetColumn): ColumnRule => {
+  const required = rule.required && ValueRule.isRequired({ ...target, nullable })
+  return required === rule.required && (rule.nullable || !nullable)
+    ? rule
+    : { ...rule, required, nullable: rule.nullable || nullable, optional: rule.optional || nullable }
+}
+
 export class RowWriter {
-  readonly #rules: ReadonlyArray<ColumnRule | undefined>
+  #rules: ReadonlyArray<ColumnRule | undefined>
   readonly #nothing: Uint8Array
   readonly #form: RowForm
   readonly #begin: Uint8Array
@@ -83,6 +87,16 @@ export class RowWriter {
     this.#form = ROW_FORMS[format]
     this.#begin = Buffer.from(this.#form.begin, "utf8")
     this.#between = Buffer.from(this.#form.between, "utf8")
+  }
+
+  /** From here on NULL is written where these columns of the target take it; false: it was before. None of them is of the key. */
+  relax(columns: ReadonlyMap<string, TargetColumn>): boolean {
+    const before = this.#rules
+    this.#rules = before.map((rule) => {
+      const target = rule === undefined ? undefined : columns.get(rule.name)
+      return rule === undefined || target === undefined ? rule : relaxed(rule, target)
+    })
+    return this.#rules.some((rule, index) => rule !== before[index])
   }
 
   /** What ends a row: the audit columns and the line's end. */
@@ -107,7 +121,7 @@ export class RowWriter {
       }
       writer.copy(rule.prefix, 0, rule.prefix.length)
       const kind = bytes[at]!
-      let problem: string | undefined = undefined
+      let problem: Problem.Problem | undefined = undefined
       if (kind === VALUE_TEXT) {
         const end = at + TEXT_OFFSET + int32(bytes, at + 1)
         if (bare && rule.optional) writer.copy(nothing, 0, nothing.length)
@@ -120,7 +134,7 @@ export class RowWriter {
       }
       if (problem !== undefined) {
         writer.truncate(rowStart)
-        return problemOf(rule, problem)
+        return { column: rule.name, problem }
       }
     }
     writer.copy(tail, 0, tail.length)
@@ -157,7 +171,7 @@ export class RowWriter {
         : this.#value(writer, rule, gap.place.bytes, gap.place.at)
       if (problem !== undefined) {
         writer.truncate(rowStart)
-        return problemOf(rule, problem)
+        return { column: rule.name, problem }
       }
     }
     writer.copy(tail, 0, tail.length)
@@ -165,18 +179,10 @@ export class RowWriter {
   }
 
   /** Writes the value whose kind byte is at `at`: a text or NULL. */
-  #value(writer: ByteWriter, rule: ColumnRule, bytes: Buffer, at: number): string | undefined {
+  #value(writer: ByteWriter, rule: ColumnRule, bytes: Buffer, at: number): Problem.Problem | undefined {
     if (bytes[at] === VALUE_TEXT) return ValueRule.write(writer, rule, bytes, at + TEXT_OFFSET, after(bytes, at))
     if (rule.required) return IS_NULL
     writer.copy(this.#nothing, 0, this.#nothing.length)
     return undefined
   }
 }
-
-const problemOf = ({ name }: ColumnRule, problem: string): ValueProblem => ({
-  column: name,
-  problem,
-  isMissing: problem === NOT_SENT,
-  isNull: problem === IS_NULL,
-  isOnlyJson: CsvForm.isOnlyJson(problem)
-})

@@ -6,6 +6,7 @@ import * as Widening from "../schema/Widening.ts"
 import { bytesMaxOf, familyOf } from "../StarRocksType.ts"
 import type { SourceColumn, TableMapping, TargetColumn } from "../Table.ts"
 import { createType, LONGEST_TEXT } from "../TargetTable.ts"
+import type { Problem } from "../values/Problem.ts"
 import * as ValuePolicy from "../values/ValuePolicy.ts"
 import { isProse } from "../values/ValueRule.ts"
 
@@ -80,12 +81,11 @@ const policiesFor = (
     : [`${facts.variable}=${choices.join("|")} (docs/type-mapping.md), which holds for all such values of the job`]
 }
 
-/** `problem` is what the error says of the value. */
-export const make = (mapping: TableMapping, column: string, problem: string): string => {
+/** For a value of the column with this problem. */
+export const make = (mapping: TableMapping, column: string, { kind, valueClass }: Problem): string => {
   const { policies = ValuePolicy.DEFAULTS } = mapping
   const target = mapping.targetColumns.get(column)
   const source = mapping.sourceColumns?.get(column) ?? UNKNOWN
-  const valueClass = ValuePolicy.classOf(problem)
   if (target === undefined || valueClass === undefined) {
     const others = diverting(mapping).map((each) => `or set ${each}`)
     return ["Mend what the message says", ...others, "then start again."].join(", ")
@@ -93,12 +93,9 @@ export const make = (mapping: TableMapping, column: string, problem: string): st
   if (mapping.key.includes(column)) {
     return ofKey(mapping, column, `a column ${Identifier.quoteSr(column)} ${keyTypeFor(valueClass, source)}`)
   }
-  // Only for NULL: the policy has chosen it, and the column refuses it.
-  const policy = policies[valueClass]
-  const isNull = !target.nullable && (policy === "null" || (policy === "clamp" && valueClass === "notFinite"))
   const type = typeFor(valueClass, source, target)
   const hasPoint = PgType.of(source.typeOid).kind === "numeric"
-  const change = isNull
+  const change = kind === "nullAsked"
     ? ColumnRemedy.nullable(target)
     : type === undefined
     ? undefined

@@ -39,6 +39,11 @@ export class KnownShapes {
     return this.#trusted.get(Identifier.show(mapping.target)) ?? Trust.atStart(this.#start, mapping)
   }
 
+  /** The target's columns are these by now; the source was not looked at. */
+  retarget(mapping: TableMapping, targetColumns: TableMapping["targetColumns"]): void {
+    this.#mappings.set(Identifier.show(mapping.target), { ...this.current(mapping), targetColumns })
+  }
+
   /** `mapping` is the current one, with the target's columns as they are by now, `shape` the one before in the session. */
   remember(
     mapping: TableMapping,

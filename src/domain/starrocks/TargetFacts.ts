@@ -12,7 +12,7 @@ export interface TableFacts extends Table.TargetTable {
 }
 
 /** The columns as a mapping has them. */
-export const columnsByName = ({ columns }: TableFacts): Map<string, Table.TargetColumn> =>
+export const columnsByName = ({ columns }: Pick<TableFacts, "columns">): Map<string, Table.TargetColumn> =>
   new Map(columns.map(({ generated, ...column }) => [column.name, generated ? { ...column, generated } : column]))
 
 export interface Facts {

@@ -6,6 +6,7 @@
  * no backslash: the server would take the one of `\N` for an escape, and read an N.
  */
 import type { ByteWriter } from "../ByteWriter.ts"
+import * as Problem from "./Problem.ts"
 import type { ValueForm } from "./ValueForm.ts"
 
 /** Between two fields. */
@@ -19,12 +20,9 @@ export const ESCAPE = "^"
 const TEXT_BYTES_MAX = 1_048_576
 
 /** Said of a text that a server reads as NULL, enclosed or not: the row must go in another format. */
-export const LIKE_NULL = "it is the text \\N, which CSV has for NULL"
+export const LIKE_NULL = Problem.of("onlyJson", "it is the text \\N, which CSV has for NULL")
 /** Said of a text, or of hex digits, that no field takes: the same. */
-export const TOO_LONG = "it is longer than a field of CSV may be"
-
-/** Whether a problem is CSV's alone. */
-export const isOnlyJson = (problem: string): boolean => problem === LIKE_NULL || problem === TOO_LONG
+export const TOO_LONG = Problem.of("onlyJson", "it is longer than a field of CSV may be")
 
 const NULL = Buffer.from("\\N", "latin1")
 const ENCLOSE_BYTE = ENCLOSE.charCodeAt(0)

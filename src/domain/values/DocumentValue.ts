@@ -2,8 +2,9 @@
 import { ByteWriter } from "../ByteWriter.ts"
 import * as ArrayText from "./ArrayText.ts"
 import * as JsonText from "./JsonText.ts"
+import * as Problem from "./Problem.ts"
 import { refuse } from "./Refusal.ts"
-import * as ValuePolicy from "./ValuePolicy.ts"
+import type { ValueClass } from "./ValuePolicy.ts"
 import type { ValueRule, WriteValue } from "./ValueRule.ts"
 
 const NULL = Buffer.from(JsonText.NULL_TEXT, "latin1")
@@ -50,13 +51,13 @@ export const writeArray: WriteValue = (writer, rule, bytes, start, end) => {
 const writeProblem = (
   writer: ByteWriter,
   from: number,
-  problem: ValuePolicy.ValueClass,
+  problem: ValueClass,
   rule: ValueRule,
   bytes: Uint8Array,
   start: number,
   end: number
-): string | undefined => {
-  if (problem !== "jsonText") return ValuePolicy.describe(problem)
+): Problem.Problem | undefined => {
+  if (problem !== "jsonText") return Problem.NO_FORM[problem]
   writer.truncate(from)
   return rule.policies.jsonText === "string"
     ? writeWhole(writer, rule, bytes, start, end)
@@ -70,7 +71,7 @@ const writeWhole = (
   bytes: Uint8Array,
   start: number,
   end: number
-): string | undefined => {
+): Problem.Problem | undefined => {
   if (end - start > rule.bytesMax) return refuse(writer, rule, "length")
   if (rule.family === "string") return rule.form.text(writer, bytes, start, end)
   writeJsonString(writer, rule, bytes, start, end)

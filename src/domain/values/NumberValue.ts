@@ -1,6 +1,7 @@
 /** Writes numbers, and amounts of money, where their column may be too narrow for them. */
 import type { ByteWriter } from "../ByteWriter.ts"
 import * as NumberText from "./NumberText.ts"
+import * as Problem from "./Problem.ts"
 import { refuse, writeAscii, writeNull } from "./Refusal.ts"
 import * as SingleText from "./SingleText.ts"
 import type { ValueRule, WriteValue } from "./ValueRule.ts"
@@ -9,6 +10,12 @@ const CHAR_MINUS = 0x2d
 const CHAR_N = 0x4e
 const FLOAT_MAX = "3.4028234663852886e38"
 const DOUBLE_MAX = "1.7976931348623157e308"
+
+const FOREIGN_MONEY = Problem.of(
+  "noForm",
+  "it is money in a form other than $1,234.56; where amounts have two decimals, set lc_monetary of the role to C, " +
+    "otherwise make the source column numeric"
+)
 
 export const writeInteger: WriteValue = (writer, rule, bytes, start, end) => {
   const digits = bytes[start] === CHAR_MINUS ? end - start - 1 : end - start
@@ -52,7 +59,7 @@ const writeNotFinite = (
   rule: ValueRule,
   bytes: Uint8Array,
   start: number
-): string | undefined => {
+): Problem.Problem | undefined => {
   if (rule.policies.notFinite !== "clamp") return refuse(writer, rule, "notFinite")
   if (bytes[start] === CHAR_N) return writeNull(writer, rule, "notFinite")
   const negative = bytes[start] === CHAR_MINUS
@@ -64,10 +71,7 @@ const writeNotFinite = (
 
 export const writeMoney: WriteValue = (writer, rule, bytes, start, end) => {
   const amount = NumberText.moneyAmount(bytes.toString("utf8", start, end))
-  if (amount === undefined) {
-    return "it is money in a form other than $1,234.56; where amounts have two decimals, set lc_monetary of the role to C, " +
-      "otherwise make the source column numeric"
-  }
+  if (amount === undefined) return FOREIGN_MONEY
   const text = Buffer.from(amount, "latin1")
   if (rule.family === "decimal") return writeDecimal(writer, rule, text, 0, text.length)
   if (text.length > rule.bytesMax) return refuse(writer, rule, "length")

@@ -105,15 +105,3 @@ export const DEFAULTS: Policies = {
   jsonText: "fail",
   arrayBounds: "fail"
 }
-
-/** What an error says of a value of this class. */
-export const describe = (valueClass: ValueClass): string => {
-  const { description, variable } = CLASSES[valueClass]
-  return `it is ${description}; see ${variable}`
-}
-
-const NAMES = Object.keys(CLASSES) as ReadonlyArray<ValueClass>
-
-/** The class of the value that an error speaks of; undefined: of no value that has one. */
-export const classOf = (problem: string): ValueClass | undefined =>
-  NAMES.find((name) => problem.includes(CLASSES[name].variable))

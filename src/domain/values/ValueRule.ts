@@ -7,6 +7,7 @@ import { type Literal, literalFor } from "../TypeMapping.ts"
 import { writeArray, writeJson } from "./DocumentValue.ts"
 import { JSON_FORM } from "./JsonForm.ts"
 import { writeDecimal, writeFloat, writeInteger, writeMoney } from "./NumberValue.ts"
+import type { Problem } from "./Problem.ts"
 import { writeDate, writeHex, writeInstant, writeText } from "./TextValue.ts"
 import type { ValueForm } from "./ValueForm.ts"
 import * as ValuePolicy from "./ValuePolicy.ts"
@@ -37,8 +38,8 @@ export interface ValueRule {
 }
 
 /**
- * Writes the value in `bytes[start, end)` by the rule. Gives the class of a value that has no form, in words that never
- * hold the value; what was written of it is then to be dropped.
+ * Writes the value in `bytes[start, end)` by the rule. Gives the problem of a value that has no form; what was
+ * written of it is then to be dropped.
  */
 export type WriteValue = (
   writer: ByteWriter,
@@ -46,7 +47,7 @@ export type WriteValue = (
   bytes: Buffer,
   start: number,
   end: number
-) => string | undefined
+) => Problem | undefined
 
 const TRUE = Buffer.from("true", "latin1")
 const FALSE = Buffer.from("false", "latin1")
@@ -63,6 +64,9 @@ const PROSE_OIDS: ReadonlySet<number> = new Set([
 
 /** Whether the first part of a value of this type is worth something by itself. */
 export const isProse = (typeOid: number): boolean => PROSE_OIDS.has(typeOid)
+
+/** Whether the column refuses NULL, and puts nothing in its place. */
+export const isRequired = (target: TargetColumn): boolean => !target.nullable && target.default === undefined
 
 /** The rule for values of this type in this column; undefined when the column cannot hold the type. */
 export const compile = (
@@ -87,7 +91,7 @@ export const compile = (
     family,
     single: family === "float",
     nullable: target.nullable,
-    required: !target.nullable && target.default === undefined,
+    required: isRequired(target),
     elements: type.elements,
     policies,
     form

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ValueRemedy from "../../../src/domain/rows/ValueRemedy.ts"
 import type { SourceColumn, TableMapping, TargetColumn } from "../../../src/domain/Table.ts"
+import * as Problem from "../../../src/domain/values/Problem.ts"
 import * as ValuePolicy from "../../../src/domain/values/ValuePolicy.ts"
 import { mapping } from "../../support/Mappings.ts"
 
@@ -24,13 +25,17 @@ interface Case {
   readonly column?: Partial<TargetColumn>
   readonly valueClass: ValuePolicy.ValueClass
   readonly policies?: Partial<ValuePolicy.Policies>
+  /** The policy asks for NULL, which the column cannot hold either. */
+  readonly isAsked?: boolean
   readonly table?: Partial<TableMapping>
   readonly source?: Partial<SourceColumn>
 }
 
 const BEFORE = { sourceColumns: new Map(), targetColumns: new Map() }
 
-const remedy = ({ column, policies, source, table, target, type, typmod = -1, valueClass }: Case): string => {
+const remedy = (
+  { column, isAsked = false, policies, source, table, target, type, typmod = -1, valueClass }: Case
+): string => {
   const base = mapping("t", ["id"], { id: "bigint(20)", v: target })
   const v = { name: "v", typeOid: OIDS[type], typeName: type, typmod, notNull: false, generated: false, ...source }
   const { sourceColumns, targetColumns, ...rest } = { ...BEFORE, ...table }
@@ -47,7 +52,7 @@ const remedy = ({ column, policies, source, table, target, type, typmod = -1, va
       ...rest
     },
     "v",
-    ValuePolicy.describe(valueClass)
+    (isAsked ? Problem.NULL_ASKED : Problem.NO_FORM)[valueClass]
   )
 }
 
@@ -109,7 +114,8 @@ describe("The remedy of a value that its column cannot hold is one that StarRock
         target: "date",
         column: { nullable: false },
         valueClass: "dateRange",
-        policies: { dateRange: "null" }
+        policies: { dateRange: "null" },
+        isAsked: true
       },
       modify("DATE")
     ],
@@ -181,7 +187,7 @@ describe("The remedy of a value that its column cannot hold is one that StarRock
 
   it("what no type of a column mends is not told to be mended by one", () => {
     const table = mapping("t", ["id"], { id: "bigint(20)", v: "decimal(19, 2)" })
-    const found = ValueRemedy.make(table, "v", "it is money in a form other than $1,234.56")
+    const found = ValueRemedy.make(table, "v", Problem.of("noForm", "it is money"))
     assert.match(found, /^Mend what the message says, or set ON_REJECTED_ROW=divert .*, then start again\.$/)
   })
 })

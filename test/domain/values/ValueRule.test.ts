@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ByteWriter } from "../../../src/domain/ByteWriter.ts"
 import * as PgType from "../../../src/domain/PgType.ts"
+import * as Problem from "../../../src/domain/values/Problem.ts"
 import * as ValuePolicy from "../../../src/domain/values/ValuePolicy.ts"
 import * as ValueRule from "../../../src/domain/values/ValueRule.ts"
 
@@ -51,7 +52,7 @@ const written = (
   value: string,
   policies?: ValuePolicy.Policies,
   nullable = true
-): { readonly json?: string; readonly problem?: string } => {
+): { readonly json?: string; readonly problem?: Problem.Problem } => {
   const rule = ValueRule.compile(PgType.of(OIDS[type]), { name: "v", type: target, nullable }, policies)
   if (rule === undefined) throw new Error(`${type} cannot be written to ${target}`)
   const writer = new ByteWriter(16)
@@ -112,13 +113,13 @@ describe("ValueRule: values that a column cannot hold", () => {
     "T40 T41 T43 %s in %s, %s: refused by class, or what its policy says",
     (type, target, value, is, asNull, asClamp) => {
       const { problem } = written(type, target, value)
-      assert.strictEqual(problem, ValuePolicy.describe(is))
-      assert.include(problem, ValuePolicy.CLASSES[is].variable)
+      assert.strictEqual(problem, Problem.NO_FORM[is])
+      assert.include(problem?.text, ValuePolicy.CLASSES[is].variable)
       assert.strictEqual(json(type, target, value, EVERYWHERE("null")), asNull)
       assert.strictEqual(json(type, target, value, EVERYWHERE("clamp")), asClamp)
       // Only this class asks for it.
       const others = { ...EVERYWHERE("clamp"), [is]: "fail" }
-      assert.strictEqual(written(type, target, value, others).problem, ValuePolicy.describe(is))
+      assert.strictEqual(written(type, target, value, others).problem, Problem.NO_FORM[is])
     }
   )
 
@@ -127,7 +128,7 @@ describe("ValueRule: values that a column cannot hold", () => {
     assert.strictEqual(json("numeric", "decimal(3, 2)", "9.994", rounds), "\"9.99\"")
     assert.strictEqual(
       written("numeric", "decimal(3, 2)", "9.995", rounds).problem,
-      ValuePolicy.describe("numericOverflow")
+      Problem.NO_FORM.numericOverflow
     )
     assert.strictEqual(json("numeric", "decimal(3, 2)", "9.995", { ...rounds, numericOverflow: "clamp" }), "\"9.99\"")
   })
@@ -159,7 +160,7 @@ describe("ValueRule: values that a column cannot hold", () => {
     const deep = (levels: number) => `[[],{"a":${"[".repeat(levels - 2)}${"]".repeat(levels - 2)}}]`
     for (const type of ["json", "jsonb"] as const) {
       assert.strictEqual(json(type, "json", deep(200)), deep(200))
-      assert.strictEqual(written(type, "json", deep(201)).problem, ValuePolicy.describe("jsonText"))
+      assert.strictEqual(written(type, "json", deep(201)).problem, Problem.NO_FORM.jsonText)
       assert.strictEqual(json(type, "json", deep(201), EVERYWHERE("null")), "null")
       assert.strictEqual(json(type, "varchar(999)", deep(201)), JSON.stringify(deep(201)))
     }
@@ -167,14 +168,14 @@ describe("ValueRule: values that a column cannot hold", () => {
 
   it("NULL is not written where the column has none: the error says so", () => {
     const { problem } = written("float8", "double", "NaN", EVERYWHERE("null"), false)
-    assert.include(problem, "VALUE_POLICY_NOT_FINITE asks for NULL")
+    assert.include(problem?.text, "VALUE_POLICY_NOT_FINITE asks for NULL")
   })
 
   it("T45 in a text column an array that JSON cannot say is PostgreSQL's text: nothing is lost, and nothing stops", () => {
     assert.strictEqual(json("int4[]", "varchar(99)", "[0:1]={7,8}"), "\"[0:1]={7,8}\"")
     assert.strictEqual(json("jsonb[]", "varchar(99)", "{\"null\",NULL}"), "\"{\\\"null\\\",NULL}\"")
     assert.strictEqual(json("jsonb[]", "varchar(99)", "{\"null\",NULL}", EVERYWHERE("null")), "\"[null,null]\"")
-    assert.strictEqual(written("int4[]", "varchar(9)", "[0:1]={7,8}").problem, ValuePolicy.describe("length"))
+    assert.strictEqual(written("int4[]", "varchar(9)", "[0:1]={7,8}").problem, Problem.NO_FORM.length)
   })
 
   it("`clamp` cuts neither numbers nor documents nor arrays to another meaning", () => {
@@ -185,11 +186,11 @@ describe("ValueRule: values that a column cannot hold", () => {
       ]] as const
     ) {
       const { problem } = written(type, "varchar(5)", value, EVERYWHERE("clamp"))
-      assert.strictEqual(problem, ValuePolicy.describe("length"), type)
+      assert.strictEqual(problem, Problem.NO_FORM.length, type)
     }
     assert.strictEqual(
       written("money", "varchar(3)", "$1.00", EVERYWHERE("clamp")).problem,
-      ValuePolicy.describe("length")
+      Problem.NO_FORM.length
     )
   })
 })
@@ -261,7 +262,7 @@ describe("ValueRule: values that fit", () => {
     for (const amount of ["1.234,50 €", "$1,23", "￥1,234", "(1.00)"]) {
       const { problem } = written("money", "decimal(19, 2)", amount)
       // With another number of decimals, C would show another amount.
-      assert.include(problem, "where amounts have two decimals, set lc_monetary")
+      assert.include(problem?.text, "where amounts have two decimals, set lc_monetary")
     }
   })
 })
