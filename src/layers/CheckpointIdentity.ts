@@ -10,6 +10,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import type { Columns, Identity, Stored } from "../domain/postgres/Identity.ts"
+import * as Membership from "../domain/postgres/Membership.ts"
 import type { Left } from "../domain/postgres/PublicationChange.ts"
 import { isUndefinedColumn } from "./CheckpointStore.ts"
 import { PostgresSql } from "./PostgresSql.ts"
@@ -23,7 +24,9 @@ const decodeColumns = Schema.decodeUnknownSync(
 const KeyColumn = Schema.Struct({
   attnum: Schema.optionalKey(Schema.Int),
   typeOid: Schema.Int,
-  typmod: Schema.Int
+  typmod: Schema.Int,
+  /** Only of a generated column; earlier versions did not store it. */
+  expression: Schema.optionalKey(Schema.Int)
 })
 
 /** By `schema.name`; what a table's publication does not have is absent. */
@@ -34,7 +37,7 @@ const Published = Schema.Struct({
     Schema.Struct({
       position: Lsn.FromText,
       atMs: Schema.Finite,
-      membership: Schema.optionalKey(Schema.String),
+      membership: Schema.optionalKey(Membership.FromText),
       filter: Schema.optionalKey(Schema.String)
     })
   ),
@@ -48,6 +51,8 @@ const decodeStored = Schema.decodeUnknownSync(Schema.Struct({
   timeline_id: Schema.optionalKey(Schema.NullOr(Schema.Int)),
   published: Schema.optionalKey(Schema.Unknown)
 }))
+
+const encodeMembership = Schema.encodeSync(Membership.FromText)
 
 const decodePublished = Schema.decodeUnknownEffect(Schema.NullishOr(Published))
 
@@ -74,11 +79,11 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
 
 const leftOf = ({ keys = {}, publication, tables }: typeof Published.Type): Left => ({
   publication,
-  keys: new Map(Object.entries(keys).map(([name, key]) => [name, { key: new Map(Object.entries(key)) }])),
+  keys: new Map(Object.entries(keys).map(([name, key]) => [name, { was: new Map(Object.entries(key)) }])),
   tables: new Map(
     Object.entries(tables).map(([name, { atMs, filter, membership, position }]) => [
       name,
-      { atMs, position, table: { membership, filter } }
+      { was: { atMs, position, table: { membership, filter } } }
     ])
   )
 })
@@ -129,9 +134,12 @@ export const storePublished = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, Failure, PostgresSql> {
   const { query } = yield* PostgresSql
   const tables = Object.fromEntries(
-    [...seen].map(([name, { atMs, position, table }]) => [name, { ...table, atMs, position: Lsn.format(position) }])
+    [...seen].map(([name, { was: { atMs, position, table: { filter, membership } } }]) => [
+      name,
+      { membership: membership && encodeMembership(membership), filter, atMs, position: Lsn.format(position) }
+    ])
   )
-  const keys = Object.fromEntries([...seenKeys].map(([name, { key }]) => [name, Object.fromEntries(key)]))
+  const keys = Object.fromEntries([...seenKeys].map(([name, { was }]) => [name, Object.fromEntries(was)]))
   yield* query("update dbmazz_checkpoints set published = $3::jsonb where slot_name = $1 and run = $2", [
     slot,
     run,

@@ -10,6 +10,7 @@ import type * as Identifier from "../domain/Identifier.ts"
 import type * as Lsn from "../domain/Lsn.ts"
 import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
 import * as SeenKeys from "../domain/schema/SeenKeys.ts"
+import * as Seen from "../domain/Seen.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import * as CheckpointIdentity from "../layers/CheckpointIdentity.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
@@ -76,7 +77,7 @@ export const make = Effect.fnUntraced(function*(
 
   /** A later start compares with it. Of an idle job the moment alone is not worth the WAL that storing it would write. */
   const keep = Effect.fnUntraced(function*(seen: PublicationChange.SeenTables, checkpoint: Lsn.Lsn | undefined) {
-    const keys = SeenKeys.stored((yield* progress.get).keys)
+    const keys = Seen.stored((yield* progress.get).keys)
     const isKept = PublicationChange.isSame(kept, seen) && SeenKeys.isSame(keptKeys, keys)
     if (keptAt === checkpoint && isKept) return
     yield* CheckpointIdentity.storePublished(slot, run, { publication, tables: seen, keys })
@@ -88,17 +89,17 @@ export const make = Effect.fnUntraced(function*(
   const tell = Effect.fnUntraced(function*({ error, table }: PublicationChange.Lost) {
     const reason = yield* stop(table, error)
     if (reason.code === error.code) return
-    yield* progress.update((state) => ({ ...state, published: PublicationChange.untold(state.published, table) }))
+    yield* progress.update((state) => ({ ...state, published: Seen.untold(state.published, table) }))
   })
 
   const tellKey = Effect.fnUntraced(function*({ error, table }: SeenKeys.Moved) {
     const reason = yield* stop(table, error)
     if (reason.code === error.code && reason.context["columns"] === error.context["columns"]) return
-    yield* progress.update((state) => ({ ...state, keys: SeenKeys.untold(state.keys, table) }))
+    yield* progress.update((state) => ({ ...state, keys: Seen.untold(state.keys, table) }))
   })
 
   const lookAtKeys = Effect.gen(function*() {
-    const known = SeenKeys.accepted((yield* progress.get).keys, resumes)
+    const known = Seen.accepted((yield* progress.get).keys, resumes)
     const { moved, seen } = SeenKeys.judge(slot, watched.tables.map(current), known, resumes)
     yield* progress.update((state) => ({ ...state, keys: seen }))
     // Also when the first of them was the last that was left.
@@ -112,7 +113,7 @@ export const make = Effect.fnUntraced(function*(
     const position = yield* store.walEnd
     const facts = yield* PublishedTables.read(publication, tables, truncations)
     const { position: checkpoint, published } = yield* progress.get
-    const seen = PublicationChange.accepted(published, resumes)
+    const seen = Seen.accepted(published, resumes)
     const verdict = PublicationChange.judge(
       { slot, publication, tables, seen, start, resumes },
       { position, atMs },

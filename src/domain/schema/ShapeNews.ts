@@ -6,6 +6,7 @@ import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
 import * as DoubtfulNames from "./DoubtfulNames.ts"
+import * as KeyChange from "./KeyChange.ts"
 import { isNew, mayBeRenamed, nameBefore, type Shape } from "./ShapeChange.ts"
 
 /** Whose rows are to be sent once more. */
@@ -87,6 +88,11 @@ const retyped = (column: SourceColumn, shape: Shape): string =>
   `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
   resent(column, tableOf(shape), false)
 
+const recomputed = (column: SourceColumn, shape: Shape): string =>
+  `column '${column.name}' of ${sourceOf(shape.mapping)} is computed by another expression: in rows that have not ` +
+  `changed since StarRocks keeps what the one before gave; to send the values of PostgreSQL, ` +
+  resent(column, tableOf(shape), false)
+
 const dropped = (name: string, { mapping }: Shape): string =>
   `column '${name}' of ${sourceOf(mapping)} is gone: StarRocks keeps it with the values that it has, and it is ` +
   `not written any more`
@@ -123,6 +129,9 @@ const isAnother = ({ attnum, name }: SourceColumn, { sourceColumns }: TableMappi
   return was === undefined || (was.attnum !== undefined && was.attnum !== attnum)
 }
 
+const isRecomputed = (column: SourceColumn, { sourceColumns }: TableMapping): boolean =>
+  KeyChange.isRecomputed(sourceColumns?.get(column.name) ?? {}, column)
+
 const isDoubtful = ({ attnum, name }: SourceColumn, { doubtful }: TableMapping): boolean =>
   attnum !== undefined && doubtful?.has(name) === true
 
@@ -150,6 +159,7 @@ export const warnings = (shape: Shape, added: ReadonlySet<string>): ReadonlyArra
     if (!added.has(name)) {
       if (isAnother(column, mapping)) found.push(another(column, shape))
       else if (isRetyped(column, shape)) found.push(retyped(column, shape))
+      else if (isRecomputed(column, mapping)) found.push(recomputed(column, shape))
       else if (isDoubtful(column, mapping)) found.push(doubtful(column, shape))
     } else if (from !== undefined && ColumnLists.keeps(selection, from)) found.push(renamed(from, name, shape))
     else if (isOlder(column, mapping) || mayBeRenamed(column, shape)) {
