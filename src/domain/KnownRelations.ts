@@ -63,6 +63,8 @@ export const ordinalOf = (known: KnownRelation, transaction: Transaction): numbe
 
 export class KnownRelations {
   readonly #mappings: ReadonlyMap<string, TableMapping>
+  /** By the table's `oid`. */
+  readonly #owners: ReadonlyMap<number, TableMapping>
   readonly #schemaChangePolicy: SchemaChangePolicy
   readonly #chunk: DecodedChunk
   /** Tables whose targets are being changed by what was given: the mapping does not know their columns any more. */
@@ -74,12 +76,14 @@ export class KnownRelations {
   /** What becomes of a table is added to the chunk. */
   constructor(mappings: ReadonlyArray<TableMapping>, schemaChangePolicy: SchemaChangePolicy, chunk: DecodedChunk) {
     this.#mappings = new Map(mappings.map((mapping) => [Identifier.show(mapping.source), mapping]))
+    this.#owners = new Map(mappings.flatMap((mapping) => mapping.oid === undefined ? [] : [[mapping.oid, mapping]]))
     this.#schemaChangePolicy = schemaChangePolicy
     this.#chunk = chunk
   }
 
   /** A table as it is from here on, as the source announces it before its first row. */
-  announce(relation: Relation, transaction: Transaction | undefined): void {
+  announce(announced: Relation, transaction: Transaction | undefined): void {
+    const relation = this.#asFound(announced, transaction)
     const known = this.#relations.get(relation.relationId)
     const isNew = known !== undefined && !sameShape(known.relation, relation)
     if (known !== undefined && !isNew && sameIdentity(known.relation, relation)) {
@@ -88,9 +92,9 @@ export class KnownRelations {
     }
     const mapping = this.#mappings.get(Identifier.show({ schema: relation.schema, name: relation.name }))
     // A table goes on being published under its new name, and another may come under its old one.
-    const before = known?.route?.mapping
+    const before = known?.route?.mapping ?? this.#ownerSince(relation, transaction)
     if (before !== undefined && before !== mapping) this.stop(before, TableStop.renamed(before, relation), 0)
-    if (mapping !== undefined && before !== mapping && this.#routed(mapping)) {
+    if (mapping !== undefined && before !== mapping && this.#isAnothers(mapping, relation, transaction)) {
       this.stop(mapping, TableStop.renamed(mapping, relation), 0)
     }
     const base = {
@@ -169,9 +173,30 @@ export class KnownRelations {
     return this.#relations.get(relationId)
   }
 
-  #routed(mapping: TableMapping): boolean {
+  /**
+   * The setup has looked later than this, and has found the table under a name of the job: it has got it back, or has got it. Under
+   * another one its rows would be skipped.
+   */
+  #asFound(relation: Relation, transaction: Transaction | undefined): Relation {
+    const owner = this.#owners.get(relation.relationId)
+    if (owner === undefined || !isSeen(owner, transaction)) return relation
+    const isOfAnother = this.#mappings.has(Identifier.show({ schema: relation.schema, name: relation.name }))
+    return isOfAnother ? relation : { ...relation, ...owner.source }
+  }
+
+  /** Whose table it was when the setup looked, before this. */
+  #ownerSince({ relationId }: Relation, transaction: Transaction | undefined): TableMapping | undefined {
+    const owner = this.#owners.get(relationId)
+    if (owner === undefined || isSeen(owner, transaction)) return undefined
+    return this.#stopped.has(Identifier.show(owner.source)) ? undefined : owner
+  }
+
+  /** Whether another table than this had the name, in the session or when the setup looked before this. */
+  #isAnothers(mapping: TableMapping, { relationId }: Relation, transaction: Transaction | undefined): boolean {
     for (const known of this.#relations.values()) if (known.route?.mapping === mapping) return true
-    return false
+    if (isSeen(mapping, transaction) || isEarly(mapping, transaction)) return false
+    return mapping.oid !== undefined && mapping.oid !== relationId &&
+      !this.#stopped.has(Identifier.show(mapping.source))
   }
 
   /** A failure of one table: its rows end here, those of the others go on. */

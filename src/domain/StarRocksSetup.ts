@@ -31,6 +31,7 @@ const mappingOf = (source: SourceTable, target: TableFacts, isChanging: boolean)
   }
   return {
     source: source.name,
+    oid: source.oid,
     target: target.name,
     key: source.primaryKey,
     targetColumns: columns,

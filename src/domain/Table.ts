@@ -29,6 +29,8 @@ export interface SourceColumn {
   readonly generated: boolean
   /** GENERATED ALWAYS AS (…), published or not; undefined: an ordinary column. */
   readonly computed?: "stored" | "virtual"
+  /** Of what it is computed by, from `pg_attrdef`: another one after every SET EXPRESSION. Null or undefined: unknown, or none. */
+  readonly expression?: number | null
   /** `attnum`: stays when the column is renamed, and never comes again. */
   readonly attnum?: number
   /**
@@ -112,6 +114,8 @@ export interface TargetTable {
  */
 export interface TableMapping {
   readonly source: QualifiedName
+  /** The source's, as the setup has found it: stays when the table is renamed. Undefined: unknown. */
+  readonly oid?: number
   readonly target: QualifiedName
   /** Names of the primary key's columns. */
   readonly key: ReadonlyArray<string>

@@ -14,9 +14,8 @@ export const renamed = (mapping: TableMapping, relation: Relation): PermanentErr
     message: table === now
       ? `another table is now called ${table}: the one that was replicated was dropped or renamed`
       : `table ${table} is now called ${now}`,
-    remediation: `Rename it back, or set TABLES to what is to be replicated and reload ${
-      Identifier.quoteSrTable(mapping.target)
-    }; then start again.`,
+    remediation: `Rename it back, after which nothing that was written to it is lost; or set TABLES to what is to be ` +
+      `replicated and reload ${Identifier.quoteSrTable(mapping.target)}; then run dbmazz resume, or start again.`,
     context: { table, now }
   })
 }

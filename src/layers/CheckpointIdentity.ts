@@ -10,6 +10,7 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import type { TransientError } from "../domain/errors/TransientError.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import type { Columns, Identity, Stored } from "../domain/postgres/Identity.ts"
+import * as Membership from "../domain/postgres/Membership.ts"
 import type { Left } from "../domain/postgres/PublicationChange.ts"
 import type { Seen } from "../domain/schema/SeenColumns.ts"
 import { isUndefinedColumn } from "./CheckpointStore.ts"
@@ -24,11 +25,15 @@ const decodeColumns = Schema.decodeUnknownSync(
 const KeyColumn = Schema.Struct({
   attnum: Schema.optionalKey(Schema.Int),
   typeOid: Schema.Int,
-  typmod: Schema.Int
+  typmod: Schema.Int,
+  /** Only of a generated column; earlier versions did not store it. */
+  expression: Schema.optionalKey(Schema.Int)
 })
 
-/** `attnum`, where it is known, OID of the declared type, typmod; null: `away`. */
-const Column = Schema.NullOr(Schema.Tuple([Schema.NullOr(Schema.Int), Schema.Int, Schema.Int]))
+/** `attnum`, where it is known, OID of the declared type, typmod, `expression`, where there is one; null: `away`. */
+const Column = Schema.NullOr(
+  Schema.Tuple([Schema.NullOr(Schema.Int), Schema.Int, Schema.Int, Schema.NullOr(Schema.Int)])
+)
 
 /** By `schema.name`; what a table's publication does not have is absent. */
 const Published = Schema.Struct({
@@ -38,7 +43,7 @@ const Published = Schema.Struct({
     Schema.Struct({
       position: Lsn.FromText,
       atMs: Schema.Finite,
-      membership: Schema.optionalKey(Schema.String),
+      membership: Schema.optionalKey(Membership.FromText),
       filter: Schema.optionalKey(Schema.String)
     })
   ),
@@ -54,6 +59,8 @@ const decodeStored = Schema.decodeUnknownSync(Schema.Struct({
   timeline_id: Schema.optionalKey(Schema.NullOr(Schema.Int)),
   published: Schema.optionalKey(Schema.Unknown)
 }))
+
+const encodeMembership = Schema.encodeSync(Membership.FromText)
 
 const decodePublished = Schema.decodeUnknownEffect(Schema.NullishOr(Published))
 
@@ -80,12 +87,17 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
 
 const columnOf = (stored: typeof Column.Type): Seen => {
   if (stored === null) return "away"
-  const [attnum, typeOid, typmod] = stored
-  return { typeOid, typmod, ...(attnum === null ? {} : { attnum }) }
+  const [attnum, typeOid, typmod, expression] = stored
+  return {
+    typeOid,
+    typmod,
+    ...(attnum === null ? {} : { attnum }),
+    ...(expression === null ? {} : { expression })
+  }
 }
 
 const storedOf = (column: Seen): typeof Column.Type =>
-  column === "away" ? null : [column.attnum ?? null, column.typeOid, column.typmod]
+  column === "away" ? null : [column.attnum ?? null, column.typeOid, column.typmod, column.expression ?? null]
 
 const leftOf = ({ columns = {}, keys = {}, publication, tables }: typeof Published.Type): Left => ({
   publication,
@@ -95,11 +107,11 @@ const leftOf = ({ columns = {}, keys = {}, publication, tables }: typeof Publish
       new Map(Object.entries(each).map(([column, stored]) => [column, columnOf(stored)]))
     ])
   ),
-  keys: new Map(Object.entries(keys).map(([name, key]) => [name, { key: new Map(Object.entries(key)) }])),
+  keys: new Map(Object.entries(keys).map(([name, key]) => [name, { was: new Map(Object.entries(key)) }])),
   tables: new Map(
     Object.entries(tables).map(([name, { atMs, filter, membership, position }]) => [
       name,
-      { atMs, position, table: { membership, filter } }
+      { was: { atMs, position, table: { membership, filter } } }
     ])
   )
 })
@@ -150,9 +162,12 @@ export const storePublished = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, Failure, PostgresSql> {
   const { query } = yield* PostgresSql
   const tables = Object.fromEntries(
-    [...seen].map(([name, { atMs, position, table }]) => [name, { ...table, atMs, position: Lsn.format(position) }])
+    [...seen].map(([name, { was: { atMs, position, table: { filter, membership } } }]) => [
+      name,
+      { membership: membership && encodeMembership(membership), filter, atMs, position: Lsn.format(position) }
+    ])
   )
-  const keys = Object.fromEntries([...seenKeys].map(([name, { key }]) => [name, Object.fromEntries(key)]))
+  const keys = Object.fromEntries([...seenKeys].map(([name, { was }]) => [name, Object.fromEntries(was)]))
   const columns = Object.fromEntries(
     [...seenColumns].map(([name, each]) => [
       name,

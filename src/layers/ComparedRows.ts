@@ -4,7 +4,7 @@ import * as CanonicalValue from "../domain/CanonicalValue.ts"
 import * as SetupError from "../domain/errors/SetupError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as PgType from "../domain/PgType.ts"
-import type { TableFacts } from "../domain/postgres/SourceFacts.ts"
+import { PARTITIONED_TABLE, type TableFacts } from "../domain/postgres/SourceFacts.ts"
 import { familyOf } from "../domain/StarRocksType.ts"
 import type { SourceColumn } from "../domain/Table.ts"
 import * as TargetNames from "../domain/TargetNames.ts"
@@ -32,6 +32,8 @@ export interface ComparedColumn {
 export interface Pair {
   readonly source: Identifier.QualifiedName
   readonly target: Identifier.QualifiedName
+  /** Its rows are those of partitions; of another table, rows of tables that inherit from it are not its own. */
+  readonly partitioned: boolean
   /** The publication's row filter, SQL; undefined: every row is replicated. */
   readonly rowFilter?: string | undefined
   readonly key: ReadonlyArray<ComparedColumn>
@@ -154,7 +156,9 @@ export const pairTables = Effect.fnUntraced(
         }
         return 0
       }
-      pairs.push({ source: source.name, target: targetName, rowFilter: source.rowFilter, key, columns, compareKeys })
+      const partitioned = source.kind === PARTITIONED_TABLE
+      const rows = { source: source.name, target: targetName, partitioned, rowFilter: source.rowFilter }
+      pairs.push({ ...rows, key, columns, compareKeys })
     }
     return pairs
   }
@@ -176,8 +180,8 @@ const byKey = (rows: ReadonlyArray<ComparedRow>): ReadonlyMap<string, ComparedRo
   new Map(rows.map((row) => [keyId(row.key), row]))
 
 /** The source's rows that are replicated, as a relation. */
-const sourceRows = ({ rowFilter, source }: Pair): string => {
-  const table = Identifier.quotePgTable(source)
+const sourceRows = ({ partitioned, rowFilter, source }: Pair): string => {
+  const table = `${partitioned ? "" : "only "}${Identifier.quotePgTable(source)}`
   return rowFilter === undefined ? table : `(select * from ${table} where ${rowFilter}) as replicated`
 }
 

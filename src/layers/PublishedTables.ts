@@ -18,7 +18,7 @@ const Row = Schema.Struct({
     schemaname: Schema.String,
     tablename: Schema.String,
     rowfilter: Schema.optionalKey(Schema.NullOr(Schema.String)),
-    membership: Schema.optionalKey(Schema.String)
+    membership: Schema.Struct({ place: Schema.String, written: Schema.String, options: Schema.String })
   })),
   gone: Schema.optionalKey(Schema.Array(Schema.Struct({ schema: Schema.String, name: Schema.String })))
 })
@@ -40,8 +40,8 @@ export const read = Effect.fnUntraced(function*(
   const rows = yield* query(
     `select p.pubinsert as insert, p.pubupdate as update, p.pubdelete as delete, p.pubtruncate as truncate,
             (select coalesce(json_agg(to_jsonb(t) || jsonb_build_object(
-                      'membership', concat_ws(' ', coalesce(r.oid::text, p.oid || '/' || c.oid),
-                        p.xmin, md5(to_jsonb(p)::text)))), '[]')
+                      'membership', json_build_object('place', coalesce(r.oid::text, p.oid || '/' || c.oid),
+                        'written', p.xmin::text, 'options', md5(to_jsonb(p)::text)))), '[]')
                from pg_publication_tables t
                join unnest($2::text[], $3::text[]) as wanted (schema, name)
                  on t.schemaname = wanted.schema and t.tablename = wanted.name

@@ -33,6 +33,7 @@ const Column = Schema.Struct({
   notNull: Schema.Boolean,
   /** `attgenerated`. */
   generation: Schema.String,
+  expression: Schema.optionalKey(Schema.NullOr(Schema.Int)),
   attnum: Schema.optionalKey(Schema.Int),
   missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
   filled: Schema.optionalKey(Schema.Boolean),
@@ -215,6 +216,8 @@ export const readTables = Effect.fnUntraced(function*(
                       'typeOid', a.atttypid::bigint,
                       'typeName', format_type(a.atttypid, a.atttypmod),
                       'typmod', a.atttypmod,
+                      'expression', (select d.oid::bigint from pg_attrdef d
+                                      where a.attgenerated <> '' and d.adrelid = c.oid and d.adnum = a.attnum),
                       'notNull', a.attnotnull,
                       'generation', a.attgenerated,
                       'attnum', a.attnum,

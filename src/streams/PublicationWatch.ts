@@ -13,6 +13,7 @@ import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
 import * as SeenColumns from "../domain/schema/SeenColumns.ts"
 import * as SeenKeys from "../domain/schema/SeenKeys.ts"
 import * as ShapeNews from "../domain/schema/ShapeNews.ts"
+import * as Seen from "../domain/Seen.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import * as CheckpointIdentity from "../layers/CheckpointIdentity.ts"
 import { CheckpointStore } from "../layers/CheckpointStore.ts"
@@ -92,8 +93,8 @@ export const make = Effect.fnUntraced(function*(
     const { columns, keys, position, published } = yield* progress.get
     const left: PublicationChange.Left = {
       publication,
-      tables: PublicationChange.stored(published),
-      keys: SeenKeys.stored(keys),
+      tables: Seen.stored(published),
+      keys: Seen.stored(keys),
       columns: SeenColumns.stored(columns)
     }
     if (keptAt === position && isSame(kept, left)) return
@@ -110,17 +111,17 @@ export const make = Effect.fnUntraced(function*(
   const tell = Effect.fnUntraced(function*({ error, table }: PublicationChange.Lost) {
     const reason = yield* stop(table, error)
     if (reason.code === error.code) return
-    yield* progress.update((state) => ({ ...state, published: PublicationChange.untold(state.published, table) }))
+    yield* progress.update((state) => ({ ...state, published: Seen.untold(state.published, table) }))
   })
 
   const tellKey = Effect.fnUntraced(function*({ error, table }: SeenKeys.Moved) {
     const reason = yield* stop(table, error)
     if (reason.code === error.code && reason.context["columns"] === error.context["columns"]) return
-    yield* progress.update((state) => ({ ...state, keys: SeenKeys.untold(state.keys, table) }))
+    yield* progress.update((state) => ({ ...state, keys: Seen.untold(state.keys, table) }))
   })
 
   const lookAtKeys = Effect.gen(function*() {
-    const known = SeenKeys.accepted((yield* progress.get).keys, resumes)
+    const known = Seen.accepted((yield* progress.get).keys, resumes)
     const { moved, seen } = SeenKeys.judge(slot, watched.tables.map(shapes.current), known, resumes)
     yield* progress.update((state) => ({ ...state, keys: seen }))
     // Also when the first of them was the last that was left.
@@ -158,7 +159,7 @@ export const make = Effect.fnUntraced(function*(
     const position = yield* store.walEnd
     const facts = yield* PublishedTables.read(publication, tables, truncations)
     const { published } = yield* progress.get
-    const seen = PublicationChange.accepted(published, resumes)
+    const seen = Seen.accepted(published, resumes)
     const verdict = PublicationChange.judge(
       { slot, publication, tables, seen, start, resumes },
       { position, atMs },

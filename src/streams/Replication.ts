@@ -14,9 +14,9 @@ import * as SetupError from "../domain/errors/SetupError.ts"
 import * as Identifier from "../domain/Identifier.ts"
 import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
-import * as PublicationChange from "../domain/postgres/PublicationChange.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
 import * as PostgresPlan from "../domain/PostgresSetup.ts"
+import * as Seen from "../domain/Seen.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
 import * as Metrics from "../layers/Metrics.ts"
@@ -98,7 +98,7 @@ const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Sett
     keys: remembered.keys,
     columns: remembered.columns
   }))
-  const published = PublicationChange.accepted(seen, attempt?.resumes ?? 0)
+  const published = Seen.accepted(seen, attempt?.resumes ?? 0)
   const source = PostgresPlan.leaveUnpublished(plan.source, (table) => published.has(Identifier.show(table)))
   const job = yield* Setup.apply(settings, { ...plan, source })
   const lost = lostTable(begun, attempt, job)

@@ -176,6 +176,31 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
         yield* until(Effect.map(idsIn(replica, "parted"), (ids) => ids === "1,3"))
       }))
 
+    it.effect("T55 what a table gets under another name arrives when its name is back; while it runs it stops, though it was idle since the start", () =>
+      Effect.gen(function*() {
+        const replica = yield* Replica.start
+        yield* runOnce(replica, {})
+        yield* run(replica.source, "alter table items rename to others; update others set name = 'y'")
+        yield* run(replica.source, "insert into others values (2, 'x'); alter table others rename to items")
+        const first = yield* start(replica, {})
+        yield* replica.caughtUp
+        yield* first.client.DrainAndStop()
+        assert.strictEqual(yield* first.ended, "drained")
+
+        const { client, replicating, until: untilHealth } = yield* start(replica, {})
+        yield* replicating
+        yield* run(
+          replica.source,
+          `begin; create schema other; alter table items set schema other; insert into other.items values (3, 'x');
+           alter table other.items set schema public; insert into items values (4, 'x'); commit`
+        )
+        yield* untilHealth(({ error_detail }) => error_detail.includes("table public.items is now called other.items"))
+        assert.strictEqual(yield* idsIn(replica, "items"), "1,2")
+        assert.isTrue((yield* client.Resume()).success)
+        yield* replica.caughtUp
+        assert.strictEqual((yield* client.Check()).status, "SERVING")
+      }))
+
     it.effect("T56 a key that was made again while no program ran stops its table, until that is accepted", () =>
       Effect.gen(function*() {
         const replica = yield* Replica.start

@@ -83,11 +83,15 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
           columns: new Map()
         })
         assert.strictEqual(yield* stored, "p")
-        const keys = new Map([["public.t", { key: new Map([["id", { attnum: 1, typeOid: 1700, typmod: 655_366 }]]) }]])
+        const keys = new Map([["public.t", { was: new Map([["id", { attnum: 1, typeOid: 1700, typmod: 655_366 }]]) }]])
         const columns: SeenColumns = new Map([
           [
             "public.t",
-            new Map<string, Seen>([["a", { attnum: 2, typeOid: 25, typmod: -1 }], ["b", { typeOid: 23, typmod: -1 }], [
+            new Map<string, Seen>([["a", { attnum: 2, typeOid: 25, typmod: -1 }], ["b", {
+              typeOid: 23,
+              typmod: -1,
+              expression: 16_399
+            }], [
               "c",
               "away"
             ]])
@@ -99,6 +103,42 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("CheckpointIdentity
         yield* run(address, "update dbmazz_checkpoints set published = published - 'keys' - 'columns'")
         const earlier = (yield* CheckpointIdentity.read("s"))?.published
         assert.deepStrictEqual([earlier?.keys.size, earlier?.columns.size], [0, 0], "as earlier versions store it")
+      }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
+    }))
+
+  it.effect("T55 how the tables were published is read as versions before have stored it, and stored as they read it", () =>
+    Effect.gen(function*() {
+      const address = yield* (yield* PostgresServer.PostgresServer).freshDatabase
+      const known = (membership: string) => ({ position: "0/5", atMs: 7, membership })
+      const record = (tables: Readonly<Record<string, unknown>>) => ({
+        publication: "p",
+        tables,
+        keys: {},
+        columns: {}
+      })
+      const before = record({
+        "public.first": known("16400"),
+        "public.last": known("16385/16400 771 0cc175b9c0f1b6a8")
+      })
+      const stored = Effect.map(run(address, "select published from dbmazz_checkpoints"), ([row]) => row?.["published"])
+      yield* run(
+        address,
+        "create table dbmazz_checkpoints (slot_name text primary key, lsn bigint not null, run text, published jsonb); " +
+          `insert into dbmazz_checkpoints values ('s', 1, 'now', '${JSON.stringify(before)}')`
+      )
+      yield* Effect.gen(function*() {
+        const left = (yield* CheckpointIdentity.read("s"))?.published
+        assert.isDefined(left)
+        assert.deepStrictEqual([...left.tables].map(([name, { was }]) => [name, was.table.membership]), [
+          ["public.last", { place: "16385/16400", written: "771", options: "0cc175b9c0f1b6a8" }],
+          ["public.first", { place: "16400" }]
+        ])
+        yield* CheckpointIdentity.storePublished("s", "now", left)
+        assert.deepStrictEqual(yield* stored, before)
+        const two = JSON.stringify(record({ "public.t": known("16400 771") }))
+        yield* run(address, `update dbmazz_checkpoints set published = '${two}'`)
+        const error = yield* Effect.flip(CheckpointIdentity.read("s"))
+        assert.strictEqual(error._tag === "SetupError" ? error.code : error._tag, "CheckpointUnreadable")
       }).pipe(Effect.provide(PostgresSql.layer(address, "test")))
     }))
 })

@@ -184,6 +184,25 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("verify", (it) => {
       assert.isTrue((yield* verify).equal)
     }))
 
+  it.effect("T48 the rows of a table that inherits from another are its own, in the replica and for verify", () =>
+    Effect.gen(function*() {
+      const replica = yield* Replica.start
+      const { sink, source } = replica
+      const child = { schema: "public", name: "child" }
+      yield* PostgresServer.run(source, "create table child (primary key (id)) inherits (items)")
+      const job = yield* DbmazzProcess.start(
+        ["run"],
+        replica.environment({ TABLES: "items,child", AUTO_CREATE_TABLES: "true" })
+      )
+      yield* job.logged("\"replicating\"")
+      yield* PostgresServer.run(source, "insert into items values (1, 'x'); insert into child values (2, 'y')")
+      yield* PostgresServer.run(source, "update items set name = 'z'")
+      const tables = [{ schema: "public", name: "items" }, child]
+      const verified = yield* Verify.verify({ source, sink, tables }, ARRIVAL_MS_MAX)
+      const rows = Object.values(verified.tables).map((table) => [table.source, table.sink, table.different])
+      assert.deepStrictEqual(rows, [[1, 1, 0], [1, 1, 0]])
+    }))
+
   it.effect("the traffic keeps its rate and its mix, and the same seed writes the same first rows", () =>
     Effect.gen(function*() {
       const reports = []

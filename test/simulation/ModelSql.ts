@@ -67,7 +67,7 @@ export class ModelSql {
       | { tables: Record<string, { membership?: string }> }
       | null
       | undefined
-    return published?.tables[SourceTables.nameOf(table)]?.membership === membershipOf(table)
+    return published?.tables[SourceTables.nameOf(table)]?.membership === Object.values(membershipOf(table)).join(" ")
   }
 
   /** A person has it forgotten how the tables were published. */
@@ -372,7 +372,11 @@ const tableRow = (
   ancestors: []
 })
 
-const membershipOf = ({ membership = 0, relationId }: SourceTables.Table): string => `${relationId}/${membership} 1 all`
+const membershipOf = ({ membership = 0, relationId }: SourceTables.Table) => ({
+  place: `${relationId}/${membership}`,
+  written: "1",
+  options: "all"
+})
 
 /** As the running job looks at it. */
 const publishedRow = (tables: ReadonlyArray<SourceTables.Table>): Row => ({

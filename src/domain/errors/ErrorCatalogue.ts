@@ -155,9 +155,11 @@ const PERMANENT: { readonly [Code in PermanentCode]: Text } = {
   PG_TABLE_UNPUBLISHED: {
     meaning:
       "A table was dropped, renamed or taken out of the publication, while the job ran or while it did not, or its rows were " +
-      "given a condition there, or the publication's options were others in between: what changed in it since the moment that " +
-      "the message names may be missing.",
-    whatToDo: "Put it back, `dbmazz resume`, and write the rows of that time again; `dbmazz verify` names what differs."
+      "given a condition there, or the publication's options were set and may have been others in between: what changed in it " +
+      "since the moment that the message names may be missing.",
+    whatToDo:
+      "Put it back, `dbmazz resume`, and write the rows of that time again; `dbmazz verify` names what differs. Where " +
+      "options were only written again as they were, `dbmazz resume` is all."
   },
   PG_PUBLICATION_CHANGED: {
     meaning:

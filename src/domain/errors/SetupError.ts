@@ -167,7 +167,7 @@ export const remedy: (reason: SetupReason) => string = SetupReason.match({
   PgPrimaryKeyDeferrable: (r) =>
     `Run: ALTER TABLE ${pg(r.table)} DROP CONSTRAINT …, ADD PRIMARY KEY (…) NOT DEFERRABLE;`,
   PgColumnTypeUnsupported: (r) =>
-    `Change the column's type, or add it to COLUMNS_EXCLUDE, or table ${r.table} to TABLES_EXCLUDE.`,
+    `Change the column's type (or reserved name), or add it to COLUMNS_EXCLUDE, or table ${r.table} to TABLES_EXCLUDE.`,
   PgColumnsDifferByCase: (r) =>
     `Rename all but one of them, or leave them out with COLUMNS_EXCLUDE, or add table ${r.table} to TABLES_EXCLUDE.`,
   PgNameUnsupported: (r) =>

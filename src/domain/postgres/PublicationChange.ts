@@ -8,15 +8,13 @@ import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import type { SeenColumns } from "../schema/SeenColumns.ts"
 import type { SeenKeys } from "../schema/SeenKeys.ts"
+import * as Seen from "../Seen.ts"
+import type { Membership } from "./Membership.ts"
 
 /** How one table is published. */
 export interface Published {
-  /**
-   * `place written options`, of the table in its publication. Another place says that the table was out of the publication in
-   * between, or that it is another table; options that were written again and are what they were may have been others in
-   * between. Earlier versions stored the place alone.
-   */
-  readonly membership: string | undefined
+  /** Undefined: it was not, when it was looked at first. */
+  readonly membership: Membership | undefined
   /** The condition that rows must meet; undefined: all are published. */
   readonly filter: string | undefined
 }
@@ -37,15 +35,12 @@ export interface Moment {
   readonly atMs: number
 }
 
-/** How a table was published when it was well for the last time. */
-export interface Seen extends Moment {
+/** How a table was published, and when. */
+export interface Known extends Moment {
   readonly table: Published
-  /** `Lifecycle.resumes` when it was told that the table is not published as it was; a later resume accepts what is. */
-  readonly toldAt?: number
 }
 
-/** By `schema.name`. */
-export type SeenTables = ReadonlyMap<string, Seen>
+export type SeenTables = Seen.Tables<Known>
 
 /** What an earlier run has left of what it had seen. */
 export interface Left {
@@ -100,20 +95,20 @@ const sqlOf = (publication: string, table: Identifier.QualifiedName) => {
   }
 }
 
-const placeOf = ({ membership }: Published): string | undefined => membership?.split(" ", 1)[0]
-
 /** Options that differ say what they do by themselves, and an option that is set for good loses nothing. */
-const isSetBack = (now: Published, before: Published): boolean => {
-  const [, written, options] = now.membership?.split(" ") ?? []
-  const [, writtenBefore, optionsBefore] = before.membership?.split(" ") ?? []
-  return writtenBefore !== undefined && written !== writtenBefore && options === optionsBefore
-}
+const isSetBack = (now: Membership | undefined, before: Membership | undefined): boolean =>
+  before?.written !== undefined && now?.written !== before.written && now?.options === before.options
+
+const placeOnly = ({ filter, membership }: Published): Published => ({
+  membership: membership && { place: membership.place },
+  filter
+})
 
 /** What was told of the options of all tables is not told of each one again. */
 const withoutOptions = (seen: SeenTables): SeenTables =>
-  new Map([...seen].map(([name, known]) => [
+  new Map([...seen].map(([name, { was, ...told }]) => [
     name,
-    { ...known, table: { ...known.table, membership: placeOf(known.table) } }
+    { ...told, was: { ...was, table: placeOnly(was.table) } }
   ]))
 
 interface Fault {
@@ -152,7 +147,7 @@ const faultOf = (
         `To have all rows again, run: BEGIN; ${sql.drop} ${sql.add} COMMIT; in any case dbmazz resume; ${BRING_OVER}`
     }
   }
-  if (placeOf(now) !== placeOf(before)) {
+  if (now.membership?.place !== before.membership?.place) {
     return {
       what:
         `it was taken out of publication '${publication}' and put back, or dropped and made again, and PostgreSQL sends ` +
@@ -160,55 +155,38 @@ const faultOf = (
       remedy: `Run: dbmazz resume; ${BRING_OVER}`
     }
   }
-  if (isSetBack(now, before)) {
+  if (isSetBack(now.membership, before.membership)) {
     return {
       what:
-        `the options of publication '${publication}' were set in between and are what they were, and while an operation was ` +
-        `not published, or rows of partitions were under another name, PostgreSQL has sent none of them`,
-      remedy: `If that was not so, dbmazz resume is all. Otherwise run: dbmazz resume; ${BRING_OVER}`
+        `the options of publication '${publication}' were set in between and are what they were: if they were only written ` +
+        `again, nothing is lost, and dbmazz resume is all. While an operation was not published, or rows of partitions were ` +
+        `under another name, PostgreSQL has sent none of them`,
+      remedy: `If they were only written again, dbmazz resume is all. Otherwise run: dbmazz resume; ${BRING_OVER}`
     }
   }
   return undefined
 }
 
-/** What is known at a new beginning: a resume accepts what was told before it. */
-export const accepted = (seen: SeenTables, resumes: number): SeenTables =>
-  new Map([...seen].filter(([, { toldAt }]) => toldAt === undefined || toldAt >= resumes))
-
-/**
- * For a table that had stopped for another reason: nobody reads what was found of it, and who has it go on again accepts nothing.
- * It is found again then.
- */
-export const untold = (seen: SeenTables, table: Identifier.QualifiedName): SeenTables =>
-  new Map([...seen].map(([name, { toldAt, ...known }]) => [
-    name,
-    toldAt === undefined || name === Identifier.show(table) ? known : { ...known, toldAt }
-  ]))
-
 /**
  * What is worth storing of what was seen, so that a later start notices what happened meanwhile: without what was never
- * published, and without what was told, which stands until a person accepts it.
+ * published.
  */
 export const stored = (seen: SeenTables): SeenTables =>
-  new Map(
-    [...seen].flatMap(([name, { atMs, position, table }]) =>
-      table.membership === undefined ? [] : [[name, { atMs, position, table }] as const]
-    )
-  )
+  Seen.stored(new Map([...seen].filter(([, { was }]) => was.table.membership !== undefined)))
+
+const isSameTable = ({ table: one }: Known, { table: other }: Known): boolean =>
+  one.filter === other.filter && one.membership?.place === other.membership?.place &&
+  one.membership?.written === other.membership?.written && one.membership?.options === other.membership?.options
 
 /** Whether two looks found the same, but for the moment. */
-export const isSame = (one: SeenTables, other: SeenTables): boolean =>
-  one.size === other.size && [...one].every(([name, { table }]) => {
-    const found = other.get(name)?.table
-    return found?.membership === table.membership && found?.filter === table.filter
-  })
+export const isSame = (one: SeenTables, other: SeenTables): boolean => Seen.isSame(one, other, isSameTable)
 
 /** Compares a look, made after `now`, with what was seen before. */
 export const judge = (before: Before, now: Moment, facts: Facts | undefined): Verdict => {
   const { publication, resumes, seen, slot, start, tables } = before
   const names = tables.map(Identifier.show)
   if (facts === undefined || facts.unpublished.length > 0) {
-    const moments = names.flatMap((name) => seen.get(name) ?? [])
+    const moments = names.flatMap((name) => seen.get(name)?.was ?? [])
     const since = moments.toSorted((a, b) => a.atMs - b.atMs)[0]
     const name = Identifier.quotePg(publication)
     const error = new PermanentError({
@@ -226,18 +204,18 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
     })
     return { seen: withoutOptions(seen), lost: [], broken: error }
   }
-  const next = new Map<string, Seen>()
+  const next = new Map<string, Seen.Seen<Known>>()
   const lost: Array<Lost> = []
   for (const table of tables) {
     const name = Identifier.show(table)
-    const known = seen.get(name)
+    const known = seen.get(name)?.was
     const fault = faultOf(publication, table, facts, known?.table)
     const found = facts.tables.get(name)
     if (fault === undefined && found !== undefined) {
-      next.set(name, { ...now, table: found })
+      next.set(name, { was: { ...now, table: found } })
       continue
     }
-    next.set(name, { ...(known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }), toldAt: resumes })
+    next.set(name, { was: known ?? { position: start, atMs: now.atMs, table: NOT_PUBLISHED }, toldAt: resumes })
     lost.push({
       table,
       error: new PermanentError({

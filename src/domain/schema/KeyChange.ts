@@ -8,7 +8,7 @@ import type { ShapeProblem } from "../RowEncoder.ts"
 import type { SourceColumn, TableMapping } from "../Table.ts"
 
 /** A column of a key as the catalogue has it. */
-export type KeyColumn = Pick<SourceColumn, "attnum" | "typeOid" | "typmod">
+export type KeyColumn = Pick<SourceColumn, "attnum" | "typeOid" | "typmod" | "expression">
 
 /** By the column's name. */
 export type Key = ReadonlyMap<string, KeyColumn>
@@ -48,8 +48,16 @@ const RETYPED = "it is part of the key and has another type, with which rows tha
 const REPLACED =
   "it is part of the key and another column than before, with which rows that StarRocks has may have other keys"
 
-const isAnother = (was: KeyColumn, is: KeyColumn): boolean =>
+const RECOMPUTED =
+  "it is part of the key and computed by another expression, with which rows that StarRocks has may have other keys"
+
+/** Whether the name is that of another column, as far as both are known. */
+export const isAnother = (was: KeyColumn, is: KeyColumn): boolean =>
   was.attnum !== undefined && is.attnum !== undefined && was.attnum !== is.attnum
+
+/** Whether its rows were written anew with what another expression gives. */
+export const isRecomputed = (was: Pick<SourceColumn, "expression">, is: Pick<SourceColumn, "expression">): boolean =>
+  typeof was.expression === "number" && typeof is.expression === "number" && was.expression !== is.expression
 
 /** The columns of the key, of those that both relations have, by whose change a row may have got another key. */
 export const problems = (before: Relation, relation: Relation, mapping: TableMapping): ReadonlyArray<ShapeProblem> =>
@@ -74,15 +82,16 @@ export const problemsSince = (relation: Relation, mapping: TableMapping): Readon
     return keepsTexts({ typeOid, typmod }, is) ? [] : [{ column: name, problem: RETYPED }]
   })
 
-/** The columns of the key that are others than before under their names. `columns`: as they are now. */
+/** The columns of the key that are others than before under their names, or computed otherwise. `columns`: as they are now. */
 export const replaced = (
   columns: ReadonlyArray<SourceColumn>,
   { key, sourceColumns }: TableMapping
 ): ReadonlyArray<ShapeProblem> =>
   columns.flatMap((column) => {
     const was = sourceColumns?.get(column.name)
-    if (was === undefined || !key.includes(column.name) || !isAnother(was, column)) return []
-    return [{ column: column.name, problem: REPLACED }]
+    if (was === undefined || !key.includes(column.name)) return []
+    if (isAnother(was, column)) return [{ column: column.name, problem: REPLACED }]
+    return isRecomputed(was, column) ? [{ column: column.name, problem: RECOMPUTED }] : []
   })
 
 /** The key as the catalogue was found to have it. */
@@ -90,8 +99,13 @@ export const keyOf = ({ key, sourceColumns }: TableMapping): Key =>
   new Map(key.flatMap((name) => {
     const column = sourceColumns?.get(name)
     if (column === undefined) return []
-    const { attnum, typeOid, typmod } = column
-    return [[name, { typeOid, typmod, ...(attnum === undefined ? {} : { attnum }) }]]
+    const { attnum, expression, typeOid, typmod } = column
+    return [[name, {
+      typeOid,
+      typmod,
+      ...(attnum === undefined ? {} : { attnum }),
+      ...(typeof expression === "number" ? { expression } : {})
+    }]]
   }))
 
 /** By whose change, of the columns that both have, a row may have got another key. */
@@ -100,5 +114,6 @@ export const between = (before: Key, now: Key): ReadonlyArray<ShapeProblem> =>
     const was = before.get(name)
     if (was === undefined) return []
     if (isAnother(was, is)) return [{ column: name, problem: REPLACED }]
+    if (isRecomputed(was, is)) return [{ column: name, problem: RECOMPUTED }]
     return keepsTexts(was, is) ? [] : [{ column: name, problem: RETYPED }]
   })

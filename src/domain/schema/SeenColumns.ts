@@ -6,9 +6,10 @@ import * as ColumnLists from "../ColumnLists.ts"
 import * as Identifier from "../Identifier.ts"
 import type { SourceColumn, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
+import * as KeyChange from "./KeyChange.ts"
 
 /** A column as the catalogue has it; `away`: the table has none of this name, and StarRocks keeps what was written under it. */
-export type Seen = "away" | Pick<SourceColumn, "attnum" | "typmod"> & { readonly typeOid: number }
+export type Seen = "away" | KeyChange.KeyColumn
 
 /** By name, of those that StarRocks has. */
 export type Columns = ReadonlyMap<string, Seen>
@@ -21,10 +22,11 @@ const STORED_MAX = 50_000
 
 const NOTHING: Columns = new Map()
 
-const seenOf = ({ attnum, declaredOid, typeOid, typmod }: SourceColumn): Seen => ({
+const seenOf = ({ attnum, declaredOid, expression, typeOid, typmod }: SourceColumn): Seen => ({
   typeOid: declaredOid ?? typeOid,
   typmod,
-  ...(attnum === undefined ? {} : { attnum })
+  ...(attnum === undefined ? {} : { attnum }),
+  ...(typeof expression === "number" ? { expression } : {})
 })
 
 const columnsOf = ({ doubtful, selection, sourceColumns, targetColumns }: TableMapping): Columns => {
@@ -42,14 +44,15 @@ export const now = (tables: ReadonlyArray<TableMapping>): SeenColumns =>
 /** A column under whose name StarRocks may show values of another time; those of keys have a verdict of their own. */
 export interface Finding {
   readonly column: SourceColumn
-  readonly kind: "another" | "away" | "retyped"
+  readonly kind: "another" | "away" | "recomputed" | "retyped"
 }
 
 const kindOf = (was: Seen | undefined, is: Seen | undefined): Finding["kind"] | undefined => {
   if (was === undefined || is === undefined || is === "away") return undefined
   if (was === "away") return "away"
-  if (was.attnum !== undefined && is.attnum !== undefined && was.attnum !== is.attnum) return "another"
-  return was.typeOid === is.typeOid && was.typmod === is.typmod ? undefined : "retyped"
+  if (KeyChange.isAnother(was, is)) return "another"
+  if (was.typeOid !== is.typeOid || was.typmod !== is.typmod) return "retyped"
+  return KeyChange.isRecomputed(was, is) ? "recomputed" : undefined
 }
 
 /** What is to be told of a table at a beginning. */
@@ -71,7 +74,8 @@ export const stored = (seen: SeenColumns, columnsMax = STORED_MAX): SeenColumns 
 const isSameColumn = (one: Seen, other: Seen | undefined): boolean =>
   one === other ||
   (one !== "away" && other !== undefined && other !== "away" &&
-    one.attnum === other.attnum && one.typeOid === other.typeOid && one.typmod === other.typmod)
+    one.attnum === other.attnum && one.typeOid === other.typeOid && one.typmod === other.typmod &&
+    one.expression === other.expression)
 
 /** Whether both say the same. */
 export const isSame = (one: SeenColumns, other: SeenColumns): boolean =>

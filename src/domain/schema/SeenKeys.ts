@@ -5,17 +5,11 @@
 import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import type { ShapeProblem } from "../RowEncoder.ts"
+import * as Seen from "../Seen.ts"
 import type { TableMapping } from "../Table.ts"
 import * as KeyChange from "./KeyChange.ts"
 
-export interface Seen {
-  readonly key: KeyChange.Key
-  /** `Lifecycle.resumes` when it was told that the key is another one; a later resume accepts what is. */
-  readonly toldAt?: number
-}
-
-/** By `schema.name`. */
-export type SeenKeys = ReadonlyMap<string, Seen>
+export type SeenKeys = Seen.Tables<KeyChange.Key>
 
 /** A table that is to be stopped. */
 export interface Moved {
@@ -28,26 +22,15 @@ export interface Verdict {
   readonly moved: ReadonlyArray<Moved>
 }
 
-/** What is known at a new beginning: a resume accepts what was told before it. */
-export const accepted = (seen: SeenKeys, resumes: number): SeenKeys =>
-  new Map([...seen].filter(([, { toldAt }]) => toldAt === undefined || toldAt >= resumes))
-
-/** For a table that had stopped for another reason: see `PublicationChange.untold`. */
-export const untold = (seen: SeenKeys, table: Identifier.QualifiedName): SeenKeys =>
-  new Map([...seen].map(([name, known]) => [name, name === Identifier.show(table) ? { key: known.key } : known]))
-
-/** What a later start compares with: what was told stands until a person accepts it. */
-export const stored = (seen: SeenKeys): SeenKeys => new Map([...seen].map(([name, { key }]) => [name, { key }]))
-
 const sameKey = (one: KeyChange.Key, other: KeyChange.Key): boolean =>
-  one.size === other.size && [...one].every(([name, { attnum, typeOid, typmod }]) => {
+  one.size === other.size && [...one].every(([name, { attnum, expression, typeOid, typmod }]) => {
     const found = other.get(name)
-    return found?.attnum === attnum && found?.typeOid === typeOid && found.typmod === typmod
+    return found?.attnum === attnum && found?.typeOid === typeOid && found.typmod === typmod &&
+      found.expression === expression
   })
 
 /** Whether both hold the same keys, whatever was told of them. */
-export const isSame = (one: SeenKeys, other: SeenKeys): boolean =>
-  one.size === other.size && [...one].every(([name, { key }]) => sameKey(key, other.get(name)?.key ?? new Map()))
+export const isSame = (one: SeenKeys, other: SeenKeys): boolean => Seen.isSame(one, other, sameKey)
 
 const errorOf = (
   slot: string,
@@ -77,18 +60,18 @@ export const judge = (
   seen: SeenKeys,
   resumes: number
 ): Verdict => {
-  const next = new Map<string, Seen>()
+  const next = new Map<string, Seen.Seen<KeyChange.Key>>()
   const moved: Array<Moved> = []
   for (const mapping of tables) {
     const name = Identifier.show(mapping.source)
-    const known = seen.get(name)
+    const known = seen.get(name)?.was
     const key = KeyChange.keyOf(mapping)
-    const problems = known === undefined ? [] : KeyChange.between(known.key, key)
+    const problems = known === undefined ? [] : KeyChange.between(known, key)
     if (known === undefined || problems.length === 0) {
-      next.set(name, { key })
+      next.set(name, { was: key })
       continue
     }
-    next.set(name, { key: known.key, toldAt: resumes })
+    next.set(name, { was: known, toldAt: resumes })
     moved.push({ table: mapping.source, error: errorOf(slot, mapping, problems) })
   }
   return { seen: next, moved }

@@ -14,7 +14,7 @@ import * as Widening from "./Widening.ts"
 const changeOf = (relation: Relation, mapping: TableMapping, name: string): ColumnRemedy.Change | undefined => {
   const column = relation.columns.find((each) => each.name === name)
   const target = mapping.targetColumns.get(name)
-  if (mapping.key.includes(name)) return undefined
+  if (mapping.key.includes(name) || TargetTable.isReserved(name)) return undefined
   if (column === undefined) return target === undefined ? undefined : ColumnRemedy.nullable(target)
   const { typmod } = column
   const typeOid = mapping.types?.get(column.typeOid) ?? column.typeOid

@@ -6,6 +6,7 @@ import type { SourceColumn, SourceTable, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as ColumnDefault from "./ColumnDefault.ts"
 import * as DoubtfulNames from "./DoubtfulNames.ts"
+import * as KeyChange from "./KeyChange.ts"
 import type { Finding } from "./SeenColumns.ts"
 import { isNew, mayBeRenamed, nameBefore, type Shape } from "./ShapeChange.ts"
 
@@ -88,9 +89,17 @@ const retyped = (column: SourceColumn, table: Table): string =>
   `may have got other values (by USING, a time zone, rounding), which PostgreSQL did not send; to send them, ` +
   resent(column, table, false)
 
+const recomputed = (column: SourceColumn, table: Table): string =>
+  `column '${column.name}' of ${
+    Identifier.show(table.name)
+  } is computed by another expression: in rows that have not ` +
+  `changed since StarRocks keeps what the one before gave; to send the values of PostgreSQL, ` +
+  resent(column, table, false)
+
 const OF_KIND: Readonly<Record<Finding["kind"], (column: SourceColumn, table: Table) => string>> = {
   another,
   away: doubtful,
+  recomputed,
   retyped
 }
 
@@ -141,6 +150,9 @@ const isAnother = ({ attnum, name }: SourceColumn, { sourceColumns }: TableMappi
   return was === undefined || (was.attnum !== undefined && was.attnum !== attnum)
 }
 
+const isRecomputed = (column: SourceColumn, { sourceColumns }: TableMapping): boolean =>
+  KeyChange.isRecomputed(sourceColumns?.get(column.name) ?? {}, column)
+
 const isDoubtful = ({ attnum, name }: SourceColumn, { doubtful }: TableMapping): boolean =>
   attnum !== undefined && doubtful?.has(name) === true
 
@@ -168,6 +180,7 @@ export const warnings = (shape: Shape, added: ReadonlySet<string>): ReadonlyArra
     if (!added.has(name)) {
       if (isAnother(column, mapping)) found.push(another(column, tableOf(shape)))
       else if (isRetyped(column, shape)) found.push(retyped(column, tableOf(shape)))
+      else if (isRecomputed(column, mapping)) found.push(recomputed(column, tableOf(shape)))
       else if (isDoubtful(column, mapping)) found.push(doubtful(column, tableOf(shape)))
     } else if (from !== undefined && ColumnLists.keeps(selection, from)) found.push(renamed(from, name, shape))
     else if (isOlder(column, mapping) || mayBeRenamed(column, shape)) {

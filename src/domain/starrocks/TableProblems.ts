@@ -88,7 +88,8 @@ export const ofTarget = (
 ): ReadonlyArray<SetupReason> => {
   const table = Identifier.show(target.name)
   if (target.model !== PRIMARY_KEY_MODEL) return [{ _tag: "SrTableNotPrimaryKey", table, model: target.model }]
-  const key: SetupReason | undefined = sameSet(source.primaryKey, target.key) ? undefined : {
+  const isKeyless = source.primaryKey.length === 0
+  const key: SetupReason | undefined = isKeyless || sameSet(source.primaryKey, target.key) ? undefined : {
     _tag: "SrKeyMismatch",
     table,
     sourceKey: source.primaryKey.join(", "),

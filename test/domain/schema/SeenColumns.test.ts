@@ -45,6 +45,7 @@ describe("Columns that are others than they were known to be", () => {
       [[ID, column("a", 2, INT, 8)], ["a retyped"]],
       [[ID, { ...A, declaredOid: 16_400 }], ["a retyped"]],
       [[ID, column("a", undefined)], []],
+      [[ID, { ...A, expression: 7 }], []],
       [[ID, A, column("b", 3), column("unknown", 4)], ["b away"]],
       [[ID], []],
       [[column("id", 3), A], []]
@@ -52,6 +53,16 @@ describe("Columns that are others than they were known to be", () => {
     for (const [columns, found] of changes) {
       assert.deepStrictEqual(beginnings(table([ID, A]), table(columns), table(columns)), [[], found, []])
     }
+  })
+
+  it("T53 one that is computed by another expression is found, and one that has become an ordinary column is not", () => {
+    const computed = (expression: number | null) => table([ID, { ...A, expression }])
+    assert.deepStrictEqual(beginnings(computed(7), computed(8), computed(8), computed(null)), [
+      [],
+      ["a recomputed"],
+      [],
+      []
+    ])
   })
 
   it("T52 one that was away is found when it is there again, whoever knew that it was away", () => {

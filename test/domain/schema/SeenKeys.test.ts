@@ -1,14 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as SeenKeys from "../../../src/domain/schema/SeenKeys.ts"
+import * as Seen from "../../../src/domain/Seen.ts"
 import type { SourceColumn, TableMapping } from "../../../src/domain/Table.ts"
 import { mapping } from "../../support/Mappings.ts"
 
 const NUMERIC = 1700
 const scaled = (precision: number, scale: number): number => ((precision << 16) | scale) + 4
 
-type Found = Pick<SourceColumn, "typeOid" | "typmod" | "attnum">
+type Found = Pick<SourceColumn, "typeOid" | "typmod" | "attnum" | "expression">
 
-const ID: Found = { typeOid: NUMERIC, typmod: scaled(10, 2), attnum: 1 }
+const ID: Found = { typeOid: NUMERIC, typmod: scaled(10, 2), attnum: 1, expression: 7 }
 
 /** As the catalogue has it, with a column `id` that is its key. */
 const table = (found: Found): TableMapping => ({
@@ -17,12 +18,13 @@ const table = (found: Found): TableMapping => ({
 })
 
 const begin = (found: Found, seen: SeenKeys.SeenKeys, resumes = 0): SeenKeys.Verdict =>
-  SeenKeys.judge("s", [table(found)], SeenKeys.accepted(seen, resumes), resumes)
+  SeenKeys.judge("s", [table(found)], Seen.accepted(seen, resumes), resumes)
 
 const BEFORE = begin(ID, new Map()).seen
 const OTHERS: ReadonlyArray<readonly [why: string, found: Found]> = [
   ["it is part of the key and has another type", { ...ID, typmod: scaled(10, 4) }],
-  ["it is part of the key and another column than before", { ...ID, attnum: 3 }]
+  ["it is part of the key and another column than before", { ...ID, attnum: 3 }],
+  ["it is part of the key and computed by another expression", { ...ID, expression: 8 }]
 ]
 
 describe("A key that is another one than when its rows were loaded", () => {
@@ -33,11 +35,11 @@ describe("A key that is another one than when its rows were loaded", () => {
       assert.include(first.moved[0]?.error.message, `column 'id': ${why}`)
       const reconnected = begin(found, first.seen)
       assert.lengthOf(reconnected.moved, 1)
-      const restarted = begin(found, SeenKeys.stored(reconnected.seen))
+      const restarted = begin(found, Seen.stored(reconnected.seen))
       assert.lengthOf(restarted.moved, 1)
       const resumed = begin(found, restarted.seen, 1)
       assert.lengthOf(resumed.moved, 0)
-      assert.lengthOf(begin(found, SeenKeys.stored(resumed.seen)).moved, 0)
+      assert.lengthOf(begin(found, Seen.stored(resumed.seen)).moved, 0)
     }
   })
 
@@ -48,20 +50,23 @@ describe("A key that is another one than when its rows were loaded", () => {
     assert.lengthOf(wider.moved, 0)
     assert.isFalse(SeenKeys.isSame(wider.seen, BEFORE), "it counts from here on")
     assert.lengthOf(begin(ID, wider.seen).moved, 1)
+    const ordinary = begin({ ...ID, expression: null }, BEFORE)
+    assert.lengthOf(ordinary.moved, 0)
+    assert.isFalse(SeenKeys.isSame(ordinary.seen, BEFORE))
   })
 
   it("is not found where nothing was stored of it: an earlier version, a table that is new or was left out", () => {
-    assert.lengthOf(begin(ID, new Map([["public.other", { key: new Map() }]])).moved, 0)
-    assert.lengthOf(begin({ ...ID, attnum: 3 }, new Map([["public.t", { key: new Map() }]])).moved, 0)
+    assert.lengthOf(begin(ID, new Map([["public.other", { was: new Map() }]])).moved, 0)
+    assert.lengthOf(begin({ ...ID, attnum: 3 }, new Map([["public.t", { was: new Map() }]])).moved, 0)
     const leftOut = SeenKeys.judge("s", [], BEFORE, 0)
     assert.lengthOf(begin({ ...ID, attnum: 3 }, leftOut.seen).moved, 0)
   })
 
   it("stops its table once more after a resume when it had stopped for another reason: nobody was told", () => {
     const [, found] = OTHERS[0]!
-    const unheard = SeenKeys.untold(begin(found, BEFORE).seen, { schema: "public", name: "t" })
+    const unheard = Seen.untold(begin(found, BEFORE).seen, { schema: "public", name: "t" })
     assert.lengthOf(begin(found, unheard, 1).moved, 1)
-    const other = SeenKeys.untold(begin(found, BEFORE).seen, { schema: "public", name: "u" })
+    const other = Seen.untold(begin(found, BEFORE).seen, { schema: "public", name: "u" })
     assert.lengthOf(begin(found, other, 1).moved, 0)
   })
 })

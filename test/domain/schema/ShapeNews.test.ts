@@ -125,6 +125,18 @@ describe("What is told of a shape: what StarRocks shows of another time, and not
     assert.deepStrictEqual(session(table).announces(50n, 51n, [ID, { ...own, typmod: -1 }]), [])
   })
 
+  it("T53 a column that is computed by another expression, also when the session has not seen it before, once; no other", () => {
+    const computed = (expression: number | null) => [ID, column("a", { attnum: 2, computed: "stored", expression })]
+    const table = { ...TABLE, sourceColumns: new Map(computed(7).map((each) => [each.name, each])) }
+    const { announces } = session(table)
+    assert.deepStrictEqual(announces(50n, 51n, computed(7)), [])
+    assert.deepStrictEqual(announces(52n, 53n, computed(8)), ["column 'a' is computed by another expression"])
+    assert.deepStrictEqual(announces(54n, 55n, computed(8)), [], "once")
+    assert.deepStrictEqual(announces(56n, 57n, computed(null)), [], "an ordinary column with the values that it had")
+    assert.lengthOf(session(table).announces(50n, 51n, computed(8)), 1)
+    assert.deepStrictEqual(session().announces(50n, 51n, computed(8)), [], "nothing was known of it")
+  })
+
   it("T53 an added column whose default is gone, when the rows were written anew or PostgreSQL keeps a value; no other", () => {
     const adds = (c: Partial<SourceColumn>, storage = 100) =>
       session().announces(50n, 51n, [{ ...ID, width: 3, storage }, column("c", { ...NULLABLE, storage, ...c })], ["c"])
