@@ -12,6 +12,7 @@ import * as Lsn from "../domain/Lsn.ts"
 import type { Columns, Identity, Stored } from "../domain/postgres/Identity.ts"
 import type { Left } from "../domain/postgres/PublicationChange.ts"
 import { isUndefinedColumn } from "./CheckpointStore.ts"
+import * as FoundExchanges from "./FoundExchanges.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError.SetupError
@@ -39,7 +40,9 @@ const Published = Schema.Struct({
     })
   ),
   /** By `schema.name` and the column's name; earlier versions did not store it. */
-  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, KeyColumn)))
+  keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, KeyColumn))),
+  /** By `schema.name`. */
+  exchanged: Schema.optionalKey(Schema.Record(Schema.String, FoundExchanges.Found))
 })
 
 /** Columns that were not added yet are absent, so one query serves both forms of the table. */
@@ -72,8 +75,9 @@ export const readColumns: Effect.Effect<Columns, Failure, PostgresSql> = Effect.
   return count === COLUMN_COUNT ? "present" : owned ? "addable" : "fixed"
 })
 
-const leftOf = ({ keys = {}, publication, tables }: typeof Published.Type): Left => ({
+const leftOf = ({ exchanged = {}, keys = {}, publication, tables }: typeof Published.Type): Left => ({
   publication,
+  exchanged: new Map(Object.entries(exchanged)),
   keys: new Map(Object.entries(keys).map(([name, key]) => [name, { key: new Map(Object.entries(key)) }])),
   tables: new Map(
     Object.entries(tables).map(([name, { atMs, filter, membership, position }]) => [
@@ -125,18 +129,17 @@ export const store = Effect.fnUntraced(function*(
 export const storePublished = Effect.fnUntraced(function*(
   slot: string,
   run: string,
-  { keys: seenKeys, publication, tables: seen }: Left
+  { keys: seenKeys, publication, tables: seen }: Omit<Left, "exchanged">
 ): Effect.fn.Return<void, Failure, PostgresSql> {
   const { query } = yield* PostgresSql
   const tables = Object.fromEntries(
     [...seen].map(([name, { atMs, position, table }]) => [name, { ...table, atMs, position: Lsn.format(position) }])
   )
   const keys = Object.fromEntries([...seenKeys].map(([name, { key }]) => [name, Object.fromEntries(key)]))
-  yield* query("update dbmazz_checkpoints set published = $3::jsonb where slot_name = $1 and run = $2", [
-    slot,
-    run,
-    JSON.stringify({ publication, tables, keys })
-  ]).pipe(
+  yield* query(
+    `update dbmazz_checkpoints set published = $3::jsonb || ${FoundExchanges.KEPT} where slot_name = $1 and run = $2`,
+    [slot, run, JSON.stringify({ publication, tables, keys })]
+  ).pipe(
     Effect.catchIf(isUndefinedColumn, () => Effect.void)
   )
 })

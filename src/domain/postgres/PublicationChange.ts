@@ -7,6 +7,7 @@ import { PermanentError } from "../errors/PermanentError.ts"
 import * as Identifier from "../Identifier.ts"
 import * as Lsn from "../Lsn.ts"
 import type { SeenKeys } from "../schema/SeenKeys.ts"
+import type { FoundExchange } from "../Table.ts"
 
 /** How one table is published. */
 export interface Published {
@@ -53,6 +54,8 @@ export interface Left {
   readonly tables: SeenTables
   /** These are compared in any case. */
   readonly keys: SeenKeys
+  /** By `schema.name`, the exchange of partitions that was found last. */
+  readonly exchanged: ReadonlyMap<string, FoundExchange>
 }
 
 /** A table that is to be stopped. */
