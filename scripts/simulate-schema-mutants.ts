@@ -103,14 +103,14 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "does not see that a table, or a column of it, was not published for a while",
     file: SOURCE.tableCatalogue,
-    search: "(select ${PARTED} || ${PUBLISHED} as version",
-    replace: "(select ${PARTED} as version"
+    search: "'version', tree.stamp || ${PUBLISHED},",
+    replace: "'version', tree.stamp,"
   },
   {
     name: "does not see that partitions came or went",
     file: SOURCE.tableCatalogue,
-    search: "(select ${PARTED} || ${PUBLISHED} as version",
-    replace: "(select ${PUBLISHED} as version"
+    search: "'version', tree.stamp || ${PUBLISHED},",
+    replace: "'version', ${PUBLISHED},"
   },
   {
     name: "does not tell that a table was published otherwise for a while",

@@ -41,7 +41,7 @@ const mappingOf = (source: SourceTable, target: TableFacts, isChanging: boolean)
     ...(isChanging ? { isChanging } : {}),
     ...(source.lookedAt === undefined ? {} : { lookedAt: source.lookedAt }),
     selection: GeneratedTargets.selection(source, target),
-    ...(source.kind === PARTITIONED_TABLE ? { partitioned: true } : {})
+    ...(source.kind === PARTITIONED_TABLE ? { partitioned: true, attached: source.attached ?? {} } : {})
   }
 }
 

@@ -58,6 +58,17 @@ export interface SourceColumn {
   readonly storage?: number
 }
 
+/** Partitions of a table at every level, by OID: the transaction that attached each, without the epoch. */
+export type Attached = Readonly<Record<string, number>>
+
+/** The last exchange of a table's partitions that was found: see `Exchange`. */
+export interface FoundExchange {
+  /** Where the look ended that found it: it is not later. */
+  readonly until: Lsn
+  /** The newest transaction that attached a partition in exchange for another, without the epoch. */
+  readonly xid: number
+}
+
 /** A PostgreSQL table with its key from `pg_index`, in index order. */
 export interface SourceTable {
   readonly name: QualifiedName
@@ -81,6 +92,8 @@ export interface SourceTable {
   readonly readable: boolean
   /** See `TableMapping`. */
   readonly lookedAt?: Lsn
+  /** Undefined: it is not partitioned, or nobody has looked. */
+  readonly attached?: Attached
   /** Its table's name in StarRocks; undefined: its own. */
   readonly target?: string
   /** The publication's WHERE, SQL over the columns; undefined: every row is published. */
@@ -129,6 +142,10 @@ export interface TableMapping {
   readonly sourceColumns?: ReadonlyMap<string, SourceColumn>
   /** Where the WAL ended after they were looked up: no later commit is in what was found. Undefined: unknown. */
   readonly lookedAt?: Lsn
+  /** As the setup has found them; undefined: it is not partitioned. */
+  readonly attached?: Attached
+  /** The exchange of its partitions that earlier runs have found last; undefined: none. */
+  readonly exchanged?: FoundExchange
   /** Names under which the target may have values of another column, or of another time: see `DoubtfulNames`. */
   readonly doubtful?: ReadonlySet<string>
   /** `storage` of its columns when the setup looked; undefined: that of `sourceColumns`. */

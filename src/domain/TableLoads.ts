@@ -41,6 +41,8 @@ export interface LoadOptions {
   readonly partialBytesMin?: number | undefined
   /** `trusted` of the table, as in `Trust`. */
   readonly trustedAfter: Lsn.Lsn
+  /** `at` of the table, as in `Exchange`; undefined: no partition of it was exchanged. */
+  readonly exchangedAt?: Lsn.Lsn
 }
 
 const NOTHING_KNOWN: KeyLookup.Versions = new Map()
@@ -100,7 +102,7 @@ export class TableLoads {
     const { hasGaps, rows } = this.#merged
     const { encoder } = this.#route
     this.#groups = hasGaps
-      ? Omission.groups(rows, encoder, this.#options.trustedAfter, this.questions, versions)
+      ? Omission.groups(rows, encoder, this.#options, this.questions, versions)
       : [{ columns: encoder.whole, rows }]
   }
 

@@ -14,6 +14,7 @@ import * as Membership from "../domain/postgres/Membership.ts"
 import type { Left } from "../domain/postgres/PublicationChange.ts"
 import type { Seen } from "../domain/schema/SeenColumns.ts"
 import { isUndefinedColumn } from "./CheckpointStore.ts"
+import * as FoundExchanges from "./FoundExchanges.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError.SetupError
@@ -50,7 +51,9 @@ const Published = Schema.Struct({
   /** By `schema.name` and the column's name; earlier versions did not store it. */
   keys: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, KeyColumn))),
   /** The same. */
-  columns: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, Column)))
+  columns: Schema.optionalKey(Schema.Record(Schema.String, Schema.Record(Schema.String, Column))),
+  /** By `schema.name`. */
+  exchanged: Schema.optionalKey(Schema.Record(Schema.String, FoundExchanges.Found))
 })
 
 /** Columns that were not added yet are absent, so one query serves both forms of the table. */
@@ -99,8 +102,9 @@ const columnOf = (stored: typeof Column.Type): Seen => {
 const storedOf = (column: Seen): typeof Column.Type =>
   column === "away" ? null : [column.attnum ?? null, column.typeOid, column.typmod, column.expression ?? null]
 
-const leftOf = ({ columns = {}, keys = {}, publication, tables }: typeof Published.Type): Left => ({
+const leftOf = ({ columns = {}, exchanged = {}, keys = {}, publication, tables }: typeof Published.Type): Left => ({
   publication,
+  exchanged: new Map(Object.entries(exchanged)),
   columns: new Map(
     Object.entries(columns).map(([name, each]) => [
       name,
@@ -158,7 +162,7 @@ export const store = Effect.fnUntraced(function*(
 export const storePublished = Effect.fnUntraced(function*(
   slot: string,
   run: string,
-  { columns: seenColumns, keys: seenKeys, publication, tables: seen }: Left
+  { columns: seenColumns, keys: seenKeys, publication, tables: seen }: Omit<Left, "exchanged">
 ): Effect.fn.Return<void, Failure, PostgresSql> {
   const { query } = yield* PostgresSql
   const tables = Object.fromEntries(
@@ -174,11 +178,10 @@ export const storePublished = Effect.fnUntraced(function*(
       Object.fromEntries([...each].map(([column, seen]) => [column, storedOf(seen)]))
     ])
   )
-  yield* query("update dbmazz_checkpoints set published = $3::jsonb where slot_name = $1 and run = $2", [
-    slot,
-    run,
-    JSON.stringify({ publication, tables, keys, columns })
-  ]).pipe(
+  yield* query(
+    `update dbmazz_checkpoints set published = $3::jsonb || ${FoundExchanges.KEPT} where slot_name = $1 and run = $2`,
+    [slot, run, JSON.stringify({ publication, tables, keys, columns })]
+  ).pipe(
     Effect.catchIf(isUndefinedColumn, () => Effect.void)
   )
 })

@@ -16,6 +16,7 @@ import * as ShapeNews from "../domain/schema/ShapeNews.ts"
 import { columnsByName } from "../domain/starrocks/TargetFacts.ts"
 import type { TableMapping } from "../domain/Table.ts"
 import * as CheckpointStore from "./CheckpointStore.ts"
+import * as FoundExchanges from "./FoundExchanges.ts"
 import * as Log from "./Log.ts"
 import * as Metrics from "./Metrics.ts"
 import type { PostgresSql } from "./PostgresSql.ts"
@@ -43,6 +44,8 @@ export interface SchemaEvolution {
    * before. Nothing of the target is looked at or changed.
    */
   readonly check: (announced: Reannouncement) => Effect.Effect<void, Failure>
+  /** `at` of the table, as in `Exchange`. */
+  readonly exchangedAt: (mapping: TableMapping) => Lsn.Lsn
   /** `trusted` of the table, as in `Trust`. */
   readonly trustedAfter: (mapping: TableMapping) => Lsn.Lsn
   /** The mapping with the target's columns as they are after what was done here, or as they were looked at last. */
@@ -108,6 +111,19 @@ export const make = Effect.fnUntraced(function*(
     }
   )
 
+  /** What a run that reads the WAL again would not find is stored before the rows behind it are loaded. */
+  const remember = Effect.fnUntraced(function*(...known: Parameters<KnownShapes["remember"]>) {
+    const [mapping] = known
+    const before = shapes.foundExchange(mapping)
+    shapes.remember(...known)
+    const exchange = shapes.foundExchange(mapping)
+    if (exchange === undefined || exchange === before) return
+    yield* FoundExchanges.store(origin, mapping.source, exchange).pipe(
+      Effect.mapError(CheckpointStore.failed),
+      Effect.provide(services)
+    )
+  })
+
   const check = Effect.fn("SchemaEvolution.check")(function*(announced: Reannouncement) {
     const { before, relation, transaction } = announced
     const mapping = shapes.current(announced.mapping)
@@ -116,7 +132,7 @@ export const make = Effect.fnUntraced(function*(
     for (const warning of ShapeNews.warnings(shape, NOTHING_ADDED)) {
       yield* log.warn(warning, { table: Identifier.show(mapping.source) })
     }
-    shapes.remember(mapping, found, transaction?.commitLsn, before)
+    yield* remember(mapping, found, transaction, before)
   })
 
   const evolve = Effect.fn("SchemaEvolution.evolve")(function*(reshape: Reshape) {
@@ -139,7 +155,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.catchTag("PermanentError", (error) => Effect.fail(SchemaAttempt.failed(task, error)))
     )
     yield* tell(task, mapping, startedMs)
-    shapes.remember(task.mapping, found, reshape.transaction?.commitLsn, reshape.before)
+    yield* remember(task.mapping, found, reshape.transaction, reshape.before)
   })
 
   const look = Effect.fn("SchemaEvolution.look")(function*(mapping: TableMapping) {
@@ -163,6 +179,7 @@ export const make = Effect.fnUntraced(function*(
   })
 
   return {
+    exchangedAt: (mapping) => shapes.exchangedAt(mapping),
     evolve,
     check,
     look,

@@ -9,7 +9,7 @@ import * as Identifier from "../domain/Identifier.ts"
 import type { Lsn } from "../domain/Lsn.ts"
 import type { Relation } from "../domain/pgoutput/Message.ts"
 import * as PgType from "../domain/PgType.ts"
-import type { SourceColumn, TableMapping } from "../domain/Table.ts"
+import type { Attached, SourceColumn, TableMapping } from "../domain/Table.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 import * as TableCatalogue from "./TableCatalogue.ts"
 
@@ -21,8 +21,8 @@ const readTypes = Effect.fnUntraced(function*(oids: ReadonlyArray<number>) {
   if (oids.length === 0) return new Map<number, typeof TableCatalogue.Below.Type>()
   const { query } = yield* PostgresSql
   const rows = yield* query(
-    `select json_build_object('oid', t.oid::bigint, 'below', json_build_object(${TableCatalogue.BELOW})) as type
-       from pg_type t ${TableCatalogue.belowOf("t.oid", "-1")}
+    `select json_build_object('oid', t.oid::bigint, 'below', ${TableCatalogue.below("t.oid", "-1")}) as type
+       from pg_type t
       where t.oid = any ($1::oid[])`,
     [oids]
   )
@@ -71,6 +71,7 @@ export interface Found {
   /** Columns, none of them ever NULL, of which no two rows have the same values; undefined: the table is not there any more. */
   readonly keys: ReadonlyArray<ReadonlyArray<string>> | undefined
   readonly lookedAt: Lsn | undefined
+  readonly attached: Attached | undefined
 }
 
 /**
@@ -111,6 +112,11 @@ export const read = Effect.fnUntraced(
     })
     const indexes = (table?.uniqueIndexes ?? []).map((index) => index.columns)
     const keys = [table?.primaryKey ?? [], ...indexes].filter((key) => key.length > 0)
-    return { columns, keys: table === undefined ? undefined : keys, lookedAt: table?.lookedAt }
+    return {
+      columns,
+      keys: table === undefined ? undefined : keys,
+      lookedAt: table?.lookedAt,
+      attached: table?.attached
+    }
   }
 )

@@ -12,6 +12,7 @@ import type { TableFacts } from "../domain/postgres/SourceFacts.ts"
 import type { SourceColumn } from "../domain/Table.ts"
 import * as TableLists from "../domain/TableLists.ts"
 import * as FilledRows from "./FilledRows.ts"
+import * as PartitionTree from "./PartitionTree.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
 type Failure = PgSqlError | TransientError | SetupError
@@ -38,9 +39,7 @@ const Column = Schema.Struct({
   missing: Schema.optionalKey(Schema.NullOr(Schema.String)),
   filled: Schema.optionalKey(Schema.Boolean),
   always: Schema.optionalKey(Schema.Boolean),
-  width: Schema.optionalKey(Schema.Int),
   dropped: Schema.optionalKey(Schema.Int),
-  storage: Schema.optionalKey(Schema.Int),
   version: Schema.optionalKey(Schema.String),
   /** Only of a type that the database has defined itself. */
   below: Schema.optionalKey(Schema.NullOr(Below))
@@ -48,6 +47,9 @@ const Column = Schema.Struct({
 
 const Name = Schema.Struct({ schema: Schema.String, name: Schema.String })
 const Names = Schema.Array(Schema.String)
+
+/** What each column of a table has of it. */
+const Shared = Schema.Struct({ width: Schema.Int, storage: Schema.Int, version: Schema.String, kept: Names })
 
 const Partition = Schema.Struct({
   name: Name,
@@ -72,6 +74,8 @@ const TableRow = Schema.Struct({
   owned: Schema.Boolean,
   lookedAt: Schema.optionalKey(Lsn.FromText),
   columns: Schema.Array(Column),
+  shared: Schema.optionalKey(Shared),
+  attached: Schema.optionalKey(Schema.Record(Schema.String, Schema.Int)),
   primaryKey: Names,
   primaryKeyDeferrable: Schema.Boolean,
   uniqueIndexes: Schema.Array(UniqueIndex),
@@ -102,14 +106,14 @@ const baseType = (oid: string, typmod: string): string =>
        from chain join pg_type t on t.oid = chain.oid and t.typtype = 'd')
    select chain.oid, chain.typmod from chain order by depth desc limit 1`
 
-/** What joins the type below the type of this expression, and the members of `Below` of it. */
-export const belowOf = (oid: string, typmod: string): string =>
-  `cross join lateral (${baseType(oid, typmod)}) as base (oid, typmod)
-    join pg_type bt on bt.oid = base.oid
-    left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
-    left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null`
-export const BELOW =
-  "'baseOid', base.oid::bigint, 'typmod', base.typmod, 'elementOid', coalesce(element.oid, 0)::bigint"
+/** `Below` of the type of this expression. */
+export const below = (oid: string, typmod: string): string =>
+  `(select json_build_object('baseOid', base.oid::bigint, 'typmod', base.typmod,
+                             'elementOid', coalesce(element.oid, 0)::bigint)
+      from (${baseType(oid, typmod)}) as base (oid, typmod)
+      join pg_type bt on bt.oid = base.oid
+      left join pg_type et on et.oid = bt.typelem and et.typarray = bt.oid and et.typdelim = ','
+      left join lateral (${baseType("et.oid", "-1")}) as element (oid, typmod) on et.oid is not null)`
 
 /** The built-in type whose values a type has: its own, arrays of its elements', or text. */
 export const resolve = (below: typeof Below.Type): Pick<SourceColumn, "typeOid" | "typmod"> => {
@@ -132,25 +136,6 @@ const MISSING = `case when a.atthasmissing then case
                         then (a.attmissingval::text::text[])[1]::timestamptz at time zone 'UTC'
                         else (a.attmissingval::text::text[])[1]::timestamp end) as m (t))
     else (a.attmissingval::text::text[])[1] end end`
-
-/** Of a row `h` of `pg_inherits`: it is not about to be detached; 13 does not know that. */
-const ATTACHED = "not coalesce((to_jsonb(h) ->> 'inhdetachpending')::boolean, false)"
-
-/**
- * All partitions below a table `c`, at every level, and what tells when each came. Not `pg_partition_tree`, which locks them: the
- * look would wait for whoever truncates or alters one.
- */
-const PARTITIONS = `(with recursive below (oid, since) as (
-                 select h.inhrelid, h.xmin from pg_inherits h
-                  where c.relkind = 'p' and h.inhparent = c.oid and ${ATTACHED}
-                 union all
-                 select h.inhrelid, h.xmin from below join pg_inherits h on h.inhparent = below.oid and ${ATTACHED})
-               select oid, since from below)`
-
-/** Changes when a partition comes or goes: what was done to it outside of its table is not sent, and no column shows it. */
-const PARTED = `case when c.relkind = 'p' then
-              (select md5(coalesce(string_agg(p.oid || ' ' || p.since, ',' order by p.oid), '')) from ${PARTITIONS} as p)
-            else '' end`
 
 /**
  * Changes when the table, or its schema, leaves a publication or comes to one, or its list of columns there becomes another, and
@@ -189,16 +174,23 @@ const ANCESTORS = `case when c.relispartition then
                 where a.oid <> c.oid)
             else '[]' end as ancestors`
 
-const columnOf = ({ below, generation, ...rest }: typeof Column.Type): SourceColumn => {
-  const computed = COMPUTED.get(generation)
-  return {
-    ...rest,
-    generated: computed !== undefined,
-    ...(computed === undefined ? {} : { computed }),
-    declaredOid: rest.typeOid,
-    ...(below === undefined || below === null ? {} : resolve(below))
+const columnOf =
+  (shared: typeof Shared.Type | undefined) =>
+  ({ below, filled, generation, version, ...rest }: typeof Column.Type): SourceColumn => {
+    const computed = COMPUTED.get(generation)
+    return {
+      ...rest,
+      generated: computed !== undefined,
+      ...(computed === undefined ? {} : { computed }),
+      declaredOid: rest.typeOid,
+      ...(below === undefined || below === null ? {} : resolve(below)),
+      ...(filled === undefined
+        ? {}
+        : { filled: filled || (generation === "" && shared?.kept.includes(rest.name) === true) }),
+      ...(version === undefined ? {} : { version: shared === undefined ? version : `${version} ${shared.version}` }),
+      ...(shared === undefined ? {} : { width: shared.width, storage: shared.storage })
+    }
   }
-}
 
 /** Reads the tables that exist among these, with columns, keys and partitions. */
 export const readTables = Effect.fnUntraced(function*(
@@ -223,19 +215,20 @@ export const readTables = Effect.fnUntraced(function*(
                       'attnum', a.attnum,
                       'missing', ${MISSING},
                       'filled', a.attgenerated = '' and (a.atthasdef or a.attidentity <> '' or dt.typdefault is not null
-                        or a.atthasmissing or a.attname = any (coalesce(around.kept, '{}'))),
+                        or a.atthasmissing),
                       'always', a.attidentity = 'a',
-                      'width', c.relnatts,
-                      'dropped', (select coalesce(max(d.attnum), 0) from pg_attribute d
-                                   where d.attrelid = c.oid and d.attnum between 1 and a.attnum - 1 and d.attisdropped),
-                      'storage', around.storage,
-                      'version', concat_ws(' ', a.xmin, around.version),
-                      'below', case when a.atttypid >= ${OWN_OID_MIN} then json_build_object(${BELOW}) end
+                      'dropped', coalesce(a.dropped, 0),
+                      'version', a.xmin::text,
+                      'below', case when a.atttypid >= ${OWN_OID_MIN} then ${below("a.atttypid", "a.atttypmod")} end
                     ) order by a.attnum), '[]')
-               from pg_attribute a
+               from (select a.*, a.xmin, max(a.attnum) filter (where a.attisdropped) over (order by a.attnum) as dropped
+                       from pg_attribute a where a.attrelid = c.oid and a.attnum > 0) as a
                join pg_type dt on dt.oid = a.atttypid
-              ${belowOf("a.atttypid", "a.atttypmod")}
-              where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+              where not a.attisdropped) as columns,
+            json_build_object('width', c.relnatts, 'storage', ${FilledRows.storage("tree.oids")},
+                              'version', tree.stamp || ${PUBLISHED},
+                              'kept', coalesce(${FilledRows.kept("tree.oids")}, '{}')) as shared,
+            tree.attached,
             coalesce((select ${INDEX_COLUMNS} from pg_index i where i.indrelid = c.oid and i.indisprimary), '[]')
               as "primaryKey",
             ${identityColumns("c")} as "identityColumns",
@@ -254,7 +247,7 @@ export const readTables = Effect.fnUntraced(function*(
                       'replicaIdentity', pc.relreplident, 'identityColumns', ${identityColumns("pc")},
                       'owned', pg_has_role(pc.relowner, 'usage')
                     ) order by pn.nspname, pc.relname), '[]')
-               from ${PARTITIONS} as p
+               from unnest(tree.oids) as p (oid)
                join pg_class pc on pc.oid = p.oid
                join pg_namespace pn on pn.oid = pc.relnamespace
               where pc.relkind <> 'p') as partitions,
@@ -264,16 +257,14 @@ export const readTables = Effect.fnUntraced(function*(
        from unnest($1::text[], $2::text[]) with ordinality as wanted (schema, name, position)
        join pg_namespace n on n.nspname = wanted.schema
        join pg_class c on c.relnamespace = n.oid and c.relname = wanted.name
-      cross join lateral (select ${PARTED} || ${PUBLISHED} as version, ${FilledRows.storage(PARTITIONS)} as storage, ${
-      FilledRows.kept(PARTITIONS)
-    } as kept offset 0) as around
+      cross join lateral ${PartitionTree.SQL} as tree
       order by wanted.position`,
     [tables.map((table) => table.schema), tables.map((table) => table.name)]
   )
-  return decodeTables(rows).map(({ columns, name, schema, ...rest }) => ({
+  return decodeTables(rows).map(({ columns, name, schema, shared, ...rest }) => ({
     ...rest,
     name: { schema, name },
-    columns: columns.map(columnOf)
+    columns: columns.map(columnOf(shared))
   }))
 })
 

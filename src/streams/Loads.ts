@@ -100,7 +100,7 @@ export interface Loads {
   readonly over: Effect.Effect<never, Failure>
 }
 
-type BatchOptions = Omit<LoadOptions, "trustedAfter">
+type BatchOptions = Omit<LoadOptions, "exchangedAt" | "trustedAfter">
 type Stoppable = Pick<TableMapping, "source">
 
 export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.fn.Return<
@@ -177,6 +177,7 @@ export const make = Effect.fnUntraced(function*(options: LoadsOptions): Effect.f
         if (segment === undefined) break
         const loads = new TableLoads(segment, writer, {
           ...batchOptions,
+          exchangedAt: options.schema.exchangedAt(mapping),
           trustedAfter: options.schema.trustedAfter(mapping)
         })
         yield* options.resolve(loads)

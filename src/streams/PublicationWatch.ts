@@ -62,7 +62,10 @@ export interface PublicationWatch {
   readonly watch: Effect.Effect<never, PermanentError>
 }
 
-const isSame = (one: PublicationChange.Left, other: PublicationChange.Left): boolean =>
+/** What is compared at each look. */
+type Remembered = Omit<PublicationChange.Left, "exchanged">
+
+const isSame = (one: Remembered, other: Remembered): boolean =>
   PublicationChange.isSame(one.tables, other.tables) && SeenKeys.isSame(one.keys, other.keys) &&
   SeenColumns.isSame(one.columns, other.columns)
 
@@ -82,7 +85,7 @@ export const make = Effect.fnUntraced(function*(
   const { lifecycle } = yield* JobControl
   const { attempt } = yield* SubscriptionRef.get(lifecycle)
   const resumes = attempt?.resumes ?? 0
-  let kept: PublicationChange.Left = { publication, tables: new Map(), keys: new Map(), columns: new Map() }
+  let kept: Remembered = { publication, tables: new Map(), keys: new Map(), columns: new Map() }
   let keptAt: Lsn.Lsn | undefined
   let remembered = shapes.changes()
   // What is stored last is what was known last.
@@ -91,9 +94,9 @@ export const make = Effect.fnUntraced(function*(
   /** A later start compares with it. Of an idle job the moment alone is not worth the WAL that storing it would write. */
   const keep = Effect.gen(function*() {
     const { columns, keys, position, published } = yield* progress.get
-    const left: PublicationChange.Left = {
+    const left: Remembered = {
       publication,
-      tables: Seen.stored(published),
+      tables: PublicationChange.stored(published),
       keys: Seen.stored(keys),
       columns: SeenColumns.stored(columns)
     }

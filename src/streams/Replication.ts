@@ -105,7 +105,8 @@ const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Sett
   if (lost !== undefined) return yield* SetupError.make({ _tag: "PgTableGone", table: Identifier.show(lost) })
   const tables = job.tables.map((mapping) => {
     const from = joined.get(Identifier.show(mapping.source))
-    return from === undefined ? mapping : { ...mapping, from }
+    const exchanged = left?.exchanged.get(Identifier.show(mapping.source))
+    return { ...mapping, ...(from === undefined ? {} : { from }), ...(exchanged === undefined ? {} : { exchanged }) }
   })
   yield* log.info("replicating", {
     slot: settings.slot,

@@ -97,6 +97,7 @@ const world = <A, E>(
         tableCount: 99,
         truncate: () => Effect.void,
         schema: {
+          exchangedAt: () => Lsn.ZERO,
           evolve: () => Effect.die(new Error("no table is changed here")),
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,

@@ -81,6 +81,12 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("The lists against 
           []
         ]
       )
+      const [inherits] = yield* PostgresServer.run(
+        address,
+        `select json_object_agg(inhrelid, xmin::text::bigint) as attached from pg_inherits
+          where inhrelid in ('events_1'::regclass, 'sales.events_1a'::regclass)`
+      )
+      assert.deepStrictEqual<unknown>(tables.map(({ attached }) => attached), [inherits?.["attached"], {}])
     }))
 
   it.effect("patterns find ordinary and partitioned tables by exact letters, never views, system or our own tables", () =>

@@ -63,6 +63,7 @@ const loadBatches = (count: number) =>
         truncate: () => Effect.void,
         resolve: () => Effect.void,
         schema: {
+          exchangedAt: () => Lsn.ZERO,
           evolve: () => Effect.void,
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,

@@ -171,7 +171,7 @@ export class ModelSql {
         ...tableRow(table, this.#world.partitions, {
           // The statement itself must look how the table is published, and at its partitions.
           membership: /from pg_publication_rel /.test(statement),
-          parted: / pg_inherits /.test(statement)
+          parted: / tree\.stamp\b/.test(statement)
         }),
         lookedAt: Lsn.format(Lsn.fromBigint(postgres.wal.end))
       }))

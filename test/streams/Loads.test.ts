@@ -27,6 +27,7 @@ const OPTIONS: Loads.LoadsOptions = {
   truncate: () => Effect.void,
   resolve: () => Effect.void,
   schema: {
+    exchangedAt: () => Lsn.ZERO,
     evolve: () => Effect.die(new Error("no table is changed here")),
     check: () => Effect.void,
     trustedAfter: () => Lsn.ZERO,

@@ -43,6 +43,7 @@ describe("Loads of a table that stops for a row that the sink refuses", () => {
           evolve: () => Effect.die(new Error("no table is changed here")),
           check: () => Effect.void,
           trustedAfter: () => Lsn.ZERO,
+          exchangedAt: () => Lsn.ZERO,
           current: (before) => before,
           changes: () => 0,
           look: () => Effect.die(new Error("no value is NULL here"))

@@ -47,6 +47,7 @@ const world = Effect.fnUntraced(function*(
       evolve: () => Effect.die(new Error("no table is changed here")),
       check: () => Effect.void,
       trustedAfter: () => Lsn.ZERO,
+      exchangedAt: () => Lsn.ZERO,
       current: (before) => known ?? before,
       changes: () => 0,
       look: (before) =>

@@ -81,6 +81,7 @@ export interface LoadsOf {
   readonly bytesMax?: number
   readonly partialBytesMin?: number
   readonly trustedAfter?: Lsn.Lsn
+  readonly exchangedAt?: Lsn.Lsn
   readonly answer?: (questions: ReadonlyArray<Omission.Question>) => KeyLookup.Versions
 }
 
@@ -89,10 +90,11 @@ export const loadsOf = (
   changes: ReadonlyArray<RowChange>,
   options: number | LoadsOf = {}
 ): Result.Result<ReadonlyArray<ReadLoad>, PermanentError> => {
-  const { answer, bytesMax = 1 << 26, partialBytesMin, trustedAfter = Lsn.ZERO }: LoadsOf = typeof options === "number"
-    ? { bytesMax: options }
-    : options
-  const limits = { origin: ORIGIN, trustedAfter, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
+  const { answer, bytesMax = 1 << 26, exchangedAt = Lsn.ZERO, partialBytesMin, trustedAfter = Lsn.ZERO }: LoadsOf =
+    typeof options === "number"
+      ? { bytesMax: options }
+      : options
+  const limits = { origin: ORIGIN, exchangedAt, trustedAfter, syncedAt: SYNCED_AT, bytesMax, partialBytesMin }
   const loads = new TableLoads(changes, new ByteWriter(16), limits)
   if (answer !== undefined) loads.answer(answer(loads.questions))
   const read: Array<ReadLoad> = []

@@ -9,6 +9,7 @@ import * as Lsn from "../Lsn.ts"
 import type { SeenColumns } from "../schema/SeenColumns.ts"
 import type { SeenKeys } from "../schema/SeenKeys.ts"
 import * as Seen from "../Seen.ts"
+import type { FoundExchange } from "../Table.ts"
 import type { Membership } from "./Membership.ts"
 
 /** How one table is published. */
@@ -51,6 +52,8 @@ export interface Left {
   readonly keys: SeenKeys
   /** So are these. */
   readonly columns: SeenColumns
+  /** By `schema.name`, the exchange of partitions that was found last. */
+  readonly exchanged: ReadonlyMap<string, FoundExchange>
 }
 
 /** A table that is to be stopped. */

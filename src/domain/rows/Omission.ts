@@ -4,6 +4,7 @@
  */
 import * as Lsn from "../Lsn.ts"
 import type { RowEncoder } from "../RowEncoder.ts"
+import * as Exchange from "../schema/Exchange.ts"
 import type * as ColumnSet from "./ColumnSet.ts"
 import * as Gaps from "./Gaps.ts"
 import * as KeyLookup from "./KeyLookup.ts"
@@ -33,6 +34,12 @@ export interface Question {
   readonly reason: Reason
   /** Bytes of the values that need not be sent. */
   readonly bytes: number
+}
+
+/** From which versions on a row that StarRocks has is the one that PostgreSQL has: see `Trust` and `Exchange`. */
+export interface Since {
+  readonly trustedAfter: Lsn.Lsn
+  readonly exchangedAt?: Lsn.Lsn
 }
 
 /** Rows that are loaded together, one load after the other. */
@@ -71,8 +78,15 @@ export const questions = (
 ): ReadonlyArray<Question> =>
   rows.flatMap((row) => row.gaps === undefined ? [] : questionOf(row, row.gaps, lookup, bytesMin) ?? [])
 
-/** Whether StarRocks has the values that the row leaves out; why it has those that are left out by choice is said in `Trust`. */
-const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions: KeyLookup.Versions): boolean => {
+/**
+ * Whether StarRocks has the values that the row leaves out; why it has those that are left out by choice is said in `Trust`, of the
+ * others in `Exchange`.
+ */
+const isKnown = (
+  { key, reason, row }: Question,
+  { exchangedAt = Lsn.ZERO, trustedAfter }: Since,
+  versions: KeyLookup.Versions
+): boolean => {
   const stored = versions.get(key.id)
   if (stored === undefined) return false
   // Positions are unsigned, the column is not.
@@ -81,7 +95,7 @@ const isKnown = ({ key, reason, row }: Question, trustedAfter: Lsn.Lsn, versions
     case "chosen":
       return version !== null && version > trustedAfter && version < row.since
     case "needed":
-      return true
+      return Exchange.isSameRow(version, exchangedAt)
     case "ahead":
       return version !== null && version > row.change.transaction.commitLsn
   }
@@ -113,13 +127,13 @@ const chosenSets = (known: Iterable<Known>): ReadonlySet<ColumnSet.ColumnSet> =>
 export const groups = (
   rows: ReadonlyArray<Merge.FinalRow>,
   encoder: RowEncoder,
-  trustedAfter: Lsn.Lsn,
+  since: Since,
   asked: ReadonlyArray<Question>,
   versions: KeyLookup.Versions
 ): ReadonlyArray<Group> => {
   const known = new Map<Merge.FinalRow, Known>()
   for (const question of asked) {
-    if (!isKnown(question, trustedAfter, versions)) continue
+    if (!isKnown(question, since, versions)) continue
     known.set(question.row, { question, set: encoder.columnSet(omittedOf(question)) })
   }
   const chosen = chosenSets(known.values())

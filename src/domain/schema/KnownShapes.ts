@@ -1,26 +1,26 @@
 /** What a run knows of its tables since it began: their columns on both sides, and which rows in StarRocks it trusts (`Trust`). */
 import * as Identifier from "../Identifier.ts"
-import type { Lsn } from "../Lsn.ts"
+import * as Lsn from "../Lsn.ts"
 import type { Relation } from "../pgoutput/Message.ts"
-import type { SourceColumn, TableMapping } from "../Table.ts"
+import type { FoundExchange, SourceColumn, TableMapping } from "../Table.ts"
 import * as DoubtfulNames from "./DoubtfulNames.ts"
+import * as Exchange from "./Exchange.ts"
 import * as Trust from "./Trust.ts"
 
 /** A look at the source's catalogue. */
-export interface Look {
+export interface Look extends Exchange.Look {
   readonly columns: ReadonlyArray<SourceColumn>
-  /** See `TableMapping`. */
-  readonly lookedAt: Lsn | undefined
 }
 
 export class KnownShapes {
-  readonly #start: Lsn
+  readonly #start: Lsn.Lsn
   readonly #mappings = new Map<string, TableMapping>()
-  readonly #trusted = new Map<string, Lsn>()
+  readonly #trusted = new Map<string, Lsn.Lsn>()
+  readonly #exchanges = new Map<string, Exchange.Known>()
   #changes = 0
 
   /** Of a run that begins at `start`. */
-  constructor(start: Lsn) {
+  constructor(start: Lsn.Lsn) {
     this.#start = start
   }
 
@@ -35,7 +35,7 @@ export class KnownShapes {
   }
 
   /** `trusted` of the table, as in `Trust`. */
-  trustedAfter(mapping: TableMapping): Lsn {
+  trustedAfter(mapping: TableMapping): Lsn.Lsn {
     return this.#trusted.get(Identifier.show(mapping.target)) ?? Trust.atStart(this.#start, mapping)
   }
 
@@ -44,15 +44,32 @@ export class KnownShapes {
     this.#mappings.set(Identifier.show(mapping.target), { ...this.current(mapping), targetColumns })
   }
 
+  /** `at` of the table, as in `Exchange`. */
+  exchangedAt(mapping: TableMapping): Lsn.Lsn {
+    return mapping.identity === "keep" ? Lsn.ZERO : this.#exchanged(mapping).at
+  }
+
+  /** The exchange of partitions that was found last, by this run or one before it. */
+  foundExchange(mapping: TableMapping): FoundExchange | undefined {
+    return this.#exchanged(mapping).found
+  }
+
+  #exchanged(mapping: TableMapping): Exchange.Known {
+    return this.#exchanges.get(Identifier.show(mapping.target)) ?? Exchange.atStart(this.#start, mapping)
+  }
+
   /** `mapping` is the current one, with the target's columns as they are by now, `shape` the one before in the session. */
   remember(
     mapping: TableMapping,
-    { columns, lookedAt }: Look,
-    announcedAt: Lsn | undefined,
+    look: Look,
+    announced: Exchange.Announced | undefined,
     shape?: Relation
   ): void {
     this.#changes += 1
+    const { columns, lookedAt } = look
     const target = Identifier.show(mapping.target)
+    const announcedAt = announced?.commitLsn
+    this.#exchanges.set(target, Exchange.next(this.#exchanged(mapping), look, announced))
     const doubtful = DoubtfulNames.after({ mapping, before: shape, announcedAt }, columns)
     const before = Trust.isUntouched(mapping, columns) ? mapping.lookedAt : undefined
     this.#trusted.set(target, Trust.next(this.trustedAfter(mapping), announcedAt, before))

@@ -22,7 +22,7 @@
  * change of a publication does not, but who had changed K by then holds it until a commit above X, which is none before w.
  *
  * A row that was left out breaks 4: `KnownKeys` forgets what StarRocks has of K from before it. A change whose old row does not
- * tell c leaves no choice: it is not asked for trust, and `ShapeNews` says what to run. Not noticed: what changes how PostgreSQL
+ * tell c leaves no choice: it is not asked for trust but whether the row is the same (`Exchange`), and `ShapeNews` says what to run. Not noticed: what changes how PostgreSQL
  * writes a value and leaves the table alone, as a new name for a label of an enum; a publication `FOR TABLES IN SCHEMA` that lost
  * the schema for a while; and a change of a publication that a standby keeps unseen, while others commit without waiting for it.
  */

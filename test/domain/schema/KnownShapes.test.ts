@@ -32,7 +32,7 @@ const knowing = () => {
     shapes,
     looks: (announcedAt: bigint, lookedAt: bigint | undefined, ...columns: ReadonlyArray<SourceColumn>): Lsn.Lsn => {
       const look = { columns, lookedAt: lookedAt === undefined ? undefined : at(lookedAt) }
-      shapes.remember(shapes.current(TABLE), look, at(announcedAt))
+      shapes.remember(shapes.current(TABLE), look, { commitLsn: at(announcedAt) })
       return shapes.trustedAfter(TABLE)
     }
   }

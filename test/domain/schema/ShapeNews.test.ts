@@ -63,7 +63,7 @@ const session = (table = TABLE) => {
       const [relation, current] = [relationOf(columns), shapes.current(table)]
       const transaction = { commitLsn: at(announcedAt), commitTime: 0n, xid: 1 }
       const told = ShapeNews.warnings({ relation, before, columns, mapping: current, transaction }, new Set(added))
-      shapes.remember(current, { columns, lookedAt: at(lookedAt) }, at(announcedAt), before)
+      shapes.remember(current, { columns, lookedAt: at(lookedAt) }, transaction, before)
       before = relation
       return told.map((line) =>
         line.replace(/ of public\.t/, "").split(/[:,;]/)[0]!.replace(/^rows that were.*'(\w+)'.*/, "rows lack '$1'")
