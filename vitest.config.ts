@@ -9,11 +9,16 @@ process.env["NODE_COMPILE_CACHE"] ??= path.join(import.meta.dirname, "node_modul
 /** Files that leave nothing behind in their process. */
 const SHARING = [
   "test/contract/**/*.test.ts",
+  "test/differential/**/*.test.ts",
   "test/domain/**/*.test.ts",
-  "test/layers/*.sr.test.ts",
+  "test/ground/**/*.test.ts",
+  "test/integration/**/*.test.ts",
+  "test/layers/*.{pg,sr}.test.ts",
   "test/layers/control/**/*.test.ts",
   "test/layers/embedded/starrocks/**/*.test.ts",
   "test/programs/control/**/*.test.ts",
+  "test/property/**/*.test.ts",
+  "test/simulation/{CsvBody,Model}*.test.ts",
   "test/streams/**/*.test.ts"
 ]
 
@@ -28,7 +33,7 @@ export default defineConfig({
     projects: [
       { extends: true, test: { name: "alone", include: ALONE } },
       { extends: true, test: { name: "servers", include: ["test/**/*.test.ts"], exclude: [...SHARING, ...ALONE] } },
-      // No process of their own each: loading it is most of their time.
+      // No process of their own each: loading it, and until it is fast, is much of their time.
       { extends: true, test: { name: "sharing", include: SHARING, exclude: ALONE, isolate: false } }
     ],
     pool: "forks",

@@ -2,7 +2,6 @@
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as ConfigFile from "../domain/config/ConfigFile.ts"
 import * as Misspelling from "../domain/config/Misspelling.ts"
 import * as Settings from "../domain/config/Settings.ts"
 import type { Environment } from "../domain/config/Substitution.ts"
@@ -52,6 +51,8 @@ export const flags = Object.fromEntries([
 export type FlagValues = Readonly<Record<string, Option.Option<string>>>
 
 const readFile = Effect.fnUntraced(function*(name: string, env: Environment) {
+  // The parser takes long to load, and most jobs have no file.
+  const ConfigFile = yield* Effect.promise(() => import("../domain/config/ConfigFile.ts"))
   return yield* BoundedFile.read(name, FILE_BYTES_MAX).pipe(
     Effect.match({
       onSuccess: (text) => ConfigFile.decode(name, text, env),

@@ -79,6 +79,8 @@ export interface FaultSource {
 export class Faults implements FaultSource {
   readonly #prng: Prng
   readonly #plan: FaultPlan
+  /** Of the kinds that happen at all. */
+  readonly #rates: ReadonlyMap<FaultKind, number>
   readonly #trace: Trace
   #count = 0
   #healed = false
@@ -86,6 +88,12 @@ export class Faults implements FaultSource {
   constructor(seed: number, plan: FaultPlan, trace: Trace) {
     this.#prng = new Prng(seed, "faults")
     this.#plan = plan
+    this.#rates = new Map(
+      KINDS.filter((kind) => !plan.without.has(kind)).map((kind) => [
+        kind,
+        RATES[kind] * plan.intensity * (plan.often.has(kind) ? OFTEN : 1)
+      ])
+    )
     this.#trace = trace
   }
 
@@ -105,9 +113,9 @@ export class Faults implements FaultSource {
 
   /** Whether this fault happens now. */
   happens(kind: FaultKind): boolean {
-    if (this.#healed || this.#plan.without.has(kind)) return false
-    const rate = RATES[kind] * this.#plan.intensity * (this.#plan.often.has(kind) ? OFTEN : 1)
-    if (!this.#prng.chance(rate)) return false
+    if (this.#healed) return false
+    const rate = this.#rates.get(kind)
+    if (rate === undefined || !this.#prng.chance(rate)) return false
     const number = this.#count++
     if (number >= this.#plan.countMax || this.#plan.skipped.has(number)) return false
     this.#trace.add(`fault ${number}: ${kind}`)

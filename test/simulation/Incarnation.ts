@@ -35,6 +35,8 @@ export class Incarnation {
   readonly #onKill: Array<() => void> = []
   #tasks: Array<() => void> = []
   #alive = true
+  /** Something may have gone on in it since it settled last. */
+  #stirred = true
   /** What came while it stands still, in order. */
   #late: Array<() => void> | undefined = undefined
   #stoodUntilMs = Number.NEGATIVE_INFINITY
@@ -72,8 +74,15 @@ export class Incarnation {
   /** Hands it what comes from outside, at once, or when it goes on; never when it has been killed. */
   deliver(act: () => void): void {
     if (!this.#alive) return
+    this.#stirred = true
     if (this.#late === undefined) act()
     else this.#late.push(act)
+  }
+
+  /** Tells it something that is no event of the world's: a signal, an interruption. */
+  tell(act: () => void): void {
+    this.#stirred = true
+    act()
   }
 
   /** Calls back later, unless it has been killed by then. */
@@ -114,13 +123,16 @@ export class Incarnation {
     this.#onKill.push(act)
   }
 
-  /** Lets all fibers and promises run until each waits for time or for the world. */
-  async settle(): Promise<void> {
-    if (this.standsStill) return
+  /** Lets all fibers and promises run until each waits for time or for the world; false when nothing has come that any waits for. */
+  async settle(): Promise<boolean> {
+    if (this.standsStill) return true
+    if (!this.#stirred) return false
+    this.#stirred = false
     do {
       this.#run()
       await promisesSettled()
     } while (this.#tasks.length > 0)
+    return true
   }
 
   #run(): void {
@@ -136,6 +148,7 @@ export class Incarnation {
     const dispatcher: Scheduler.SchedulerDispatcher = {
       scheduleTask: (task) => {
         if (!this.#alive) return
+        this.#stirred = true
         // Fibers that are ready at the same moment have no order among them.
         const at = this.#order?.int(0, this.#tasks.length)
         if (at === undefined || at === this.#tasks.length) this.#tasks.push(task)

@@ -113,7 +113,8 @@ export class Orchestrator {
   /** Lets the programs run until they wait, and looks at what they say of themselves. */
   async settle(): Promise<void> {
     for (const job of this.#jobs) {
-      await job.incarnation.settle()
+      // What has not gone on says what it said, and what is held against that is never taken back.
+      if (!await job.incarnation.settle()) continue
       this.#checkBuffer(job)
       this.#checkStopped(job)
     }
@@ -124,7 +125,7 @@ export class Orchestrator {
     trace.add("the job is told to stop")
     const sender = job.watch.sender?.isHeld === true ? job.watch.sender : undefined
     job.draining = { sender, receivedEnd: sender?.receivedEnd ?? 0n }
-    Deferred.doneUnsafe(job.stop, Effect.void)
+    job.incarnation.tell(() => Deferred.doneUnsafe(job.stop, Effect.void))
     time.after(DRAIN_MS_MAX, () => this.#over(job, "killed after its drain took too long"))
   }
 
@@ -136,7 +137,7 @@ export class Orchestrator {
   #trouble(job: Job): void {
     const { faults } = this.#models
     if (faults.happens("job: killed")) this.#over(job, "killed")
-    else if (faults.happens("job: interrupted")) job.fiber.interruptUnsafe()
+    else if (faults.happens("job: interrupted")) job.incarnation.tell(() => job.fiber.interruptUnsafe())
     else if (faults.happens("job: stands still")) this.#standStill(job, ANY_TIME)
     else if (faults.happens("job: cut off")) this.#cutOff(job, this.#chance.chance(0.5), ANY_TIME)
     else if (job.draining === undefined && faults.happens("job: stopped")) this.stop(job)

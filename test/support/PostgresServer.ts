@@ -13,7 +13,7 @@ import * as PostgresTemplate from "./PostgresTemplate.ts"
 export type Row = Readonly<Record<string, unknown>>
 
 /** How often a condition is asked for again. */
-export const pollEvery = Schedule.spaced("20 millis")
+export const pollEvery = Schedule.spaced("50 millis")
 
 /** `layer(PostgresServer.layer(), { excludeTestServices: true })("…", (it) => …)`: one server for the block. */
 export class PostgresServer extends Context.Service<PostgresServer, {
