@@ -115,7 +115,7 @@ export const SCHEMA_MUTANTS: ReadonlyArray<Mutant> = [
   {
     name: "does not tell that a table was published otherwise for a while",
     file: SOURCE.publicationChange,
-    search: "if (placeOf(now) !== placeOf(before)) {",
+    search: "if (now.membership?.place !== before.membership?.place) {",
     replace: "if (now.membership === undefined) {"
   },
   {
