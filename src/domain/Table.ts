@@ -61,12 +61,12 @@ export interface SourceColumn {
 /** Partitions of a table at every level, by OID: the transaction that attached each, without the epoch. */
 export type Attached = Readonly<Record<string, number>>
 
-/** The last exchange of a table's partitions that was found: see `Exchange`. */
+/** The last partition that was found to have come to a table, perhaps in exchange for another: see `Exchange`. */
 export interface FoundExchange {
   /** Where the look ended that found it: it is not later. */
   readonly until: Lsn
-  /** The newest transaction that attached a partition in exchange for another, without the epoch. */
-  readonly xid: number
+  /** The newest transaction that attached one when another had left since the look before, without the epoch; undefined: none has. */
+  readonly xid?: number
 }
 
 /** A PostgreSQL table with its key from `pg_index`, in index order. */

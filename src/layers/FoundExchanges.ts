@@ -11,7 +11,7 @@ import type { FoundExchange } from "../domain/Table.ts"
 import { isUndefinedColumn } from "./CheckpointStore.ts"
 import { PostgresSql } from "./PostgresSql.ts"
 
-export const Found = Schema.Struct({ until: Lsn.FromText, xid: Schema.Int })
+export const Found = Schema.Struct({ until: Lsn.FromText, xid: Schema.optionalKey(Schema.Int) })
 
 /** What remains of `published` when all else in it is stored anew. */
 export const KEPT = "jsonb_strip_nulls(jsonb_build_object('exchanged', published -> 'exchanged'))"

@@ -28,11 +28,13 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Exchanges of parti
         yield* CheckpointIdentity.storePublished("s", "now", published)
         yield* FoundExchanges.store(RUN, table("b"), exchange(8n, 2))
         yield* FoundExchanges.store(RUN, table("a"), exchange(9n, 3))
+        const alone = { until: Lsn.Lsn.make(11n) }
+        yield* FoundExchanges.store(RUN, table("c"), alone)
         yield* FoundExchanges.store({ ...RUN, run: "before" }, table("a"), exchange(10n, 4))
         yield* CheckpointIdentity.storePublished("s", "now", published)
         assert.deepStrictEqual(yield* stored, {
           ...published,
-          exchanged: new Map([["public.a", exchange(9n, 3)], ["public.b", exchange(8n, 2)]])
+          exchanged: new Map([["public.a", exchange(9n, 3)], ["public.b", exchange(8n, 2)], ["public.c", alone]])
         })
         yield* run(address, "update dbmazz_checkpoints set published = null")
         yield* CheckpointIdentity.storePublished("s", "now", published)
