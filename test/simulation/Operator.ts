@@ -41,10 +41,11 @@ export class Operator {
 
   /** Looks at both, and does what there is to do. */
   look(): void {
-    const { time } = this.#models
+    const { faults, time } = this.#models
     if (this.missing) {
       this.#repairAtMs ??= time.nowMs + this.#prng.pick(this.#evolves ? REPAIR_SELDOM_MS : REPAIR_MS)
-      if (time.nowMs >= this.#repairAtMs) this.repair()
+      // A table that was put back into the publication at the end may have brought a column that nobody has missed before.
+      if (faults.healed || time.nowMs >= this.#repairAtMs) this.repair()
     }
     this.restart()
     this.accept()
