@@ -154,6 +154,8 @@ export interface TableMapping {
   readonly hiddenColumns?: ReadonlySet<number>
   /** A schema change of the target was running when its columns were read: they may be others by now. */
   readonly isChanging?: boolean
+  /** Columns that the setup has added to the target, and told of; undefined: none. */
+  readonly addedAtStart?: ReadonlySet<string>
   /** What becomes of values that a target column cannot hold; undefined: they stop the table. */
   readonly policies?: Policies
   /** How rows are sent; undefined: as JSON lines. */

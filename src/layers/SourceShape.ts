@@ -64,6 +64,22 @@ const untilVisible = Effect.fnUntraced(function*({ name, schema }: Relation, xid
   }))
 })
 
+const decodeNames = Schema.decodeUnknownSync(
+  Schema.Array(Schema.Struct({ schema: Schema.String, name: Schema.String }))
+)
+
+/** What the table is called by now, which the WAL announces later; empty: it is not there any more. */
+const namesNow = Effect.fnUntraced(function*({ relationId }: Relation) {
+  const { query } = yield* PostgresSql
+  const rows = yield* query(
+    `select n.nspname as schema, c.relname as name
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.oid = $1::oid`,
+    [String(relationId)]
+  )
+  return decodeNames(rows)
+})
+
 /** A shape as the catalogue describes it. */
 export interface Found {
   /** In the order of the relation. */
@@ -86,7 +102,7 @@ export const read = Effect.fnUntraced(
     xid: number | undefined
   ): Effect.fn.Return<Found, PgSqlError | TransientError | SetupError, PostgresSql> {
     if (xid !== undefined) yield* untilVisible(relation, xid)
-    const tables = yield* TableCatalogue.readTables([{ schema: relation.schema, name: relation.name }])
+    const tables = yield* TableCatalogue.readTables(yield* namesNow(relation))
     const table = tables.find(({ oid }) => oid === relation.relationId)
     const found = new Map((table?.columns ?? []).map((column) => [column.name, column]))
     const still = relation.columns.map(({ name, typeOid }) => {

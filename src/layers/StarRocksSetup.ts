@@ -150,15 +150,13 @@ const addColumns = Effect.fnUntraced(function*(step: SetupStep.AddColumns) {
   )
   while (true) {
     const columns = yield* StarRocksCatalog.readColumnNames(step.table).pipe(failed)
-    if (step.columns.every(({ name }) => columns.includes(name))) {
-      return yield* log.warn(ShapeNews.addedAtStart(step.columns, step.source))
-    }
+    if (step.columns.every(({ name }) => columns.includes(name))) return
     if ((yield* Clock.currentTimeMillis) >= deadline) return
     yield* Effect.sleep(SchemaJob.POLL_EVERY_MS)
   }
 })
 
-/** The mappings of tables whose columns were added, with those that are there by now. */
+/** The mappings of tables whose columns were added, with those that are there by now, of which it tells. */
 const withAdded = Effect.fnUntraced(
   function*(mappings: ReadonlyArray<TableMapping>, steps: ReadonlyArray<SetupStep.AddColumns>) {
     const [first] = steps
@@ -170,14 +168,21 @@ const withAdded = Effect.fnUntraced(
         (mapping) => [Identifier.show(mapping.target), mapping]
       )
     )
-    const missing = new Set(
-      steps.filter(({ columns, table }) =>
-        columns.some(({ name }) => found.get(Identifier.show(table))?.targetColumns.has(name) !== true)
-      ).map(({ table }) => Identifier.show(table))
-    )
+    const missing = new Set<string>()
+    const added = new Map<string, ReadonlySet<string>>()
+    for (const { columns, source, table } of steps) {
+      const target = Identifier.show(table)
+      const names = columns.map(({ name }) => name)
+      if (names.every((name) => found.get(target)?.targetColumns.has(name) === true)) {
+        added.set(target, new Set(names))
+        yield* log.warn(ShapeNews.addedAtStart(columns, source))
+      } else missing.add(target)
+    }
     return mappings.map((mapping) => {
       const target = Identifier.show(mapping.target)
       const now = found.get(target) ?? mapping
+      const names = added.get(target)
+      if (names !== undefined) return { ...now, addedAtStart: names }
       return missing.has(target) ? { ...now, isChanging: true } : now
     })
   }

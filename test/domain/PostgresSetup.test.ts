@@ -152,7 +152,7 @@ describe("steps", () => {
       "alter table \"public\".\"orders\" replica identity full",
       "alter table \"public\".\"order_items\" replica identity full",
       "alter publication \"dbmazz_pub\" set (publish_via_partition_root = true)",
-      "alter publication \"dbmazz_pub\" add table \"public\".\"order_items\""
+      "alter publication \"dbmazz_pub\" add table only \"public\".\"order_items\""
     ])
     const created = plan(facts({ tables: [orders, parted] })).steps.find((step) => step._tag === "CreatePublication")
     assert.deepStrictEqual(created?.options, { generated: true, viaRoot: true })
@@ -177,7 +177,7 @@ describe("steps", () => {
     )
     assert.strictEqual(
       SetupStep.sql({ _tag: "CreatePublication", name: "Pub", tables: [name, job.tables[0]!] }),
-      "create publication \"Pub\" for table \"Sales\".\"we\"\"ird\", \"public\".\"orders\""
+      "create publication \"Pub\" for table only \"Sales\".\"we\"\"ird\", only \"public\".\"orders\""
     )
   })
 })
@@ -251,7 +251,8 @@ describe("problems", () => {
     const remedies = (changes: PostgresSetup.Facts) =>
       plan(changes).problems.filter(({ _tag }) => _tag === "PgPublicationFailed").map(SetupError.remedy)
     const see = "See docs/tables-and-columns.md."
-    const create = "CREATE PUBLICATION \"dbmazz_pub\" for table \"public\".\"orders\", \"public\".\"order_items\""
+    const create =
+      "CREATE PUBLICATION \"dbmazz_pub\" for table only \"public\".\"orders\", only \"public\".\"order_items\""
     const [grant = ""] = remedies(facts({ mayCreateInDatabase: false }))
     assert.include(grant, "GRANT CREATE ON DATABASE \"shop\" TO \"cdc\";")
     assert.include(grant, create)
@@ -262,7 +263,7 @@ describe("problems", () => {
     )
     assert.notInclude(withoutView, "order_items", "no publication takes a view")
     const lacking = publication({ owned: false, tables: new Map([["public.orders", undefined]]) })
-    const add = "ALTER PUBLICATION \"dbmazz_pub\" ADD TABLE \"public\".\"order_items\";"
+    const add = "ALTER PUBLICATION \"dbmazz_pub\" ADD TABLE ONLY \"public\".\"order_items\";"
     for (const tables of [settled().tables, foreign]) {
       const found = remedies(settled({ publication: lacking, tables }))
       assert.isNotEmpty(found)

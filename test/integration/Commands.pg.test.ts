@@ -23,7 +23,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("Commands", (it) =>
       const check = yield* DbmazzProcess.start(["check"], replica.environment())
       assert.strictEqual(yield* check.exit, 0, check.log())
       assert.include(check.output(), "alter table \"public\".\"items\" replica identity full")
-      assert.include(check.output(), "create publication \"dbmazz_pub\" for table \"public\".\"items\"")
+      assert.include(check.output(), "create publication \"dbmazz_pub\" for table only \"public\".\"items\"")
       assert.include(check.output(), "pg_create_logical_replication_slot")
       assert.include(check.output(), "dbmazz_op_type")
       assert.deepStrictEqual(yield* catalogue(replica), postgres)

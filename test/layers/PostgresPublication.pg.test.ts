@@ -78,6 +78,21 @@ const refusal = (address: PgAddress, statement: string) =>
   )
 
 layer(PostgresServer.layer(), { excludeTestServices: true })("Identity and publications at setup", (it) => {
+  it.effect("a table is published without those that inherit from it: the application goes on writing to them", () =>
+    Effect.gen(function*() {
+      const source = yield* fresh(
+        "create table a (id int primary key, n int); create table of_a () inherits (a); insert into of_a values (1); " +
+          "create table b (id int primary key, n int); create table of_b () inherits (b); insert into of_b values (1)"
+      )
+      yield* setUp(jobOf(source, "a"))
+      yield* setUp(jobOf(source, "a,b"))
+      for (const table of ["of_a", "of_b"]) {
+        assert.isUndefined(yield* refusal(source, `update ${table} set n = 1`))
+      }
+      const rows = yield* run(source, "select tablename from pg_publication_tables order by 1")
+      assert.deepStrictEqual(rows.map((row) => row["tablename"]), ["a", "b"])
+    }))
+
   it.effect("keep alters no table, takes DEFAULT and USING INDEX, and refuses what does not tell rows apart", () =>
     Effect.gen(function*() {
       const address = yield* fresh(

@@ -176,6 +176,10 @@ export class ModelSql {
         lookedAt: Lsn.format(Lsn.fromBigint(postgres.wal.end))
       }))
     }
+    if (/where c\.oid = \$1::oid/.test(statement)) {
+      return postgres.tables.filter(({ relationId }) => String(relationId) === parameters[0])
+        .map(({ name, schema }) => ({ name, schema }))
+    }
     if (/p\.pubtruncate as truncate,\s+\(select/.test(statement)) {
       return postgres.publication ? [publishedRow(postgres.tables)] : []
     }

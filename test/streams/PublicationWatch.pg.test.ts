@@ -97,7 +97,7 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
           `${stopped.get(`public.${name}`)?.message} ${stopped.get(`public.${name}`)?.remediation}`
         assert.include(said("a"), "it was taken out of publication 'pub' and put back")
         assert.include(said("b"), "it is not in publication 'pub' any more")
-        assert.include(said("b"), "Run: ALTER PUBLICATION \"pub\" ADD TABLE \"public\".\"b\"; and dbmazz resume;")
+        assert.include(said("b"), "Run: ALTER PUBLICATION \"pub\" ADD TABLE ONLY \"public\".\"b\"; and dbmazz resume;")
         assert.include(
           said("c"),
           filters ? "has got another condition for its rows" : "it is not in publication 'pub' any more"
@@ -191,7 +191,10 @@ layer(PostgresServer.layer(), { excludeTestServices: true })("PublicationWatch",
         yield* run(address, "drop publication pub")
         const gone = yield* Fiber.join((yield* watching(false, () => Effect.void)).fiber)
         assert.include(gone.message, "'pub' does not exist any more")
-        assert.include(gone.remediation, "CREATE PUBLICATION \"pub\" FOR TABLE \"public\".\"a\", \"public\".\"b\"")
+        assert.include(
+          gone.remediation,
+          "CREATE PUBLICATION \"pub\" FOR TABLE ONLY \"public\".\"a\", ONLY \"public\".\"b\""
+        )
       }).pipe(Effect.provide(world(address)))
     }))
 

@@ -87,8 +87,10 @@ const withOptions = (options: Options): string => {
   return text === "" ? "" : ` with (${text})`
 }
 
-export const tableList = (tables: ReadonlyArray<Identifier.QualifiedName>): string =>
-  tables.map(Identifier.quotePgTable).join(", ")
+/** Without the tables that inherit from it: PostgreSQL refuses their UPDATEs while they are published and have no identity. */
+const alone = (table: Identifier.QualifiedName): string => `only ${Identifier.quotePgTable(table)}`
+
+export const tableList = (tables: ReadonlyArray<Identifier.QualifiedName>): string => tables.map(alone).join(", ")
 
 export const createSql = (name: string, tables: ReadonlyArray<Identifier.QualifiedName>, options: Options): string =>
   `create publication ${Identifier.quotePg(name)} for table ${tableList(tables)}${withOptions(options)}`

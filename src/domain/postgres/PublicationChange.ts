@@ -93,8 +93,8 @@ const BRING_OVER =
 const sqlOf = (publication: string, table: Identifier.QualifiedName) => {
   const [name, target] = [Identifier.quotePg(publication), Identifier.quotePgTable(table)]
   return {
-    add: `ALTER PUBLICATION ${name} ADD TABLE ${target};`,
-    drop: `ALTER PUBLICATION ${name} DROP TABLE ${target};`
+    add: `ALTER PUBLICATION ${name} ADD TABLE ONLY ${target};`,
+    drop: `ALTER PUBLICATION ${name} DROP TABLE ONLY ${target};`
   }
 }
 
@@ -200,7 +200,9 @@ export const judge = (before: Before, now: Moment, facts: Facts | undefined): Ve
           : `does not publish ${facts.unpublished.join(" and ")} any more`) +
         `: changes of all tables since ${windowText(since, start)} may be missing in StarRocks.`,
       remediation: (facts === undefined
-        ? `Run: CREATE PUBLICATION ${name} FOR TABLE ${tables.map(Identifier.quotePgTable).join(", ")};`
+        ? `Run: CREATE PUBLICATION ${name} FOR TABLE ${
+          tables.map((table) => `ONLY ${Identifier.quotePgTable(table)}`).join(", ")
+        };`
         : `Run: ALTER PUBLICATION ${name} SET (publish = 'insert, update, delete, truncate');`) +
         ` and dbmazz resume; ${BRING_OVER}`,
       context: { publication }

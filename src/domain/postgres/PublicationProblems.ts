@@ -118,7 +118,9 @@ const listProblem = (
   const names = publication.tables.get(key(table))
   const listed = publication.columnLists?.has(key(table)) ?? false
   const quoted = Identifier.quotePgTable(table.name)
-  const whole = `Run in one transaction: ${alter(name)} DROP TABLE ${quoted}; ${alter(name)} ADD TABLE ${quoted};`
+  const whole = `Run in one transaction: ${alter(name)} DROP TABLE ONLY ${quoted}; ${
+    alter(name)
+  } ADD TABLE ONLY ${quoted};`
   if (ReplicaIdentity.isFull(table, policy)) {
     const hidden = names === undefined ?
       [] :
@@ -159,7 +161,7 @@ const filterProblem = (
     }, which is not in ` +
       `the replica identity: PostgreSQL refuses every UPDATE and DELETE`,
     remedy: `Run: ALTER TABLE ${quoted} REPLICA IDENTITY FULL; or in one transaction: ${alter(name)} DROP TABLE ` +
-      `${quoted}; ${alter(name)} ADD TABLE ${quoted};`
+      `ONLY ${quoted}; ${alter(name)} ADD TABLE ONLY ${quoted};`
   }]
 }
 
@@ -189,7 +191,7 @@ const ownProblems = (
   }
   const absent = Publication.missing(publication, tables)
   const add = `Run as a superuser, or as the owner of publication and tables: ${alter(name)} ADD TABLE ` +
-    `${absent.map((table) => Identifier.quotePgTable(table.name)).join(", ")};`
+    `${absent.map((table) => `ONLY ${Identifier.quotePgTable(table.name)}`).join(", ")};`
   const hidden = hiddenProblems(context, publication, tables)
   return [
     ...operationProblems(context.name, publication, truncates, lost !== undefined),

@@ -59,6 +59,14 @@ export const isAnother = (was: KeyColumn, is: KeyColumn): boolean =>
 export const isRecomputed = (was: Pick<SourceColumn, "expression">, is: Pick<SourceColumn, "expression">): boolean =>
   typeof was.expression === "number" && typeof is.expression === "number" && was.expression !== is.expression
 
+/** Why the column that has the name now may have given rows another key, whatever its type says. */
+const reasonOf = (was: KeyColumn, is: KeyColumn): string | undefined => {
+  if (isAnother(was, is)) return REPLACED
+  if (!isRecomputed(was, is)) return undefined
+  // With another type the same expression is another one to the catalogue.
+  return was.typeOid === is.typeOid && was.typmod === is.typmod ? RECOMPUTED : RETYPED
+}
+
 /** The columns of the key, of those that both relations have, by whose change a row may have got another key. */
 export const problems = (before: Relation, relation: Relation, mapping: TableMapping): ReadonlyArray<ShapeProblem> =>
   mapping.key.flatMap((name) => {
@@ -89,9 +97,8 @@ export const replaced = (
 ): ReadonlyArray<ShapeProblem> =>
   columns.flatMap((column) => {
     const was = sourceColumns?.get(column.name)
-    if (was === undefined || !key.includes(column.name)) return []
-    if (isAnother(was, column)) return [{ column: column.name, problem: REPLACED }]
-    return isRecomputed(was, column) ? [{ column: column.name, problem: RECOMPUTED }] : []
+    const problem = was === undefined || !key.includes(column.name) ? undefined : reasonOf(was, column)
+    return problem === undefined ? [] : [{ column: column.name, problem }]
   })
 
 /** The key as the catalogue was found to have it. */
@@ -113,7 +120,6 @@ export const between = (before: Key, now: Key): ReadonlyArray<ShapeProblem> =>
   [...now].flatMap(([name, is]) => {
     const was = before.get(name)
     if (was === undefined) return []
-    if (isAnother(was, is)) return [{ column: name, problem: REPLACED }]
-    if (isRecomputed(was, is)) return [{ column: name, problem: RECOMPUTED }]
-    return keepsTexts(was, is) ? [] : [{ column: name, problem: RETYPED }]
+    const problem = reasonOf(was, is) ?? (keepsTexts(was, is) ? undefined : RETYPED)
+    return problem === undefined ? [] : [{ column: name, problem }]
   })

@@ -17,10 +17,8 @@ export type Columns = ReadonlyMap<string, Seen>
 /** By `schema.name` of the table. */
 export type SeenColumns = ReadonlyMap<string, Columns>
 
-/** Columns that are stored, of all tables together: some 40 bytes each, written when one of them changes. */
+/** Columns that are stored, of all tables together: some 40 bytes each, written with each look while the job moves on. */
 const STORED_MAX = 50_000
-
-const NOTHING: Columns = new Map()
 
 const seenOf = ({ attnum, declaredOid, expression, typeOid, typmod }: SourceColumn): Seen => ({
   typeOid: declaredOid ?? typeOid,
@@ -33,7 +31,9 @@ const columnsOf = ({ doubtful, selection, sourceColumns, targetColumns }: TableM
   const names = [...targetColumns.keys()].filter((name) => !TargetTable.isReserved(name))
   return new Map(names.map((name) => {
     const column = ColumnLists.keeps(selection, name) ? sourceColumns?.get(name) : undefined
-    return [name, column === undefined || doubtful?.has(name) === true ? "away" : seenOf(column)]
+    // One that is computed, and not published, is never sent.
+    const isAway = column === undefined || column.generated || doubtful?.has(name) === true
+    return [name, isAway ? "away" : seenOf(column)]
   }))
 }
 
@@ -44,11 +44,13 @@ export const now = (tables: ReadonlyArray<TableMapping>): SeenColumns =>
 /** A column under whose name StarRocks may show values of another time; those of keys have a verdict of their own. */
 export interface Finding {
   readonly column: SourceColumn
-  readonly kind: "another" | "away" | "recomputed" | "retyped"
+  /** `added`: to StarRocks, by other hands or by a run that did not come to tell it. */
+  readonly kind: "added" | "another" | "away" | "recomputed" | "retyped"
 }
 
-const kindOf = (was: Seen | undefined, is: Seen | undefined): Finding["kind"] | undefined => {
-  if (was === undefined || is === undefined || is === "away") return undefined
+const kindOf = (was: Seen | undefined, is: Seen): Finding["kind"] | undefined => {
+  if (is === "away") return undefined
+  if (was === undefined) return "added"
   if (was === "away") return "away"
   if (KeyChange.isAnother(was, is)) return "another"
   if (was.typeOid !== is.typeOid || was.typmod !== is.typmod) return "retyped"
@@ -57,9 +59,11 @@ const kindOf = (was: Seen | undefined, is: Seen | undefined): Finding["kind"] | 
 
 /** What is to be told of a table at a beginning. */
 export const findings = (mapping: TableMapping, seen: SeenColumns): ReadonlyArray<Finding> => {
-  const before = seen.get(Identifier.show(mapping.source)) ?? NOTHING
+  const before = seen.get(Identifier.show(mapping.source))
+  if (before === undefined) return []
   return [...columnsOf(mapping)].flatMap(([name, is]) => {
-    const kind = mapping.key.includes(name) ? undefined : kindOf(before.get(name), is)
+    const isTold = mapping.key.includes(name) || mapping.addedAtStart?.has(name) === true
+    const kind = isTold ? undefined : kindOf(before.get(name), is)
     const column = mapping.sourceColumns?.get(name)
     return kind === undefined || column === undefined ? [] : [{ column, kind }]
   })

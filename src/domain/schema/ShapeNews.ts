@@ -97,6 +97,7 @@ const recomputed = (column: SourceColumn, table: Table): string =>
   resent(column, table, false)
 
 const OF_KIND: Readonly<Record<Finding["kind"], (column: SourceColumn, table: Table) => string>> = {
+  added: (column, table) => unfilled(column, table, false),
   another,
   away: doubtful,
   recomputed,

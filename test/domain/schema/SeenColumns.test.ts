@@ -79,6 +79,20 @@ describe("Columns that are others than they were known to be", () => {
     assert.deepStrictEqual(beginnings(excluded, table([ID, A])), [[], ["a away"]])
   })
 
+  it("T52 T53 one that both sides have got since is found, unless the setup has added and told it", () => {
+    const before = { ...table([ID]), targetColumns: mapping("t", ["id"], { id: "int", b: "int" }).targetColumns }
+    const both = table([ID, A])
+    assert.deepStrictEqual(beginnings(before, both, both), [[], ["a added"], []])
+    assert.deepStrictEqual(beginnings(before, { ...both, addedAtStart: new Set(["a"]) }, both), [[], [], []])
+    assert.deepStrictEqual(beginnings(before, table([ID])), [[], []], "a column of the target alone")
+  })
+
+  it("T52 one that is computed and not sent is away, whoever doubts it, and found when it is sent", () => {
+    const unsent = [ID, { ...A, generated: true }]
+    const doubted = table(unsent, { doubtful: new Set(["a"]) })
+    assert.deepStrictEqual(beginnings(doubted, table(unsent), table([ID, A])), [[], [], ["a away"]])
+  })
+
   it("are stored for as many tables as are within the bound, and compared by what they say", () => {
     const tables = ["t", "u", "v"].map((name) => ({ ...table([ID, A]), source: { schema: "public", name } }))
     const seen = SeenColumns.now(tables)

@@ -24,7 +24,8 @@ const BEFORE = begin(ID, new Map()).seen
 const OTHERS: ReadonlyArray<readonly [why: string, found: Found]> = [
   ["it is part of the key and has another type", { ...ID, typmod: scaled(10, 4) }],
   ["it is part of the key and another column than before", { ...ID, attnum: 3 }],
-  ["it is part of the key and computed by another expression", { ...ID, expression: 8 }]
+  ["it is part of the key and computed by another expression", { ...ID, expression: 8 }],
+  ["it is part of the key and has another type", { ...ID, typmod: scaled(12, 2), expression: 8 }]
 ]
 
 describe("A key that is another one than when its rows were loaded", () => {
