@@ -70,7 +70,8 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s", max_wal_size: "2GB" }), {
     Effect.gen(function*() {
       const replica = yield* Replica.start
       yield* run(replica.source, "create table noise (id int, v text)")
-      yield* started(replica.environment())
+      // A server that gives up on us within 3 s may do so on a busy machine.
+      yield* started({ ...replica.environment(), ...IMPATIENT })
       yield* run(
         replica.source,
         `insert into noise select n, repeat('x', 1000) from generate_series(1, ${80 * 1024}) n`
@@ -147,12 +148,13 @@ layer(PostgresServer.layer({ wal_sender_timeout: "3s", max_wal_size: "2GB" }), {
       yield* run(replica.source, "insert into items values (1, 'before')")
       yield* replica.caughtUp
       const { pid } = yield* slotOf(replica)
+      // Started before: on a busy machine it would not be there yet when the server notices.
+      const second = yield* DbmazzProcess.start(["run"], { ...replica.environment(), ...IMPATIENT })
+      yield* second.logged("PG_SLOT_BUSY")
       yield* proxy.setModeOfOpen({ _tag: "blackhole" })
       yield* first.kill("SIGKILL")
       yield* first.exit
       yield* run(replica.source, "insert into items values (2, 'in between')")
-      const second = yield* DbmazzProcess.start(["run"], { ...replica.environment(), ...IMPATIENT })
-      yield* second.logged("PG_SLOT_BUSY")
       yield* replica.caughtUp
       assert.include(second.log(), `active for PID ${String(pid)} (dbmazz, from 127.0.0.1:`)
       assert.notStrictEqual((yield* slotOf(replica)).pid, pid)
