@@ -53,6 +53,8 @@ layer(PostgresServer.layer(), { excludeTestServices: true, timeout: "60 seconds"
             ([row]) => row?.["synchronous_standby_names"] === "nobody"
           )
         )
+        // Commits wait when the checkpointer has read the setting, too, which it does before a checkpoint.
+        yield* run(address, "checkpoint")
         const altering = yield* Effect.forkScoped(
           run(
             address,
