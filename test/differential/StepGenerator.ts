@@ -33,7 +33,7 @@ interface Open {
   readonly columnsBefore: ColumnsBefore
 }
 
-type ColumnsBefore = ReadonlyMap<Target, ReadonlyArray<Columns.Source>>
+type ColumnsBefore = Map<Target, ReadonlyArray<Columns.Source>>
 
 /** Of one plan: it is used once. `renames` says which columns may get another name. */
 export class StepGenerator {
@@ -166,6 +166,12 @@ export class StepGenerator {
   #take(open: Open, target: Target): boolean {
     if ([...target.users].some((user) => user !== open.transaction)) return false
     if (target.owner !== undefined && target.owner !== open.transaction) return false
+    // What it had at the beginning, or at a savepoint, may be what others have undone since.
+    if (target.owner === undefined) {
+      for (const before of [open.columnsBefore, ...open.savepoints.map(({ columns }) => columns)]) {
+        before.set(target, target.columns)
+      }
+    }
     target.owner = open.transaction
     target.users.add(open.transaction)
     return true
