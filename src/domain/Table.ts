@@ -146,6 +146,8 @@ export interface TableMapping {
   readonly attached?: Attached
   /** The exchange of its partitions that earlier runs have found last; undefined: none. */
   readonly exchanged?: FoundExchange
+  /** Columns that had another type when the table was known last, and whose target holds less than the one they have. */
+  readonly retyped?: ReadonlySet<string>
   /** Names under which the target may have values of another column, or of another time: see `DoubtfulNames`. */
   readonly doubtful?: ReadonlySet<string>
   /** `storage` of its columns when the setup looked; undefined: that of `sourceColumns`. */

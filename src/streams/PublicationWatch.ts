@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function*(
 
   const lookAtColumns = progress.update((state) => ({
     ...state,
-    columns: SeenColumns.now(watched.tables.map(shapes.current))
+    columns: SeenColumns.now(watched.tables.map(shapes.current), state.columns)
   }))
 
   /** What the WAL announces later is told then. */

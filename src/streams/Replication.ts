@@ -16,6 +16,7 @@ import * as Lifecycle from "../domain/Lifecycle.ts"
 import * as Lsn from "../domain/Lsn.ts"
 import * as SourceRetry from "../domain/postgres/SourceRetry.ts"
 import * as PostgresPlan from "../domain/PostgresSetup.ts"
+import * as SeenColumns from "../domain/schema/SeenColumns.ts"
 import * as Seen from "../domain/Seen.ts"
 import { JobControl } from "../layers/JobControl.ts"
 import * as Log from "../layers/Log.ts"
@@ -106,7 +107,13 @@ const prepare = Effect.fnUntraced(function*(settings: Settings, configured: Sett
   const tables = job.tables.map((mapping) => {
     const from = joined.get(Identifier.show(mapping.source))
     const exchanged = left?.exchanged.get(Identifier.show(mapping.source))
-    return { ...mapping, ...(from === undefined ? {} : { from }), ...(exchanged === undefined ? {} : { exchanged }) }
+    const isWidened = settings.schemaChangePolicy === "evolve"
+    return {
+      ...mapping,
+      ...(isWidened ? { retyped: SeenColumns.retyped(mapping, remembered.columns) } : {}),
+      ...(from === undefined ? {} : { from }),
+      ...(exchanged === undefined ? {} : { exchanged })
+    }
   })
   yield* log.info("replicating", {
     slot: settings.slot,

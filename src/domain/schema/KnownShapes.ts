@@ -79,7 +79,7 @@ export class KnownShapes {
       const was = sourceColumns.get(column.name)
       sourceColumns.set(column.name, column.attnum === undefined && was !== undefined ? was : column)
     }
-    const { lookedAt: _, ...rest } = mapping
+    const { lookedAt: _, retyped: __, ...rest } = mapping
     const at = before ?? lookedAt
     const storage = mapping.storageAtSetup ?? mapping.sourceColumns?.get(mapping.key[0]!)?.storage
     this.#mappings.set(target, {

@@ -7,6 +7,7 @@ import * as Identifier from "../Identifier.ts"
 import type { SourceColumn, TableMapping } from "../Table.ts"
 import * as TargetTable from "../TargetTable.ts"
 import * as KeyChange from "./KeyChange.ts"
+import * as Widening from "./Widening.ts"
 
 /** A column as the catalogue has it; `away`: the table has none of this name, and StarRocks keeps what was written under it. */
 export type Seen = "away" | KeyChange.KeyColumn
@@ -37,9 +38,19 @@ const columnsOf = ({ doubtful, selection, sourceColumns, targetColumns }: TableM
   }))
 }
 
-/** What is known of these tables now; of others nothing is kept. */
-export const now = (tables: ReadonlyArray<TableMapping>): SeenColumns =>
-  new Map(tables.map((mapping) => [Identifier.show(mapping.source), columnsOf(mapping)]))
+/**
+ * What is known of these tables now; of others nothing is kept. `before`: what was known, which a column keeps while its target is
+ * still to be made wider.
+ */
+export const now = (tables: ReadonlyArray<TableMapping>, before: SeenColumns = new Map()): SeenColumns =>
+  new Map(tables.map((mapping) => {
+    const name = Identifier.show(mapping.source)
+    const was = before.get(name)
+    const columns = [...columnsOf(mapping)].map(([column, is]) =>
+      [column, mapping.retyped?.has(column) === true ? was?.get(column) ?? is : is] as const
+    )
+    return [name, new Map(columns)]
+  }))
 
 /** A column under whose name StarRocks may show values of another time; those of keys have a verdict of their own. */
 export interface Finding {
@@ -88,3 +99,13 @@ export const isSame = (one: SeenColumns, other: SeenColumns): boolean =>
     return columns.size === found?.size &&
       [...columns].every(([name, column]) => isSameColumn(column, found.get(name)))
   })
+
+/** Of columns that have got another type since they were known last, those whose target is to be made wider. */
+export const retyped = (mapping: TableMapping, seen: SeenColumns): ReadonlySet<string> =>
+  new Set(
+    findings(mapping, seen).flatMap(({ column, kind }) => {
+      const target = mapping.targetColumns.get(column.name)
+      if (kind !== "retyped" || target === undefined) return []
+      return Widening.fit(column, target, true, mapping.policies)._tag === "Widen" ? [column.name] : []
+    })
+  )

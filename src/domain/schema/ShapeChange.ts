@@ -47,12 +47,13 @@ export const sameType = (a: RelationColumn, b: RelationColumn): boolean =>
 export const isNew = (
   column: RelationColumn,
   before: Relation | undefined,
-  { sourceColumns }: TableMapping
+  { retyped, sourceColumns }: TableMapping
 ): boolean => {
   if (before !== undefined) {
     const earlier = before.columns.find(({ name }) => name === column.name)
     return earlier === undefined || !sameType(earlier, column)
   }
+  if (retyped?.has(column.name) === true) return true
   const found = sourceColumns?.get(column.name)
   if (found === undefined) return false
   // Of a type of the database's own the catalogue's typmod is that of the type below.

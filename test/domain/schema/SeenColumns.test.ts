@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as NamePattern from "../../../src/domain/NamePattern.ts"
+import type { Relation } from "../../../src/domain/pgoutput/Message.ts"
 import * as SeenColumns from "../../../src/domain/schema/SeenColumns.ts"
+import * as ShapeChange from "../../../src/domain/schema/ShapeChange.ts"
 import type { SourceColumn, TableMapping } from "../../../src/domain/Table.ts"
 import { mapping } from "../../support/Mappings.ts"
 
@@ -26,6 +28,15 @@ const table = (columns: ReadonlyArray<SourceColumn>, more: Partial<TableMapping>
 
 const ID = column("id", 1)
 const A = column("a", 2)
+
+const relationOf = ({ sourceColumns = new Map() }: TableMapping): Relation => ({
+  _tag: "Relation",
+  relationId: 1,
+  schema: "public",
+  name: "t",
+  replicaIdentity: "f",
+  columns: [...sourceColumns.values()].map(({ name, typeOid, typmod }) => ({ name, typeOid, typmod, key: true }))
+})
 
 /** What each beginning tells, and each look between them is told of as well. */
 const beginnings = (...tables: ReadonlyArray<TableMapping>): ReadonlyArray<ReadonlyArray<string>> => {
@@ -91,6 +102,27 @@ describe("Columns that are others than they were known to be", () => {
     const unsent = [ID, { ...A, generated: true }]
     const doubted = table(unsent, { doubtful: new Set(["a"]) })
     assert.deepStrictEqual(beginnings(doubted, table(unsent), table([ID, A])), [[], [], ["a away"]])
+  })
+
+  it("T53 one whose target is too narrow for its new type is found at each beginning until that is wider", () => {
+    const limited = (length: number) => column("a", 2, 1043, length + 4)
+    const target = (type: string) => ({
+      targetColumns: new Map([["id", { name: "id", type: "int", nullable: false }], ["a", {
+        name: "a",
+        type,
+        nullable: true
+      }]])
+    })
+    const before = SeenColumns.now([table([ID, limited(10)], target("varchar(40)"))])
+    const narrow = table([ID, limited(30)], target("varchar(40)"))
+    const retyped = SeenColumns.retyped(narrow, before)
+    assert.deepStrictEqual([...retyped], ["a"])
+    const next = SeenColumns.stored(SeenColumns.now([{ ...narrow, retyped }], before))
+    assert.deepStrictEqual([...SeenColumns.retyped(narrow, next)], ["a"], "a killed program has not made it wider")
+    const wide = table([ID, limited(30)], target("varchar(120)"))
+    assert.strictEqual(SeenColumns.retyped(wide, next).size, 0)
+    assert.isTrue(ShapeChange.isSettled(relationOf(narrow), narrow, "evolve"))
+    assert.isFalse(ShapeChange.isSettled(relationOf(narrow), { ...narrow, retyped }, "evolve"))
   })
 
   it("are stored for as many tables as are within the bound, and compared by what they say", () => {
